@@ -1,0 +1,127 @@
+"""The environment contract: simulators, the twin and the real arm are the same thing to a learner.
+
+Every array has a leading axis of length ``num_envs`` (a real arm has 1). Lengths are metres, angles
+radians, times seconds, forces newtons; quaternions are xyzw. A world that finishes is reset within
+the same ``step``: ``Step.observation`` then belongs to the new episode and
+``Step.info["final_observation"]`` holds what was really seen last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+Observation = dict[str, np.ndarray]
+
+
+class Info:
+    """Reserved keys of ``Step.info``; an environment may add others."""
+
+    FINAL_OBSERVATION = "final_observation"
+    """Observation at the end of this step before any reset; same keys and shapes as the observation."""
+    ACTION_SENT = "action_sent"
+    """The action that passed the safety filter. Shape (num_envs, action)."""
+    INTERVENED = "intervened"
+    """Whether a person chose the action. Shape (num_envs,), bool."""
+    SUCCESS = "success"
+    """Whether the task succeeded in this step. Shape (num_envs,), bool."""
+    AGE = "age"
+    """Age of each stream at the time of the observation: dict of arrays (num_envs,) [s]."""
+    REWARD_TERMS = "reward_terms"
+    """Each term of the reward: dict of arrays (num_envs,)."""
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """Shape (without the ``num_envs`` axis), dtype and bounds of one array; readable before connecting."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    low: float = -np.inf
+    high: float = np.inf
+    names: tuple[str, ...] = ()
+    """One name for each element of a vector, e.g. ``("x", "y", "z")``; empty when they have none."""
+
+    def __post_init__(self) -> None:
+        if self.names and (len(self.names),) != self.shape:
+            raise ValueError(
+                f"{len(self.names)} names for an array of shape {self.shape}; "
+                "give one name per element of a vector, or none"
+            )
+
+    def zeros(self, *leading: int) -> np.ndarray:
+        """An array of zeros, shape ``(*leading, *shape)``."""
+        return np.zeros((*leading, *self.shape), self.dtype)
+
+
+class Step(NamedTuple):
+    """What an environment returns from ``reset`` and ``step``."""
+
+    observation: Observation
+    """Keys of ``observation_spec``; ``state`` is float32, ``images/<camera>`` uint8 (H, W, 3)."""
+    reward: np.ndarray
+    """Shape (num_envs,), float32."""
+    terminated: np.ndarray
+    """Shape (num_envs,), bool: the episode ended for a reason of the task; its value ends here."""
+    truncated: np.ndarray
+    """Shape (num_envs,), bool: the clock ended the episode; its value goes on (bootstrap)."""
+    info: dict[str, Any]
+
+    @property
+    def done(self) -> np.ndarray:
+        """Worlds that finished and were reset. Shape (num_envs,), bool."""
+        return self.terminated | self.truncated
+
+    @property
+    def final_observation(self) -> Observation:
+        """What the action led to: the last observation of finished worlds, else the observation."""
+        return self.info.get(Info.FINAL_OBSERVATION, self.observation)
+
+
+@runtime_checkable
+class Env(Protocol):
+    """A batch of ``num_envs`` worlds with continuous actions."""
+
+    @property
+    def num_envs(self) -> int:
+        """Number of worlds."""
+        ...
+
+    @property
+    def dt(self) -> float:
+        """Time between two actions [s]."""
+        ...
+
+    @property
+    def observation_spec(self) -> dict[str, ArraySpec]:
+        """Spec of each observation key; known before ``reset``."""
+        ...
+
+    @property
+    def action_spec(self) -> ArraySpec:
+        """Spec of the action, a vector with bounds."""
+        ...
+
+    def reset(self, seed: int | None = None) -> Step:
+        """Starts a new episode in every world; the same seed gives the same episodes."""
+        ...
+
+    def step(self, action: np.ndarray) -> Step:
+        """Applies ``action``, shape (num_envs, action), for ``dt`` seconds."""
+        ...
+
+    def close(self) -> None:
+        """Frees what the environment holds; safe to call twice."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...

@@ -1,0 +1,110 @@
+"""What differs between two episodes besides the task's own draws, as typed ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+Range = tuple[float, float]
+SAME: Range = (1.0, 1.0)
+NONE: Range = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Randomization:
+    """Uniform ranges, drawn per world and episode; the defaults change nothing."""
+
+    mass: Range = SAME
+    """Factor on the mass and inertia of objects and held tool."""
+    friction: Range = SAME
+    """Factor on the sliding friction of every contact."""
+    gain: Range = SAME
+    """Factor on stiffness and damping of the joint servos."""
+    object_size: Range = SAME
+    """Factor on the size of free objects."""
+    delay: Range = NONE
+    """Delay of the command [s], at most one policy step."""
+    position_noise: float = 0.0
+    """Standard deviation of the measured tool and task positions [m], constant over an episode."""
+    force_noise: float = 0.0
+    """Standard deviation of the measured force [N] and, a tenth of it, torque [N m], each step."""
+    camera_position: float = 0.0
+    """Half range of each camera's shift along each axis [m]."""
+    camera_angle: float = 0.0
+    """Half range of each camera's turn about each axis [rad]."""
+    light: Range = SAME
+    """Factor on the brightness of the lights."""
+
+    def __post_init__(self) -> None:
+        for name in ("mass", "friction", "gain", "object_size", "delay", "light"):
+            low, high = getattr(self, name)
+            if not 0 <= low <= high:
+                raise ValueError(f"{name}=({low}, {high}) is no range; give 0 <= low <= high")
+
+    @classmethod
+    def wide(cls) -> Randomization:
+        """Ranges for policies that are to leave the simulator."""
+        return cls(
+            mass=(0.7, 1.4),
+            friction=(0.6, 1.5),
+            gain=(0.85, 1.15),
+            object_size=(0.95, 1.05),
+            delay=(0.0, 0.03),
+            position_noise=0.0005,
+            force_noise=0.5,
+            camera_position=0.01,
+            camera_angle=0.035,
+            light=(0.7, 1.3),
+        )
+
+    def draw(self, rng: np.random.Generator, worlds: int) -> dict[str, np.ndarray]:
+        """Draws of ``worlds`` episodes, keyed as the fields."""
+        ranges = {name: getattr(self, name) for name in _FACTORS}
+        draws = {name: rng.uniform(low, high, worlds) for name, (low, high) in ranges.items()}
+        draws["bias"] = self.position_noise * rng.standard_normal((worlds, 3))
+        draws["camera"] = rng.uniform(-1, 1, (worlds, 6))
+        return draws
+
+
+_FACTORS = ("mass", "friction", "gain", "object_size", "delay", "light")
+
+
+class ModelDraw:
+    """Writes one episode's draws into a world's own model, always from the nominal values."""
+
+    def __init__(self, nominal: mujoco.MjModel, randomization: Randomization) -> None:
+        self._nominal = nominal
+        self._range = randomization
+        self._free = [b for b in range(nominal.nbody) if _is_free(nominal, b)]
+        self._light = [b for b in range(nominal.nbody) if nominal.body(b).name == "peg"]
+        self._free_geoms = np.isin(nominal.geom_bodyid, self._free)
+
+    def write(self, model: mujoco.MjModel, draw: dict[str, np.ndarray]) -> None:
+        """Applies the draws of one world (each value without the leading axis)."""
+        nominal = self._nominal
+        bodies = [*self._free, *self._light]
+        model.body_mass[bodies] = nominal.body_mass[bodies] * draw["mass"]
+        model.body_inertia[bodies] = nominal.body_inertia[bodies] * draw["mass"]
+        model.geom_friction[:, 0] = nominal.geom_friction[:, 0] * draw["friction"]
+        model.actuator_gainprm[:, 0] = nominal.actuator_gainprm[:, 0] * draw["gain"]
+        model.actuator_biasprm[:, 1:3] = nominal.actuator_biasprm[:, 1:3] * draw["gain"]
+        sizes = nominal.geom_size[self._free_geoms] * draw["object_size"]
+        model.geom_size[self._free_geoms] = sizes
+        model.geom_rbound[self._free_geoms] = np.linalg.norm(sizes, axis=1)
+        model.light_diffuse[:] = nominal.light_diffuse * draw["light"]
+        self._write_cameras(model, draw["camera"])
+
+    def _write_cameras(self, model: mujoco.MjModel, draw: np.ndarray) -> None:
+        model.cam_pos[:] = self._nominal.cam_pos + self._range.camera_position * draw[:3]
+        turn = np.empty(4)
+        angle = self._range.camera_angle * draw[3:]
+        mujoco.mju_axisAngle2Quat(turn, angle / max(np.linalg.norm(angle), 1e-12), float(np.linalg.norm(angle)))
+        for camera in range(model.ncam):
+            mujoco.mju_mulQuat(model.cam_quat[camera], self._nominal.cam_quat[camera], turn)
+
+
+def _is_free(model: mujoco.MjModel, body: int) -> bool:
+    first = model.body_jntadr[body]
+    return first >= 0 and model.jnt_type[first] == mujoco.mjtJoint.mjJNT_FREE

@@ -1,0 +1,79 @@
+"""The scene around the arm: table, lights, cameras, and boxes that tasks are built of.
+
+Collision bits: the world and free objects are 1, the arm is 2, a tool held by the gripper is 4. The
+arm does not collide with itself (the controllers avoid that) nor with the tool it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import mujoco
+import numpy as np
+
+from sim import panda
+
+CAMERAS = ("front", "wrist")
+ORANGE, BLUE, GREEN = (0.95, 0.55, 0.15, 1), (0.2, 0.45, 0.75, 1), (0.2, 0.7, 0.35, 1)
+_WORLD = {"contype": 1, "conaffinity": 7}
+_TOOL = {"contype": 4, "conaffinity": 0}
+_GHOST = {"contype": 0, "conaffinity": 0}
+_STIFF = [0.01, 1.0]
+
+
+def arm_scene() -> mujoco.MjSpec:
+    """The Panda behind a table whose top is at height 0, with the cameras of ``CAMERAS``."""
+    scene = panda.spec()
+    scene.modelname = "scene"
+    scene.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+    # Without this MuJoCo replaces a diverged state by the initial one and nobody notices.
+    add_box(
+        scene.worldbody,
+        "table",
+        size=(0.5, 0.6, 0.02),
+        position=(0.4, 0.0, -0.02),
+        rgba=(0.55, 0.5, 0.45, 1),
+    )
+    scene.worldbody.add_light(pos=[0.3, -0.6, 1.8], dir=[0.1, 0.35, -1], diffuse=[0.7] * 3)
+    scene.visual.headlight.ambient = [0.45] * 3
+    scene.visual.headlight.diffuse = [0.35] * 3
+    scene.worldbody.add_camera(
+        name="front", pos=[1.05, -0.35, 0.45], xyaxes=_looking_at([1.05, -0.35, 0.45], [0.5, 0, 0.08])
+    )
+    scene.body("hand").add_camera(
+        name="wrist", pos=[0.09, 0, 0.0], xyaxes=[0, 1, 0, 0.94, 0, 0.34], fovy=70
+    )
+    return scene
+
+
+def add_box(
+    body: mujoco.MjsBody,
+    name: str,
+    size: Sequence[float],
+    position: Sequence[float] = (0, 0, 0),
+    rgba: Sequence[float] = (0.5, 0.5, 0.5, 1),
+    friction: float = 1.0,
+    mass: float = 0.0,
+    kind: str = "world",
+) -> None:
+    """Adds a box of half sizes ``size`` [m]; ``kind`` is ``world``, ``tool`` or ``ghost`` (only seen)."""
+    bits = {"world": _WORLD, "tool": _TOOL, "ghost": _GHOST}[kind]
+    body.add_geom(
+        name=name,
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        pos=list(position),
+        size=list(size),
+        rgba=list(rgba),
+        mass=mass,
+        friction=[friction, 0.01, 0.0001],
+        solref=_STIFF,
+        **bits,
+    )
+
+
+def _looking_at(eye: Sequence[float], target: Sequence[float]) -> list[float]:
+    """The camera's x and y axes in the world; it looks along its negative z axis."""
+    back = np.subtract(eye, target)
+    right = np.cross([0, 0, 1], back)
+    up = np.cross(back, right)
+    return [*(right / np.linalg.norm(right)), *(up / np.linalg.norm(up))]
