@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 HeadName = Literal["scalar", "categorical"]
+Products = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class SacConfig:
     """Bins of the histogram."""
     return_range: tuple[float, float] | None = (0.0, 1.0)
     """Known range of discounted returns; targets are clipped to it."""
+    products: Products = "bfloat16"
+    """Precision of the factors in matrix products; parameters and sums stay float32."""
     learning_rate: float = 3e-4
     """Adam's step size for actor, critics and temperature."""
     tau: float = 0.005
@@ -38,27 +42,139 @@ class SacConfig:
     """SERL uses 4, HIL-SERL 2."""
     initial_temperature: float = 0.01
     """Weight of the entropy at the start; 1 would drown a sparse reward."""
+    temperature_learning_rate: float = 3e-3
+    """Adam's step size for the temperature."""
     target_entropy: float | None = None
     """Entropy that the temperature aims at [nats]; None takes -action dimension / 2."""
     entropy_backup: bool = False
     """Whether the target value counts the entropy of the next action."""
-    cloning_steps: int = 0
-    """Updates of behaviour cloning on the demonstrations before learning starts."""
-    cloning_weight: float = 0.0
-    """Weight of the cloning loss on demonstrations in the actor's loss."""
-    cloning_filter: bool = True
-    """Clone only where the critics prefer the demonstrated action (Nair et al., 2018)."""
-    critic_warmup: int = 0
-    """Critic updates before the first actor update; the cloned actor acts meanwhile."""
-    imitation: bool = False
-    """IBRL"""
-    ref_weight: float = 0.0
-    """reg"""
-    ref_end: float = 0.0
-    """reg"""
-    ref_decay: float = 10000.0
-    """updates"""
-    margin: float = 0.0
-    """m"""
-    actor_min: bool = False
-    """min"""
+    cloning_steps: int = 1500
+    """Updates that clone the demonstrations into the actor before learning; 0 starts from noise."""
+    critic_warmup: int = 1500
+    """Critic updates before the cloned actor starts to change."""
+    cloning_weight: float = 0.5
+    """How strongly the actor is drawn to the cloned policy."""
+    imitation_bootstrap: bool = True
+    """Act and bootstrap with the cloned action wherever the critics value it more (IBRL)."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Learn a task in simulation from demonstrations and reward."""
+
+    env: str = "peg_insert"
+    """Environment: reach, pick_cube, peg_insert, push, point, or gym:<id>."""
+    options: tuple[str, ...] = ()
+    """Settings of the environment, e.g. clearance=0.0005 randomization=wide."""
+    steps: int = 15_000
+    """Environment steps, counted over all worlds."""
+    seed: int = 0
+    """Seed of environment, demonstrations and networks."""
+    num_envs: int = 8
+    """Worlds that learn side by side."""
+    demonstrations: int = 20
+    """Successful scripted episodes to record first; 0 learns from reward alone."""
+    dataset: Path | None = None
+    """Learn from this dataset's episodes instead of recording new ones."""
+    capacity: int = 200_000
+    """Transitions that the replay holds."""
+    random_steps: int = 500
+    """Steps of random actions at the start, where there are no demonstrations."""
+    learning_starts: int = 200
+    """Steps before the first update."""
+    snapshot_share: float = 0.0
+    """Share of episodes that start in a demonstrated state (SnapshotRL)."""
+    evaluate_every: int = 1_500
+    """Environment steps between evaluations."""
+    evaluation_episodes: int = 100
+    """Episodes of each evaluation, greedy and sampled."""
+    evaluation_envs: int = 25
+    """Worlds that evaluate side by side."""
+    videos: bool = False
+    """Film an episode at every evaluation."""
+    threads: int = 0
+    """Threads of torch; 0 takes one per core."""
+    folder: Path | None = None
+    """Run folder; by default runs/<env>-<date>-<time>."""
+    resume: Path | None = None
+    """Go on with the run in this folder; its own settings count."""
+    sac: SacConfig = field(default_factory=SacConfig)
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Watch an arm learn to insert a peg: about six minutes on two cores."""
+
+    folder: Path = Path("runs/demo")
+    """Where the report goes; an older demo there is replaced."""
+    steps: int = 12_000
+    """Environment steps."""
+    seed: int = 0
+    """Seed of everything."""
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Measure a trained policy, or compare two runs."""
+
+    run: Path
+    """Run folder."""
+    against: Path | None = None
+    """A second run folder to compare with (AdaStop test on the episodes' success)."""
+    episodes: int = 100
+    """Episodes for each policy."""
+    seed: int = 12345
+    """Seed of the episodes."""
+    video: Path | None = None
+    """Film one episode into this file."""
+
+
+@dataclass(frozen=True)
+class RecordConfig:
+    """Record scripted demonstrations into a dataset."""
+
+    dataset: Path
+    """Folder of the dataset; episodes are added to one that exists."""
+    env: str = "peg_insert"
+    """Environment with a scripted expert."""
+    options: tuple[str, ...] = ()
+    """Settings of the environment, e.g. clearance=0.0005 cameras=front,wrist."""
+    episodes: int = 20
+    """Successful episodes to record."""
+    noise: float = 0.1
+    """Standard deviation of the tremble, in units of the action."""
+    keep_failures: bool = False
+    """Keep failed episodes too, marked as such."""
+    operator: str = "script"
+    """Who demonstrates."""
+    seed: int = 0
+    """Seed of episodes and tremble."""
+
+
+@dataclass(frozen=True)
+class ReplayConfig:
+    """Send the recorded actions of an episode to its environment again."""
+
+    dataset: Path
+    """Folder of the dataset."""
+    episode: int = 0
+    """Number of the episode."""
+    video: Path | None = None
+    """Film it into this file."""
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """Look at a dataset, verify it, repair it."""
+
+    action: Literal["info", "verify"]
+    """info prints a summary; verify checks every byte."""
+    dataset: Path
+    """Folder of the dataset."""
+    repair: bool = False
+    """With verify: move broken and unfinished episodes to quarantine/."""
+
+
+@dataclass(frozen=True)
+class DoctorConfig:
+    """Say what this machine can do, and what to install for the rest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 import inspect
@@ -12,10 +13,10 @@ from robot_rl.env import Env
 
 ENVIRONMENTS: dict[str, str] = {
     "point": "robot_rl.toy:PointEnv",
-    "reach": "sim.mujoco_env:make_reach",
-    "pick_cube": "sim.mujoco_env:make_pick_cube",
-    "peg_insert": "sim.mujoco_env:make_peg_insert",
-    "push": "sim.mujoco_env:make_push",
+    "reach": "sim.environments:make_reach",
+    "pick_cube": "sim.environments:make_pick_cube",
+    "peg_insert": "sim.environments:make_peg_insert",
+    "push": "sim.environments:make_push",
 }
 """``module:factory`` by name; a factory takes ``num_envs``, ``seed`` and options of its own."""
 
@@ -46,6 +47,31 @@ def make_env(name: str, num_envs: int = 1, seed: int = 0, **options: Any) -> Env
     factory = _load(ENVIRONMENTS[name])
     _check_options(name, factory, options)
     return factory(num_envs=num_envs, seed=seed, **options)
+
+
+def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
+    """Options as the command line gives them: ``clearance=0.0005`` is a number, ``a,b`` a tuple.
+
+    Raises:
+        ValueError: If a pair has no ``=``.
+    """
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"{pair!r} is no option; write name=value, e.g. clearance=0.0005")
+        options[name.replace("-", "_")] = _parse(value)
+    return options
+
+
+def _parse(value: str) -> Any:
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        named = {"true": True, "false": False, "none": None}
+        if "," in value:
+            return tuple(_parse(part) for part in value.split(",") if part)
+        return named.get(value.lower(), value)
 
 
 def _load(address: str) -> Callable[..., Env]:

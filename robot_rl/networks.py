@@ -3,26 +3,58 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from robot_rl.config import Products
+
 
 class EnsembleLinear(nn.Module):
     """``ensemble`` independent linear layers in one batched product."""
 
-    def __init__(self, ensemble: int, inputs: int, outputs: int) -> None:
+    def __init__(
+        self, ensemble: int, inputs: int, outputs: int, products: Products = "bfloat16"
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(ensemble, inputs, outputs))
         self.bias = nn.Parameter(torch.zeros(ensemble, 1, outputs))
+        self._half = products == "bfloat16"
         bound = math.sqrt(6 / (inputs + outputs))
         nn.init.uniform_(self.weight, -bound, bound)  # Xavier, as in RLPD.
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (ensemble, batch, inputs) -> (ensemble, batch, outputs)."""
+        if self._half:
+            return _HalfProduct.apply(x, self.weight, self.bias)
         return torch.baddbmm(self.bias, x, self.weight)
+
+
+class _HalfProduct(torch.autograd.Function):
+    """``torch.baddbmm`` with bfloat16 factors, in both directions; parameters stay float32.
+
+    Processors with bfloat16 units multiply several times faster than in float32.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        x, weight = x.bfloat16(), weight.bfloat16()
+        ctx.save_for_backward(x, weight)
+        return torch.baddbmm(bias.bfloat16(), x, weight).float()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        (gradient,) = gradients
+        x, weight = ctx.saved_tensors
+        half = gradient.bfloat16()
+        of_x, of_weight, of_bias = ctx.needs_input_grad
+        return (
+            torch.bmm(half, weight.mT).float() if of_x else None,
+            torch.bmm(x.mT, half).float() if of_weight else None,
+            gradient.sum(1, keepdim=True) if of_bias else None,
+        )
 
 
 class EnsembleLayerNorm(nn.Module):
@@ -30,12 +62,14 @@ class EnsembleLayerNorm(nn.Module):
 
     def __init__(self, ensemble: int, width: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(ensemble, 1, width))
-        self.bias = nn.Parameter(torch.zeros(ensemble, 1, width))
+        self.weight = nn.Parameter(torch.ones(ensemble, width))
+        self.bias = nn.Parameter(torch.zeros(ensemble, width))
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalises the last axis. Shape (ensemble, batch, width)."""
-        return torch.addcmul(self.bias, F.layer_norm(x, x.shape[-1:]), self.weight)
+        # One fused kernel per member is faster than one normalisation and a batched scale.
+        members = zip(x, self.weight, self.bias, strict=True)
+        return torch.stack([F.layer_norm(m, m.shape[-1:], w, b) for m, w, b in members])
 
 
 class Head(Protocol):
@@ -101,16 +135,12 @@ class CategoricalHead(nn.Module):
 class Critics(nn.Module):
     """``ensemble`` critics Q(s, a): linear, LayerNorm, ReLU, twice (as in RLPD, Ball et al., 2023)."""
 
-    def __init__(self, inputs: int, hidden: tuple[int, ...], ensemble: int, head: Head) -> None:
+    def __init__(self, inputs: int, hidden: tuple[int, ...], ensemble: int, head: Head, products: Products = "bfloat16") -> None:
         super().__init__()
         self.ensemble = ensemble
         self.head = head
-        layers: list[nn.Module] = []
-        for width in hidden:
-            layers += [EnsembleLinear(ensemble, inputs, width), EnsembleLayerNorm(ensemble, width)]
-            layers += [nn.ReLU()]
-            inputs = width
-        self.layers = nn.Sequential(*layers, EnsembleLinear(ensemble, inputs, head.outputs))
+        last = EnsembleLinear(ensemble, hidden[-1], head.outputs, products)
+        self.layers = nn.Sequential(*_trunk(ensemble, inputs, hidden, products), last)
 
     def forward(self, state: Tensor, action: Tensor) -> Tensor:
         """Raw outputs. Shapes (batch, s), (batch, a) -> (ensemble, batch, outputs)."""
@@ -122,39 +152,52 @@ class Critics(nn.Module):
         return self.head.value(self(state, action))
 
 
+def _trunk(
+    ensemble: int, inputs: int, hidden: tuple[int, ...], products: Products
+) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for before, width in zip((inputs, *hidden), hidden):
+        layers += [EnsembleLinear(ensemble, before, width, products)]
+        layers += [EnsembleLayerNorm(ensemble, width), nn.ReLU()]
+    return layers
+
+
 class GaussianActor(nn.Module):
     """A normal distribution squashed by tanh into the unit box (Haarnoja et al., 2018)."""
 
     MIN_STD, MAX_STD = 1e-5, 5.0
 
-    def __init__(self, inputs: int, hidden: tuple[int, ...], actions: int) -> None:
+    def __init__(
+        self, inputs: int, hidden: tuple[int, ...], actions: int, products: Products = "bfloat16"
+    ) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for width in hidden:
-            layers += [nn.Linear(inputs, width), nn.LayerNorm(width), nn.ReLU()]
-            inputs = width
-        self.trunk = nn.Sequential(*layers)
-        self.mean = nn.Linear(inputs, actions)
-        self.log_std = nn.Linear(inputs, actions)
-        for head in (self.mean, self.log_std):
-            nn.init.uniform_(head.weight, -1e-3, 1e-3)
-            nn.init.zeros_(head.bias)
+        self.trunk = nn.Sequential(*_trunk(1, inputs, hidden, products))
+        self.head = nn.Linear(hidden[-1], 2 * actions)
+        nn.init.uniform_(self.head.weight, -1e-3, 1e-3)
+        nn.init.zeros_(self.head.bias)
 
     def forward(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation before the squashing. Shape (batch, s) -> (batch, a) each."""
-        features = self.trunk(state)
-        log_std = self.log_std(features).clamp(math.log(self.MIN_STD), math.log(self.MAX_STD))
-        return self.mean(features), log_std.exp()
+        mean, log_std = self.head(self.trunk(state[None])[0]).chunk(2, dim=-1)
+        return mean, log_std.clamp(math.log(self.MIN_STD), math.log(self.MAX_STD)).exp()
 
-    def sample(self, state: Tensor) -> tuple[Tensor, Tensor]:
-        """A reparametrised action and its log-probability. Shape (batch, s) -> (batch, a), (batch,)."""
+    def sample_and_greedy(self, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Reparametrised action, its log-probability, and the action at the mean, in one pass.
+
+        Shape (batch, s) -> (batch, a), (batch,), (batch, a).
+        """
         mean, std = self(state)
         noise = torch.randn_like(mean)
         before = mean + std * noise
         normal = -0.5 * noise.square() - std.log() - 0.5 * math.log(2 * math.pi)
         # log(1 - tanh(x)^2) in the form that cannot overflow.
         squash = 2 * (math.log(2) - before - F.softplus(-2 * before))
-        return torch.tanh(before), (normal - squash).sum(-1)
+        return torch.tanh(before), (normal - squash).sum(-1), torch.tanh(mean)
+
+    def sample(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        """A reparametrised action and its log-probability. Shape (batch, s) -> (batch, a), (batch,)."""
+        action, log_probability, _ = self.sample_and_greedy(state)
+        return action, log_probability
 
     def greedy(self, state: Tensor) -> Tensor:
         """The action at the mean. Shape (batch, s) -> (batch, a)."""
@@ -168,8 +211,8 @@ class Normalizer(nn.Module):
     variance: Tensor
     count: Tensor
 
-    CLIP = 5.0
-    MIN_STD = 1e-3
+    CLIP = 10.0
+    MIN_STD = 1e-2
 
     def __init__(self, inputs: int) -> None:
         super().__init__()

@@ -1,9 +1,11 @@
-"""Soft actor-critic with demonstrations (SAC, Haarnoja et al., 2018; RLPD, Ball et al., 2023).
+"""Soft actor-critic that starts from demonstrations and never forgets them.
 
-``update`` is the outline of the paper; the networks are in ``networks.py`` and the 50/50 batches come
-from ``replay.mix``. Three choices differ from plain SAC, because with a sparse reward of 0 and 1 each
-of them alone decides between learning and collapse: critics have LayerNorm and their targets stay in
-the range that returns can have, the entropy is not part of the value, and the temperature starts low.
+``update`` is the outline of the paper (SAC: Haarnoja et al., 2018). Networks stand in ``networks.py``,
+the 50/50 batches of demonstrations and online data (RLPD: Ball et al., 2023) in ``replay.py``. With a
+sparse reward of 0 and 1 the details decide between learning and collapse: critics have LayerNorm, their
+targets stay within the returns that are possible, the entropy is not part of the value, and the
+temperature starts low. With demonstrations a clone of them stays in the loop: it acts and bootstraps
+wherever the critics value its action more (IBRL: Hu et al., 2024), and the actor is drawn to it.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ Metrics = dict[str, float]
 
 
 class Sac:
-    """Actor, critics and temperature for vector observations (``state``)."""
+    """Actor, critics, temperature and clone for vector observations (``state``)."""
 
     def __init__(
         self,
@@ -39,36 +41,51 @@ class Sac:
         torch.manual_seed(seed)
         inputs, actions = observation_spec["state"].shape[0], action_spec.shape[0]
         self.normalizer = Normalizer(inputs)
-        self.actor = GaussianActor(inputs, config.hidden, actions)
-        self.critics = Critics(inputs + actions, config.hidden, config.ensemble, make_head(config))
+        self.actor = GaussianActor(inputs, config.hidden, actions, config.products)
+        self.cloned = copy.deepcopy(self.actor).requires_grad_(False)
+        self.has_clone = False
+        self.critics = Critics(inputs + actions, config.hidden, config.ensemble, make_head(config), config.products)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(config.initial_temperature)))
         self.target_entropy = -actions / 2 if config.target_entropy is None else config.target_entropy
         rate = config.learning_rate
         self._actor_optimizer = torch.optim.Adam(self.actor.parameters(), rate, fused=True)
         self._critic_optimizer = torch.optim.Adam(self.critics.parameters(), rate, fused=True)
-        self._temperature_optimizer = torch.optim.Adam([self.log_temperature], rate)
+        self._temperature_optimizer = torch.optim.Adam(
+            [self.log_temperature], config.temperature_learning_rate
+        )
         self.updates = 0
-        self.reference = None
-
-    def _better(self, state, action, other):
-        q, r = self.target_critics.value(state, action).min(0).values, self.target_critics.value(state, other).min(0).values
-        r = r + self.config.margin
-        self.share = (r > q).float().mean().item()
-        return torch.where((r > q)[:, None], other, action)
 
     def act(self, observation: Observation, greedy: bool = False) -> np.ndarray:
         """Actions for a batch of observations. Shape (batch, action), in [-1, 1]."""
         with torch.inference_mode():
             state = self.normalizer(torch.from_numpy(observation["state"]))
             action = self.actor.greedy(state) if greedy else self.actor.sample(state)[0]
-            if self.config.imitation and self.reference is not None:
-                action = self._better(state, action, self.reference.greedy(state))
-        return action.numpy()
+            return self._best(state, action).numpy()
+
+    def act_cloned(self, observation: Observation) -> np.ndarray:
+        """Actions of the cloned demonstrations alone. Shape (batch, action)."""
+        with torch.inference_mode():
+            return self.cloned.greedy(self.normalizer(torch.from_numpy(observation["state"]))).numpy()
 
     def observe(self, observation: Observation) -> None:
         """Lets the normaliser see new observations."""
         self.normalizer.observe(torch.from_numpy(observation["state"]))
+
+    def clone(self, batch: Batch) -> Metrics:
+        """One behaviour-cloning update of the actor on a batch of demonstrations."""
+        state = self.normalizer(torch.from_numpy(batch.observation["state"]))
+        mean, std = self.actor(state)
+        error = F.mse_loss(torch.tanh(mean), torch.from_numpy(batch.action))
+        # Squared error alone says nothing of the spread: draw it to what exploration needs.
+        loss = error + 0.01 * (std.log() - math.log(CLONED_STD)).square().mean()
+        _descend(self._actor_optimizer, loss)
+        return {"cloning_loss": error.item()}
+
+    def keep_clone(self) -> None:
+        """Takes the actor as it is now for the clone that stays."""
+        self.cloned.load_state_dict(self.actor.state_dict())
+        self.has_clone = True
 
     def update(self, batch: Batch) -> Metrics:
         """One critic update; every few of them one of actor and temperature."""
@@ -76,25 +93,17 @@ class Sac:
         metrics = self._update_critics(state, batch)
         self._update_targets()
         self.updates += 1
-        if self.updates > self.config.critic_warmup and self.updates % self.config.critic_updates_per_actor_update == 0:
-            demonstration = torch.from_numpy(batch.is_demonstration)
-            action = torch.from_numpy(batch.action)
-            metrics |= self._update_actor(state, action, demonstration)
+        if self.updates % self.config.critic_updates_per_actor_update == 0:
+            metrics |= self._update_actor(state) if self._is_warm else self._cool(state)
         return metrics
 
-    def clone(self, batch: Batch) -> Metrics:
-        """One behaviour-cloning update of the actor on a batch of demonstrations."""
-        state = self.normalizer(torch.from_numpy(batch.observation["state"]))
-        mean, std = self.actor(state)
-        action = torch.from_numpy(batch.action)
-        loss = F.mse_loss(torch.tanh(mean), action) + 0.01 * (std.log() + 1.5).square().mean()
-        _descend(self._actor_optimizer, loss)
-        return {"cloning_loss": loss.item()}
+    @property
+    def _is_warm(self) -> bool:
+        return not self.has_clone or self.updates > self.config.critic_warmup
 
     def _update_critics(self, state: Tensor, batch: Batch) -> Metrics:
         target = self._target(batch)
-        action = torch.from_numpy(batch.action)
-        output = self.critics(state, action)
+        output = self.critics(state, torch.from_numpy(batch.action))
         loss = self.critics.head.loss(output, target)
         _descend(self._critic_optimizer, loss)
         return {"critic_loss": loss.item(), "target_mean": target.mean().item()}
@@ -104,54 +113,62 @@ class Sac:
         """r + discount * min Q over a random subset (REDQ, Chen et al., 2021); time-outs bootstrap."""
         next_state = self.normalizer(torch.from_numpy(batch.next_observation["state"]))
         next_action, log_probability = self.actor.sample(next_state)
-        if self.config.imitation and self.reference is not None:
-            next_action = self._better(next_state, next_action, self.reference.greedy(next_state))
-        values = self.target_critics.value(next_state, next_action)
-        chosen = torch.randperm(self.config.ensemble)[: self.config.subset]
-        value = values[chosen].min(0).values
+        value = self._pessimistic(next_state, self._candidates(next_state, next_action)).amax(0)
         if self.config.entropy_backup:
             value = value - self.log_temperature.exp() * log_probability
         alive = 1 - torch.from_numpy(batch.terminated).float()
         target = torch.from_numpy(batch.reward) + self.config.discount * alive * value
         return target if self.config.return_range is None else target.clamp(*self.config.return_range)
 
-    def _update_actor(self, state: Tensor, action: Tensor, demonstration: Tensor) -> Metrics:
-        self.critics.requires_grad_(False)
-        sampled, log_probability = self.actor.sample(state)
-        value = self.critics.value(state, sampled)
-        value = value.min(0).values if self.config.actor_min else value.mean(0)
+    def _candidates(self, state: Tensor, action: Tensor) -> Tensor:
+        """The action and, where demonstrations were cloned, the cloned one (IBRL).
+
+        Shape (batch, a) -> (1 or 2, batch, a).
+        """
+        if not (self.has_clone and self.config.imitation_bootstrap):
+            return action[None]
+        return torch.stack([action, self.cloned.greedy(state)])
+
+    def _pessimistic(self, state: Tensor, candidates: Tensor) -> Tensor:
+        """Smallest value of each action over a random subset of the target critics.
+
+        Shapes (batch, s), (n, batch, a) -> (n, batch).
+        """
+        states = state.expand(len(candidates), *state.shape)
+        values = self.target_critics.value(states.flatten(0, 1), candidates.flatten(0, 1))
+        if self.config.subset < self.config.ensemble:
+            values = values[torch.randperm(self.config.ensemble)[: self.config.subset]]
+        return values.amin(0).view(candidates.shape[:-1])
+
+    def _best(self, state: Tensor, action: Tensor) -> Tensor:
+        """The action, or the cloned one where the critics value it more. Shape (batch, a)."""
+        candidates = self._candidates(state, action)
+        if len(candidates) == 1:
+            return action
+        values = self._pessimistic(state, candidates)
+        return torch.where((values[1] > values[0])[:, None], candidates[1], action)
+
+    def _update_actor(self, state: Tensor) -> Metrics:
+        """Uphill on the mean of all critics, with entropy, and drawn to the clone."""
+        self.critics.requires_grad_(False)  # Saves the products for gradients that nobody uses.
+        action, log_probability, greedy = self.actor.sample_and_greedy(state)
+        value = self.critics.value(state, action).mean(0)
         temperature = self.log_temperature.exp().detach()
         loss = (temperature * log_probability - value).mean()
         metrics = {"q": value.mean().item(), "entropy": -log_probability.mean().item()}
-        if self.config.cloning_weight > 0 and demonstration.any():
-            cloning = self._cloning_loss(state[demonstration], action[demonstration])
-            loss = loss + self.config.cloning_weight * cloning
-            metrics["cloning_loss"] = cloning.item()
-        c = self.config
-        if c.ref_weight > 0 and self.reference is not None:
-            with torch.no_grad():
-                ref = self.reference.greedy(state)
-            f = min(1.0, max(0.0, (self.updates - c.critic_warmup) / c.ref_decay))
-            w = c.ref_weight * (c.ref_end / c.ref_weight) ** f if c.ref_end > 0 else c.ref_weight
-            mean = self.actor.greedy(state)
-            dev = (mean - ref).square().mean(-1).mean()
-            loss = loss + w * dev
-            metrics["dev"] = dev.item()
+        if self.has_clone:
+            deviation = F.mse_loss(greedy, self.cloned.greedy(state))
+            loss = loss + self.config.cloning_weight * deviation
+            metrics["deviation"] = deviation.item()
         _descend(self._actor_optimizer, loss)
         self.critics.requires_grad_(True)
         return metrics | self._update_temperature(log_probability.detach())
 
-    def _cloning_loss(self, state: Tensor, action: Tensor) -> Tensor:
-        """Squared error to demonstrated actions, where the critics do not know better."""
-        greedy = self.actor.greedy(state)
-        error = (greedy - action).square().mean(-1)
-        if self.config.cloning_filter:
-            with torch.no_grad():
-                better = self.critics.value(state, action).mean(0) > self.critics.value(
-                    state, greedy
-                ).mean(0)
-            error = error * better
-        return error.mean()
+    def _cool(self, state: Tensor) -> Metrics:
+        """Brings the temperature to the clone's spread, so that the actor does not start hot."""
+        with torch.no_grad():
+            _, log_probability = self.actor.sample(state)
+        return self._update_temperature(log_probability)
 
     def _update_temperature(self, log_probability: Tensor) -> Metrics:
         """Raises the temperature while the entropy is below its target, and lowers it above."""
@@ -161,33 +178,39 @@ class Sac:
 
     @torch.no_grad()
     def _update_targets(self) -> None:
-        parameters, targets = list(self.critics.parameters()), list(self.target_critics.parameters())
-        torch._foreach_lerp_(targets, parameters, self.config.tau)
+        """Polyak averaging."""
+        targets, parameters = self.target_critics.parameters(), self.critics.parameters()
+        torch._foreach_lerp_(list(targets), list(parameters), self.config.tau)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that learning goes on from."""
-        return {name: getattr(self, name).state_dict() for name in self._MODULES} | {
+        return {name: getattr(self, name).state_dict() for name in _MODULES} | {
             "log_temperature": self.log_temperature.detach().clone(),
             "updates": self.updates,
+            "has_clone": self.has_clone,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what ``state_dict`` gave."""
-        for name in self._MODULES:
+        for name in _MODULES:
             getattr(self, name).load_state_dict(state[name])
         with torch.no_grad():
             self.log_temperature.copy_(state["log_temperature"])
-        self.updates = state["updates"]
+        self.updates, self.has_clone = state["updates"], state["has_clone"]
 
-    _MODULES = (
-        "normalizer",
-        "actor",
-        "critics",
-        "target_critics",
-        "_actor_optimizer",
-        "_critic_optimizer",
-        "_temperature_optimizer",
-    )
+
+CLONED_STD = 0.22
+"""Standard deviation, before the squashing, that cloning leaves the actor with."""
+_MODULES = (
+    "normalizer",
+    "actor",
+    "cloned",
+    "critics",
+    "target_critics",
+    "_actor_optimizer",
+    "_critic_optimizer",
+    "_temperature_optimizer",
+)
 
 
 def make_head(config: SacConfig) -> Head:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import mujoco
 import numpy as np
 
-from controllers.lie import so3_exp, so3_log
-from controllers.serial_chain import SerialChain, ToolState
+from controllers.serial_chain import SerialChain
 from robot_rl.env import ArraySpec, Info, Observation, Step
 from sim import panda
 from sim.batch import Batch
-from sim.randomization import ModelDraw, Randomization
-from sim.scene import arm_scene
+from sim.config import EnvConfig
+from sim.randomization import ModelDraw
+from sim.scene import SPECTATOR, arm_scene
 from sim.task import Pose, Task, Worlds
+from sim.tool_control import ToolControl, away_from_down, rotate
+
+if TYPE_CHECKING:
+    from sim.mujoco_render import CameraRenderer, Quality
 
 PROPRIOCEPTION = (
     *("x", "y", "z", "roll", "pitch", "yaw"),
@@ -29,55 +32,11 @@ PROPRIOCEPTION = (
 """Tool pose relative to the work area, twist, external wrench, opening (as SERL's 19 numbers)."""
 
 
-@dataclass(frozen=True)
-class EnvConfig:
-    """Everything about an environment that is not its task."""
-
-    control_dt: float = 0.05
-    """Time between two actions [s]."""
-    translation: float = 0.015
-    """Shift of the target that a full action asks for along each axis [m]."""
-    rotation: float = 0.1
-    """Turn of the target that a full action asks for about each axis [rad]."""
-    tilt: float = 0.2
-    """Largest roll and pitch of the target away from straight down [rad]."""
-    yaw: float = 0.7
-    """Largest yaw of the target [rad]."""
-    workspace: tuple[tuple[float, float, float], tuple[float, float, float]] = (
-        (0.3, -0.3, 0.01),
-        (0.75, 0.3, 0.45),
-    )
-    """Corners of the box that the target cannot leave, base frame [m]."""
-    relative_frame: bool = False
-    """Actions, twist and wrench in the tool frame instead of the base frame (as SERL's wrapper)."""
-    privileged: bool = True
-    """Whether ``state`` ends with the task's true state; policies from pixels go without."""
-    cameras: tuple[str, ...] = ()
-    """Cameras to render into ``images/<camera>``."""
-    image_size: int = 128
-    """Height and width of the images."""
-    randomization: Randomization = field(default_factory=Randomization)
-    """Ranges of the physics, drawn per episode."""
-    threads: int = 0
-    """Physics threads; 0 takes one per core."""
-    divergence_folder: str = "runs/diverged"
-    """Where the states of a world that diverged are kept."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """All that decides the future of an environment, for ``MujocoEnv.restore``."""
 
-    state: np.ndarray
-    """Physics. Shape (worlds, n)."""
-    draw: dict[str, np.ndarray]
-    """The task's draws. Shape (worlds, ...)."""
-    physics: dict[str, np.ndarray]
-    """The randomization's draws. Shape (worlds, ...)."""
-    elapsed: np.ndarray
-    """Shape (worlds,)."""
-    last_target: np.ndarray
-    """Joint targets of the last step. Shape (worlds, actuators) [rad, m]."""
+    worlds: np.ndarray
+    """One row per world: physics, targets, clock, all draws. Shape (worlds, n), float64."""
     generator: dict[str, Any]
     """State of the random generator."""
 
@@ -99,7 +58,8 @@ class MujocoEnv:
         scene = arm_scene()
         task.build(scene)
         self.model = scene.compile()
-        self.chain = SerialChain.from_mujoco(self.model, panda.ARM_JOINTS, panda.TOOL_SITE)
+        self._chain = SerialChain.from_mujoco(self.model, panda.ARM_JOINTS, panda.TOOL_SITE)
+        self._control = ToolControl(self._chain, self.config)
         self._batch = Batch(self.model, num_envs, self.config.threads or None)
         self._ticks = round(self.dt / self.model.opt.timestep)
         self._model_draw = ModelDraw(self.model, self.config.randomization)
@@ -111,10 +71,11 @@ class MujocoEnv:
         self._elapsed = np.zeros(num_envs, np.int64)
         self._target = np.zeros((num_envs, self.model.nu))
         self._wrench = np.zeros((num_envs, 6))
-        self._start_states: Callable[[int], Snapshot] | None = None
+        self._starts: np.ndarray | None = None
+        self._start_share = 0.0
         self._diverged = 0
-        self._tool = self.chain.forward(self._q)
-        self._renderer = None
+        self._tool = self._chain.forward(self._q)
+        self._renderers: dict[tuple[int, int], CameraRenderer] = {}
 
     @property
     def observation_spec(self) -> dict[str, ArraySpec]:
@@ -141,14 +102,7 @@ class MujocoEnv:
         if seed is not None:
             self._rng = np.random.default_rng(seed)
         self._begin(np.arange(self.num_envs))
-        observation = self._observation(self._worlds())
-        nothing = np.zeros(self.num_envs, bool)
-        info = {
-            Info.FINAL_OBSERVATION: observation,
-            Info.SUCCESS: nothing.copy(),
-            Info.ACTION_SENT: self.action_spec.zeros(self.num_envs),
-        }
-        return Step(observation, np.zeros(self.num_envs, np.float32), nothing, nothing.copy(), info)
+        return self._first_step()
 
     def step(self, action: np.ndarray) -> Step:
         """Applies ``action``, shape (num_envs, action), for ``dt``; elements that are not finite hold."""
@@ -176,66 +130,70 @@ class MujocoEnv:
 
     def expert_action(self) -> np.ndarray:
         """The task's scripted expert, without noise. Shape (num_envs, action)."""
-        target = self.task.expert(self._worlds())
-        tool, frame = self._tool, self._frame(self._tool.rotation)
-        turn = so3_log(_yawed(target.pose.yaw) @ tool.rotation.transpose(0, 2, 1))
-        shift = _rotate(frame, target.pose.position - tool.position) / self.config.translation
-        action = np.hstack([shift, _rotate(frame, turn) / self.config.rotation])
+        (position, yaw), gripper = self.task.expert(self._worlds())
+        action = self._control.action_towards(self._tool, position, yaw)
         if self.task.held_opening is None:
-            action = np.column_stack([action, 2 * target.gripper - 1])
-        return np.clip(action, -1, 1).astype(np.float32)
+            action = np.column_stack([action, 2 * gripper - 1])
+        return action.astype(np.float32)
+
+    def world_states(self) -> np.ndarray:
+        """Everything about each world: physics, targets, clock, draws. Shape (num_envs, n)."""
+        rows = [part.reshape(self.num_envs, -1) for part in self._parts()]
+        return np.hstack(rows).astype(np.float64)
+
+    def set_world_states(self, states: np.ndarray) -> Step:
+        """Puts every world into its row of ``world_states``.
+
+        Raises:
+            ValueError: If the states are of another task or number of worlds.
+        """
+        self._write_rows(np.arange(self.num_envs), states)
+        return self._first_step()
 
     def snapshot(self) -> Snapshot:
         """A copy of everything that decides the future."""
-        return Snapshot(
-            self._batch.state.copy(),
-            {key: value.copy() for key, value in self._draw.items()},
-            {key: value.copy() for key, value in self._physics.items()},
-            self._elapsed.copy(),
-            self._target.copy(),
-            self._rng.bit_generator.state,
-        )
+        return Snapshot(self.world_states(), self._rng.bit_generator.state)
 
     def restore(self, snapshot: Snapshot) -> Step:
         """Goes back to a snapshot; the next steps repeat bit for bit."""
-        if snapshot.state.shape != self._batch.state.shape:
-            raise ValueError(
-                f"snapshot of shape {snapshot.state.shape} does not fit {self._batch.state.shape}; "
-                "use the same task and num_envs"
-            )
-        self._batch.state = snapshot.state.copy()
-        self._draw = {key: value.copy() for key, value in snapshot.draw.items()}
-        self._physics = {key: value.copy() for key, value in snapshot.physics.items()}
-        self._elapsed = snapshot.elapsed.copy()
-        self._target = snapshot.last_target.copy()
         self._rng.bit_generator.state = snapshot.generator
-        self._write_models(np.arange(self.num_envs))
-        self._wrench[:] = 0
-        self._tool = self.chain.forward(self._q)
-        observation = self._observation(self._worlds())
-        nothing = np.zeros(self.num_envs, bool)
-        info = {Info.FINAL_OBSERVATION: observation, Info.SUCCESS: nothing.copy()}
-        return Step(observation, np.zeros(self.num_envs, np.float32), nothing, nothing.copy(), info)
+        return self.set_world_states(snapshot.worlds)
 
-    def start_from(self, states: Callable[[int], Snapshot] | None) -> None:
-        """Draws the start of later episodes from ``states(count)`` (SnapshotRL); None ends that."""
-        self._start_states = states
+    def start_from(self, states: np.ndarray | None, share: float = 1.0) -> None:
+        """Lets a ``share`` of later episodes start from demonstrated states (SnapshotRL).
+
+        Args:
+            states: Rows of ``world_states``; each start is one of them. None ends it.
+            share: Probability that an episode starts from one.
+        """
+        self._starts, self._start_share = states, share if states is not None else 0.0
 
     def render(self, camera: str, world: int = 0) -> np.ndarray:
-        """Picture of one world. Shape (image_size, image_size, 3), uint8."""
-        if self._renderer is None:
+        """What a camera of one world sees. Shape (image_size, image_size, 3), uint8."""
+        size = self.config.image_size
+        return self._render(world, camera, size, size, "fast")
+
+    def picture(self, width: int, height: int) -> np.ndarray:
+        """What a spectator of the first world sees. Shape (height, width, 3), uint8."""
+        return self._render(0, SPECTATOR, width, height, "video")
+
+    def _render(
+        self, world: int, camera: str, width: int, height: int, quality: Quality
+    ) -> np.ndarray:
+        renderer = self._renderers.get((width, height))
+        if renderer is None:
             from sim.mujoco_render import CameraRenderer
 
-            size = self.config.image_size
-            self._renderer = CameraRenderer(self.model, size, size)
-        return self._renderer.render(self._batch.models[world], self._batch.data(world), camera)
+            renderer = CameraRenderer(self.model, width, height, quality=quality)
+            self._renderers[width, height] = renderer
+        return renderer.render(self._batch.models[world], self._batch.data(world), camera)
 
     def close(self) -> None:
         """Ends threads and renderer; safe to call twice."""
         self._batch.close()
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
+        for renderer in self._renderers.values():
+            renderer.close()
+        self._renderers.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -264,34 +222,10 @@ class MujocoEnv:
         return np.where(finite, np.clip(action, -1, 1), 0.0)
 
     def _solve(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Joint and finger targets, and the part of the action that the workspace lets through."""
-        tool, config = self._tool, self.config
-        frame = self._frame(tool.rotation)
-        back = frame.transpose(0, 2, 1)
-        shift = _rotate(back, action[:, :3]) * config.translation
-        turn = _rotate(back, action[:, 3:6]) * config.rotation
-        position = np.clip(tool.position + shift, *config.workspace)
-        rotation = self._within_cone(so3_exp(turn) @ tool.rotation)
-        twist = np.concatenate(
-            [position - tool.position, so3_log(rotation @ tool.rotation.transpose(0, 2, 1))], axis=1
-        )
-        q = self.chain.solve(tool, self._q, twist, panda.Q_READY)
-        sent = action.copy()
-        sent[:, :3] = _rotate(frame, twist[:, :3]) / config.translation
-        sent[:, 3:6] = _rotate(frame, twist[:, 3:]) / config.rotation
-        return np.clip(sent, -1, 1).astype(np.float32), np.hstack([q, self._fingers(action)])
-
-    def _frame(self, tool_rotation: np.ndarray) -> np.ndarray:
-        """Turns base-frame vectors into the frame of actions and observations."""
-        if self.config.relative_frame:
-            return tool_rotation.transpose(0, 2, 1)
-        return np.broadcast_to(np.eye(3), tool_rotation.shape)
-
-    def _within_cone(self, rotation: np.ndarray) -> np.ndarray:
-        """The nearest orientation within the allowed tilt and yaw."""
-        away = so3_log(panda.ROTATION_DOWN.T @ rotation)
-        limit = np.array([self.config.tilt, self.config.tilt, self.config.yaw])
-        return panda.ROTATION_DOWN @ so3_exp(np.clip(away, -limit, limit))
+        """The action as sent, and the targets of joints and fingers. Shape (worlds, 9) [rad, m]."""
+        q, sent = self._control.target(action[:, :6], self._tool, self._q)
+        sent = np.hstack([sent, action[:, 6:]]).astype(np.float32)
+        return sent, np.hstack([q, self._fingers(action)])
 
     def _fingers(self, action: np.ndarray) -> np.ndarray:
         """Finger targets [m]. Shape (worlds, 2)."""
@@ -306,14 +240,14 @@ class MujocoEnv:
         control = np.where(late[..., None], self._target[:, None], target[:, None])
         sensors = self._batch.advance(control)
         self._target = target
-        self._tool = self.chain.forward(self._q)
+        self._tool = self._chain.forward(self._q)
         self._wrench = self._external_wrench(sensors.mean(axis=1))
 
     def _external_wrench(self, sensors: np.ndarray) -> np.ndarray:
         """Wrench of the environment on the tool in the base frame, its weight taken off."""
         wrist = self._tool.rotation  # The sensor is aligned with the tool.
-        force = [0, 0, self._tool_weight] - _rotate(wrist, sensors[:, :3])
-        return np.hstack([force, -_rotate(wrist, sensors[:, 3:6])])
+        force = [0, 0, self._tool_weight] - rotate(wrist, sensors[:, :3])
+        return np.hstack([force, -rotate(wrist, sensors[:, 3:6])])
 
     def _worlds(self) -> Worlds:
         tool, qpos = self._tool, self._batch.qpos
@@ -336,15 +270,15 @@ class MujocoEnv:
         if noise > 0:
             scale = noise * np.array([1, 1, 1, 0.1, 0.1, 0.1])
             wrench = wrench + scale * self._rng.standard_normal(wrench.shape)
-        frame = self._frame(worlds.tool_rotation)
+        frame = self._control.frame(worlds.tool_rotation)
         seen = replace(worlds, tool_position=worlds.tool_position + self._physics["bias"])
         parts = [
             seen.tool_position - _WORK_AREA,
-            so3_log(panda.ROTATION_DOWN.T @ worlds.tool_rotation),
-            _rotate(frame, worlds.twist[:, :3]),
-            _rotate(frame, worlds.twist[:, 3:]),
-            _rotate(frame, wrench[:, :3]),
-            _rotate(frame, wrench[:, 3:]),
+            away_from_down(worlds.tool_rotation),
+            rotate(frame, worlds.twist[:, :3]),
+            rotate(frame, worlds.twist[:, 3:]),
+            rotate(frame, wrench[:, :3]),
+            rotate(frame, wrench[:, 3:]),
             worlds.opening[:, None],
         ]
         if self.config.privileged:
@@ -369,17 +303,28 @@ class MujocoEnv:
 
     def _begin(self, worlds: np.ndarray) -> None:
         """Starts new episodes in the worlds with these indices."""
+        if self._starts is not None:
+            chosen = self._rng.random(len(worlds)) < self._start_share
+            self._begin_demonstrated(worlds[chosen], self._starts)
+            worlds = worlds[~chosen]
+        if len(worlds) > 0:
+            self._begin_drawn(worlds)
+
+    def _begin_demonstrated(self, worlds: np.ndarray, states: np.ndarray) -> None:
+        self._write_rows(worlds, states[self._rng.integers(len(states), size=len(worlds))])
+        self._elapsed[worlds] = 0
+
+    def _begin_drawn(self, worlds: np.ndarray) -> None:
         count = len(worlds)
-        if self._start_states is not None:
-            self._begin_from(worlds, self._start_states(count))
-            return
         _write(self._draw, worlds, self.task.draw(self._rng, count))
         _write(self._physics, worlds, self.config.randomization.draw(self._rng, count))
         self._elapsed[worlds] = 0
         self._write_models(worlds)
         self._batch.state[worlds] = 0
         held = self.task.held_opening
-        self._batch.qpos[worlds, :7] = q = self._start_configuration(worlds)
+        self._batch.qpos[worlds, :7] = q = self._control.configuration(
+            self._draw["tool_position"][worlds], self._draw["tool_yaw"][worlds]
+        )
         self._batch.qpos[worlds, 7:9] = (1.0 if held is None else held) * panda.FINGER_TRAVEL
         self._target[worlds] = np.hstack([q, self._batch.qpos[worlds, 7:9]])
         for name, pose in self.task.place(self._draw).items():
@@ -387,29 +332,37 @@ class MujocoEnv:
                 at = self._free[name]
                 self._batch.qpos[worlds, at : at + 7] = _upright(pose)[worlds]
         self._wrench[worlds] = 0
-        self._tool = self.chain.forward(self._q)
+        self._tool = self._chain.forward(self._q)
 
-    def _begin_from(self, worlds: np.ndarray, start: Snapshot) -> None:
-        _write(self._draw, worlds, start.draw)
-        _write(self._physics, worlds, start.physics)
-        self._elapsed[worlds] = start.elapsed
-        self._batch.state[worlds] = start.state
-        self._target[worlds] = start.last_target
+    def _first_step(self) -> Step:
+        observation = self._observation(self._worlds())
+        nothing = np.zeros(self.num_envs, bool)
+        info = {
+            Info.FINAL_OBSERVATION: {key: value.copy() for key, value in observation.items()},
+            Info.SUCCESS: nothing.copy(),
+            Info.ACTION_SENT: self.action_spec.zeros(self.num_envs),
+        }
+        return Step(observation, np.zeros(self.num_envs, np.float32), nothing, nothing.copy(), info)
+
+    def _parts(self) -> list[np.ndarray]:
+        """Everything that a world consists of, worlds first."""
+        draws = [d[key] for d in (self._draw, self._physics) for key in sorted(d)]
+        return [self._batch.state, self._target, self._elapsed, *draws]
+
+    def _write_rows(self, worlds: np.ndarray, rows: np.ndarray) -> None:
+        """Puts rows of a snapshot into the worlds with these indices."""
+        parts = self._parts()
+        widths = [part[0].size for part in parts]
+        if rows.shape != (len(worlds), sum(widths)):
+            raise ValueError(
+                f"states of shape {rows.shape} do not fit {len(worlds)} worlds of {self.task.name} "
+                f"with {sum(widths)} numbers each; take them from the same task and num_envs"
+            )
+        for part, values in zip(parts, np.split(rows, np.cumsum(widths)[:-1], axis=1), strict=True):
+            part[worlds] = values.reshape(len(worlds), *part.shape[1:])
         self._write_models(worlds)
         self._wrench[worlds] = 0
-        self._tool = self.chain.forward(self._q)
-
-    def _start_configuration(self, worlds: np.ndarray) -> np.ndarray:
-        """Joint angles that bring the tool to the drawn start pose. Shape (count, 7) [rad]."""
-        position, yaw = self._draw["tool_position"][worlds], self._draw["tool_yaw"][worlds]
-        rotation = _yawed(yaw)
-        q = np.tile(panda.Q_READY, (len(worlds), 1))
-        for _ in range(_START_ITERATIONS):
-            tool = self.chain.forward(q)
-            away = so3_log(rotation @ tool.rotation.transpose(0, 2, 1))
-            twist = np.concatenate([position - tool.position, away], axis=1)
-            q = self.chain.solve(tool, q, twist, panda.Q_READY, posture_gain=0.0)
-        return q
+        self._tool = self._chain.forward(self._q)
 
     def _write_models(self, worlds: np.ndarray) -> None:
         """Writes the draws into the worlds' models: physics, and poses of fixed bodies."""
@@ -432,7 +385,7 @@ class MujocoEnv:
         state[bad] = before[bad]
         if bad.any():
             self._wrench[bad] = 0
-            self._tool = self.chain.forward(self._q)
+            self._tool = self._chain.forward(self._q)
         return bad
 
     def _keep(self, world: int, before: np.ndarray) -> None:
@@ -448,11 +401,6 @@ class MujocoEnv:
 _WORK_AREA = np.array([0.5, 0.0, 0.1])
 _MAX_SPEED = 100.0
 """No joint or object moves faster than this [rad/s, m/s]."""
-_START_ITERATIONS = 15
-
-
-def _rotate(rotation: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    return (rotation @ vector[..., None])[..., 0]
 
 
 def _write(into: dict[str, np.ndarray], worlds: np.ndarray, values: dict[str, np.ndarray]) -> None:
@@ -465,12 +413,6 @@ def _upright(pose: Pose) -> np.ndarray:
     zero = np.zeros_like(pose.yaw)
     turn = np.column_stack([np.cos(pose.yaw / 2), zero, zero, np.sin(pose.yaw / 2)])
     return np.hstack([pose.position, turn])
-
-
-def _yawed(yaw: np.ndarray) -> np.ndarray:
-    """Orientation of the tool that points down, turned about the vertical. Shape (worlds, 3, 3)."""
-    zero = np.zeros_like(yaw)
-    return so3_exp(np.column_stack([zero, zero, yaw])) @ panda.ROTATION_DOWN
 
 
 def _free_bodies(model: mujoco.MjModel) -> dict[str, int]:

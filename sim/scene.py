@@ -14,6 +14,9 @@ import numpy as np
 from sim import panda
 
 CAMERAS = ("front", "wrist")
+"""For policies."""
+SPECTATOR = "spectator"
+"""For people: sees the whole arm."""
 ORANGE, BLUE, GREEN = (0.95, 0.55, 0.15, 1), (0.2, 0.45, 0.75, 1), (0.2, 0.7, 0.35, 1)
 _WORLD = {"contype": 1, "conaffinity": 7}
 _TOOL = {"contype": 4, "conaffinity": 0}
@@ -37,9 +40,17 @@ def arm_scene() -> mujoco.MjSpec:
     scene.worldbody.add_light(pos=[0.3, -0.6, 1.8], dir=[0.1, 0.35, -1], diffuse=[0.7] * 3)
     scene.visual.headlight.ambient = [0.45] * 3
     scene.visual.headlight.diffuse = [0.35] * 3
-    scene.worldbody.add_camera(
-        name="front", pos=[1.05, -0.35, 0.45], xyaxes=_looking_at([1.05, -0.35, 0.45], [0.5, 0, 0.08])
+    scene.add_texture(
+        name="sky",
+        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
+        rgb1=[0.93, 0.95, 0.97],
+        rgb2=[0.6, 0.67, 0.75],
+        width=64,
+        height=64,
     )
+    _add_camera(scene, "front", [0.85, -0.25, 0.3], [0.5, 0, 0.06], fovy=45)
+    _add_camera(scene, SPECTATOR, [1.2, -0.75, 0.6], [0.38, 0, 0.2], fovy=45)
     scene.body("hand").add_camera(
         name="wrist", pos=[0.09, 0, 0.0], xyaxes=[0, 1, 0, 0.94, 0, 0.34], fovy=70
     )
@@ -69,6 +80,12 @@ def add_box(
         solref=_STIFF,
         **bits,
     )
+
+
+def _add_camera(
+    scene: mujoco.MjSpec, name: str, eye: list[float], target: list[float], fovy: float
+) -> None:
+    scene.worldbody.add_camera(name=name, pos=eye, xyaxes=_looking_at(eye, target), fovy=fovy)
 
 
 def _looking_at(eye: Sequence[float], target: Sequence[float]) -> list[float]:

@@ -1,0 +1,1 @@
+"""Frames, kinematics, control laws, trajectories and the safety filter of an arm."""

@@ -1,0 +1,207 @@
+"""What this machine has, what it lacks, and the line to type for each thing that is missing."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from robot_rl.machine import describe_machine, git_revision, usable_cores, versions
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Status = Literal["ok", "absent", "problem"]
+"""``absent`` is something optional that is not there; only a ``problem`` stops anything."""
+
+TOP_LEVEL_PACKAGES = ("robot_rl", "controllers", "sim", "hardware")
+REQUIRED = (
+    *("numpy", "torch", "mujoco", "gymnasium", "zarr", "mink", "daqp", "ruckig", "scipy"),
+    *("opencv-python", "pillow", "matplotlib", "tensorboard", "tyro", "rich"),
+)
+FREE_SPACE = 5e9
+"""Room that a few runs with pictures take [bytes]."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    status: Status
+    detail: str
+    remedy: str = ""
+    """What to type or do; empty if there is nothing to do."""
+
+
+def diagnose(runs: str | Path = "runs") -> list[Finding]:
+    """Looks at everything a run may need; a check that fails is itself a finding.
+
+    Args:
+        runs: Folder that runs are written to.
+    """
+    checks: list[Callable[[], Iterator[Finding]]] = [
+        _python,
+        _packages,
+        _owners,
+        _torch,
+        _opencv,
+        _renderer,
+        _optional,
+        _ros,
+        _cameras,
+        lambda: _runs(Path(runs)),
+    ]
+    return [finding for check in checks for finding in _guarded(check)]
+
+
+def as_table(findings: list[Finding]) -> Table:
+    """For printing with rich."""
+    from rich.table import Table
+    from rich.text import Text
+
+    styles: dict[Status, str] = {"ok": "green", "absent": "dim", "problem": "bold red"}
+    table = Table("", "", "", "to do", box=None, pad_edge=False)
+    for finding in findings:
+        status = Text(finding.status, style=styles[finding.status])
+        table.add_row(status, finding.subject, Text(finding.detail), Text(finding.remedy))
+    return table
+
+
+def _guarded(check: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    findings: list[Finding] = []
+    try:
+        findings.extend(check())
+    except Exception as error:  # Whatever a broken driver raises is what the user came to see.
+        name = getattr(check, "__name__", "check").strip("_<>")
+        findings.append(Finding(name, "problem", f"{type(error).__name__}: {error}"))
+    return findings
+
+
+def _python() -> Iterator[Finding]:
+    machine = describe_machine()
+    detail = f"{machine['python']} at {sys.executable}"
+    recent = sys.version_info >= (3, 11)
+    remedy = "" if recent else "install Python 3.11 or newer"
+    yield Finding("python", "ok" if recent else "problem", detail, remedy)
+    where = f"{machine['cpu']}, {machine['cores']} cores, {platform.platform()}"
+    yield Finding("machine", "ok", where)
+    yield Finding("robot-rl", "ok", f"{machine['robot-rl']}, revision {git_revision() or 'none'}")
+
+
+def _packages() -> Iterator[Finding]:
+    found = versions(REQUIRED)
+    # The same module without windows; a machine has one or the other.
+    found["opencv-python"] = (
+        found["opencv-python"] or versions(("opencv-python-headless",)).popitem()[1]
+    )
+    missing = [name for name, version in found.items() if version is None]
+    present = ", ".join(f"{name} {version}" for name, version in found.items() if version)
+    yield Finding("packages", "ok", present)
+    if missing:
+        yield Finding("packages", "problem", f"missing: {', '.join(missing)}", "pip install -e .")
+
+
+def _owners() -> Iterator[Finding]:
+    """Pip lets two distributions write the same top-level package, the later over the earlier."""
+    owners = metadata.packages_distributions()
+    for package in TOP_LEVEL_PACKAGES:
+        others = sorted(set(owners.get(package, [])) - {"robot-rl"})
+        if others:
+            detail = f"package {package!r} belongs to robot-rl and to {', '.join(others)}"
+            remedy = f"pip uninstall {' '.join(others)}, then pip install -e . again"
+            yield Finding("name clash", "problem", detail, remedy)
+
+
+def _torch() -> Iterator[Finding]:
+    import torch
+
+    yield Finding("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads")
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+        yield Finding("cuda", "ok", f"{', '.join(names)}; CUDA {torch.version.cuda}")
+    else:
+        build = "a CPU build of torch" if torch.version.cuda is None else "torch sees no GPU"
+        yield Finding("cuda", "absent", f"{build}; learning runs on {usable_cores()} cores")
+
+
+def _opencv() -> Iterator[Finding]:
+    try:
+        cv2 = importlib.import_module("cv2")
+    except ImportError as error:
+        remedy = "apt install libgl1 libglib2.0-0, or pip install opencv-python-headless instead"
+        yield Finding("opencv", "problem", str(error), remedy)
+    else:
+        yield Finding("opencv", "ok", cv2.__version__)
+
+
+def _renderer() -> Iterator[Finding]:
+    """Which of the renderers draws the cameras, said by the renderer itself."""
+    import mujoco
+
+    module = importlib.import_module("sim.mujoco_render")
+    model = mujoco.MjModel.from_xml_string("<mujoco/>")
+    try:
+        with module.CameraRenderer(model) as renderer:
+            yield Finding("renderer", "ok", renderer.reason)
+    except RuntimeError as error:
+        yield Finding("renderer", "problem", str(error), "apt install libegl1 libgl1-mesa-dri")
+
+
+def _optional() -> Iterator[Finding]:
+    for module, purpose, remedy in (
+        ("pybullet", "the twin", 'pip install -e ".[twin]"'),
+        ("mujoco_warp", "thousands of worlds on a GPU", 'pip install -e ".[gpu]"'),
+        ("isaaclab", "Isaac Lab's tasks", 'pip install -e ".[isaac]"'),
+        ("isaacgym", "Isaac Gym's tasks", "no pip package: install Isaac Gym Preview 4 by hand"),
+    ):
+        if importlib.util.find_spec(module) is None:
+            yield Finding(module, "absent", f"for {purpose}", remedy)
+        else:
+            yield Finding(module, "ok", f"for {purpose}")
+
+
+def _ros() -> Iterator[Finding]:
+    # Never by the name `launch`: a checkout's folder of that name looks like a package.
+    if importlib.util.find_spec("rclpy") is None:
+        remedy = 'source /opt/ros/<distribution>/setup.bash, or pip install -e ".[ros]"'
+        yield Finding("ros 2", "absent", "for an arm behind ROS 2", remedy)
+        return
+    domain = os.environ.get("ROS_DOMAIN_ID", "0")
+    yield Finding("ros 2", "ok", f"{os.environ.get('ROS_DISTRO', 'from pip')}, domain {domain}")
+
+
+def _cameras() -> Iterator[Finding]:
+    devices = sorted(Path("/dev").glob("video*"))
+    if not devices:
+        yield Finding("cameras", "absent", "no /dev/video*", "plug one in")
+        return
+    locked = [str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK)]
+    if locked:
+        remedy = "sudo usermod -aG video $USER, then log in again"
+        yield Finding("cameras", "problem", f"no permission for {', '.join(locked)}", remedy)
+    else:
+        yield Finding("cameras", "ok", ", ".join(map(str, devices)))
+
+
+def _runs(folder: Path) -> Iterator[Finding]:
+    existing = next(
+        path for path in (folder.absolute(), *folder.absolute().parents) if path.exists()
+    )
+    free = shutil.disk_usage(existing).free
+    detail = f"{folder.absolute()}, {free / 1e9:.1f} GB free"
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        remedy = f"choose another folder, or sudo chown $USER {existing}"
+        yield Finding("run folder", "problem", f"cannot write to {existing}", remedy)
+    elif free < FREE_SPACE:
+        yield Finding("run folder", "problem", detail, "make room, or choose another folder")
+    else:
+        yield Finding("run folder", "ok", detail)

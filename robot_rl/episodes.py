@@ -1,0 +1,346 @@
+"""A store of episodes: one durable commit each, so that no crash costs more than the running one.
+
+::
+
+    store/store.json                          what all episodes have in common
+    store/episodes/000000-<uuid>.zarr         a committed episode, a zarr 3 group
+    store/episodes/.writing-<uuid>.zarr       one being written, or left behind by a crash
+    store/quarantine/                         what ``repair`` moved out of the way
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from robot_rl import durable, episode_file
+from robot_rl.env import Observation
+from robot_rl.episode import Episode
+from robot_rl.episode_file import CorruptEpisodeError
+from robot_rl.metadata import Metadata
+from robot_rl.replay import Replay
+from robot_rl.schema import Schema, SchemaError, check_arrays
+from robot_rl.transition import Transition
+
+STORE, EPISODES, QUARANTINE = "store.json", "episodes", "quarantine"
+WRITING = ".writing-"
+
+
+class Finding(NamedTuple):
+    """Something wrong in a store."""
+
+    path: Path
+    problem: str
+
+
+class Summary(NamedTuple):
+    """What a store holds."""
+
+    episodes: int
+    transitions: int
+    successes: int
+    seconds: float
+    """Recorded time [s]."""
+    nbytes: int
+    """Size on disk [bytes]."""
+
+
+class Episodes(Sequence[Episode]):
+    """The committed episodes of a store, oldest first; other processes may write to it as well.
+
+    Args:
+        path: Folder of the store.
+        schema: What is going to be recorded. Makes the store if there is none, and must agree with
+            it if there is, up to the contract. None opens an existing store.
+
+    Raises:
+        FileNotFoundError: If there is no store and no schema.
+        SchemaError: If the store holds other data; the message lists the differences.
+    """
+
+    def __init__(self, path: str | Path, schema: Schema | None = None) -> None:
+        self.path = Path(path)
+        file = self.path / STORE
+        if file.exists():
+            stored = Schema.from_json(json.loads(file.read_text(encoding="utf-8")))
+            if schema is not None:
+                stored.expect(schema, str(self.path))
+        elif schema is None:
+            raise FileNotFoundError(
+                f"no episode store in {self.path}, for there is no {file.name}; record one with "
+                "`robot-rl record`, or give a schema to make it"
+            )
+        else:
+            _create(self.path, schema)
+        self.schema = schema or stored
+        """What the next episodes are recorded with."""
+
+    @property
+    def paths(self) -> list[Path]:
+        """Folders of the committed episodes, in order."""
+        return sorted(p for p in self._folder.iterdir() if not p.name.startswith("."))
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[Episode]:
+        return map(episode_file.read, self.paths)
+
+    def __getitem__(self, index: int) -> Episode:
+        """Reads an episode and checks all of it.
+
+        Raises:
+            IndexError: If there are fewer episodes.
+            CorruptEpisodeError: If it is not what was committed.
+        """
+        return episode_file.read(self.paths[index])
+
+    def writer(self, metadata: Metadata | None = None) -> EpisodeWriter:
+        """Begins an episode; the writer is a context manager that commits it at the end."""
+        return EpisodeWriter(self, metadata or Metadata())
+
+    def metadata(self) -> list[Metadata]:
+        """Metadata of every episode; reads no arrays.
+
+        Raises:
+            CorruptEpisodeError: If the metadata of an episode is not what was committed.
+        """
+        return [episode_file.read_metadata(path) for path in self.paths]
+
+    def info(self) -> Summary:
+        """What the store holds.
+
+        Raises:
+            CorruptEpisodeError: If the metadata of an episode is not what was committed.
+        """
+        every = self.metadata()
+        transitions = sum(one.length for one in every)
+        return Summary(
+            episodes=len(every),
+            transitions=transitions,
+            successes=sum(bool(one.success) for one in every),
+            seconds=transitions * self.schema.dt,
+            nbytes=sum(f.stat().st_size for p in self.paths for f in p.rglob("*") if f.is_file()),
+        )
+
+    def verify(self) -> list[Finding]:
+        """Reads everything and names what is unfinished, corrupt or of another schema."""
+        findings = [
+            Finding(path, "unfinished: the process that wrote it ended before the commit")
+            for path in sorted(self._folder.glob(f"{WRITING}*"))
+            if not _is_locked(path)
+        ]
+        for path in self.paths:
+            try:
+                episode_file.read(path)
+                self.schema.expect(episode_file.read_schema(path), path.name)
+            except CorruptEpisodeError as error:
+                findings.append(Finding(path, f"corrupt: {error.problem}"))
+            except SchemaError as error:
+                findings.append(Finding(path, str(error)))
+        return findings
+
+    def repair(self) -> list[str]:
+        """Moves what ``verify`` finds to ``quarantine/``, deletes nothing, and says what it did."""
+        actions: list[str] = []
+        for path, problem in self.verify():
+            target = self.path / QUARANTINE / path.name.removeprefix(".")
+            target.parent.mkdir(exist_ok=True)
+            durable.move(path, target)
+            actions.append(f"moved {path.name} to {target}: {problem}")
+        return actions
+
+    @property
+    def _folder(self) -> Path:
+        return self.path / EPISODES
+
+    def _next_path(self, name: str) -> Path:
+        last = max((int(path.name.partition("-")[0]) for path in self.paths), default=-1)
+        return self._folder / f"{last + 1:06d}-{name}.zarr"
+
+
+class EpisodeWriter:
+    """Collects an episode in memory and commits it at the end of a ``with`` block.
+
+    The control loop never waits for the disk. When the block ends with an exception, or without a
+    transition, nothing is committed.
+    """
+
+    def __init__(self, store: Episodes, metadata: Metadata) -> None:
+        self._store = store
+        name, now = str(uuid.uuid4()), datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._metadata = replace(metadata, uuid=name, date=now)
+        self._frames: list[Observation] = []
+        self._rows: list[Transition] = []
+        self._aside = store.path / EPISODES / f"{WRITING}{name}.zarr"
+        self._aside.mkdir()
+        self._lock = _lock(self._aside)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, transition: Transition) -> None:
+        """Adds the next transition; its arrays are copied.
+
+        Raises:
+            SchemaError: If an array differs from the store's schema.
+            ValueError: If the transition does not follow the last one.
+        """
+        self._check(transition)
+        if not self._frames:
+            self._frames.append(_copied(transition.observation))
+        self._frames.append(_copied(transition.next_observation))
+        dtype = self._store.schema.action.dtype
+        self._rows.append(
+            replace(
+                transition,
+                observation={},
+                next_observation={},
+                action=np.array(transition.action, dtype),
+                policy_action=np.array(transition.policy_action, dtype),
+                extra=_copied(transition.extra),
+            )
+        )
+
+    def commit(self) -> Path:
+        """Makes the episode part of the store, durably; returns its folder.
+
+        Raises:
+            ValueError: If the episode has no transition or has ended already.
+            OSError: If the disk has no room. The transitions are still in memory: free some space
+                and call ``commit`` again.
+        """
+        if not self._rows or not self._aside.exists():
+            raise ValueError("nothing to commit; add transitions, and commit an episode once")
+        schema = self._store.schema
+        episode = Episode.from_transitions(self._metadata, self._frames, self._rows, schema.dt)
+        try:
+            episode_file.write(self._aside, episode, schema)
+            durable.sync_tree(self._aside)
+            target = self._store._next_path(self._metadata.uuid)
+            durable.move(self._aside, target)
+        except OSError as error:
+            self._empty()
+            if error.errno not in durable.NO_ROOM:
+                raise
+            raise OSError(error.errno, self._no_room(episode), str(self._store.path)) from error
+        self._unlock()
+        return target
+
+    def discard(self) -> None:
+        """Forgets the episode, e.g. a demonstration that went wrong; safe to call twice."""
+        self._rows.clear()
+        shutil.rmtree(self._aside, ignore_errors=True)
+        self._unlock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None and self._rows:
+            self.commit()
+        else:
+            self.discard()
+
+    def _check(self, transition: Transition) -> None:
+        schema = self._store.schema
+        check_arrays(schema.observation, transition.observation)
+        check_arrays(schema.observation, transition.next_observation)
+        for action in (transition.action, transition.policy_action):
+            if np.shape(action) != schema.action.shape:
+                raise SchemaError(
+                    f"action of shape {np.shape(action)}; this store holds {schema.action.shape}"
+                )
+        if self._rows:
+            self._check_follows(self._rows[-1], transition)
+
+    def _check_follows(self, last: Transition, transition: Transition) -> None:
+        expected = (last.stream, last.episode, last.step + 1)
+        given = (transition.stream, transition.episode, transition.step)
+        problem = ""
+        if last.terminated or last.truncated:
+            problem = f"the episode ended with step {last.step}"
+        elif given != expected:
+            problem = f"(stream, episode, step) {given} does not follow, {expected} would"
+        elif transition.extra.keys() != last.extra.keys():
+            problem = f"extra has {sorted(transition.extra)} instead of {sorted(last.extra)}"
+        elif not _equal(transition.observation, self._frames[-1]):
+            problem = f"the observation of step {transition.step} is not what the last step led to"
+        if problem:
+            raise ValueError(f"{problem}; commit this episode and begin another")
+
+    def _no_room(self, episode: Episode) -> str:
+        size = sum(column.nbytes for column in episode.columns().values()) / 2**20
+        return (
+            f"no room for an episode of up to {size:.1f} MiB; the {len(self._store)} committed "
+            "ones are intact. Free some space and call commit() again, or choose another store"
+        )
+
+    def _empty(self) -> None:
+        """Gives the room back but keeps the folder, which is locked."""
+        for path in self._aside.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def fill(replay: Replay, episodes: Iterable[Episode]) -> int:
+    """Appends all transitions of episodes to a replay and returns how many they were.
+
+    Raises:
+        SchemaError: If the replay holds other observations or actions.
+    """
+    before = replay.appended
+    for episode in episodes:
+        replay.extend(episode.transitions())
+    return replay.appended - before
+
+
+def _create(path: Path, schema: Schema) -> None:
+    (path / EPISODES).mkdir(parents=True, exist_ok=True)
+    with durable.replacing(path / STORE) as file:
+        file.write(json.dumps(schema.to_json(), indent=2).encode())
+
+
+def _lock(folder: Path) -> int | None:
+    """Locks a folder until its process ends, however it ends; a living writer is told by that."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def _is_locked(folder: Path) -> bool:
+    try:
+        descriptor = _lock(folder)
+    except (BlockingIOError, FileNotFoundError):  # being written, or just committed
+        return True
+    if descriptor is not None:
+        os.close(descriptor)
+    return False
+
+
+def _copied(arrays: Observation) -> Observation:
+    return {key: np.array(value) for key, value in arrays.items()}
+
+
+def _equal(frame: Observation, other: Observation) -> bool:
+    return all(np.array_equal(value, other[key], equal_nan=False) for key, value in frame.items())

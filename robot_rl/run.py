@@ -1,0 +1,241 @@
+"""The folder of one run: what was asked for, what it was made with, and where to go on from.
+
+``config.json`` holds the settings with every default resolved, ``run.json`` seed, versions, git
+revision, command and start, ``checkpoints/`` the last few states of the learner.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TypeVar
+
+import numpy as np
+
+from robot_rl import durable
+from robot_rl.machine import describe_machine, git_revision
+from robot_rl.schema import Schema, differences
+from robot_rl.settings import load_settings, save_settings
+
+T = TypeVar("T")
+
+CONFIG, FACTS, CHECKPOINTS = "config.json", "run.json", "checkpoints"
+_NUMPY = "numpy array"
+"""Key that marks an array in a checkpoint, which torch's safe loader reads as tensors only."""
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that is missing, damaged, or belongs to another task."""
+
+
+class Checkpoint(NamedTuple):
+    """The state of a learner after ``step`` environment steps."""
+
+    step: int
+    state: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that exists; ``create`` and ``open`` give one."""
+
+    folder: Path
+    facts: dict[str, Any]
+    """``seed``, ``started`` (UTC), ``command``, ``git`` and ``machine``."""
+    keep: int = 3
+    """Number of checkpoints that stay."""
+
+    @classmethod
+    def create(cls, folder: str | Path, config: Any, seed: int, keep: int = 3) -> Self:
+        """Makes the folder of a new run and writes down how it was started.
+
+        Args:
+            folder: Where to; it must not hold a run yet.
+            config: The resolved settings, a dataclass.
+            seed: Seed of everything that is drawn.
+            keep: Number of checkpoints that stay.
+
+        Raises:
+            FileExistsError: If the folder already holds a run.
+        """
+        folder = Path(folder)
+        if (folder / FACTS).exists():
+            raise FileExistsError(
+                f"{folder} already holds a run; choose another folder, or resume that one"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {
+            "seed": seed,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": sys.argv,
+            "git": git_revision(),
+            "machine": describe_machine(),
+        }
+        save_settings(config, folder / CONFIG)
+        with durable.replacing(folder / FACTS) as file:
+            file.write(json.dumps(facts, indent=2).encode())
+        return cls(folder, facts, keep)
+
+    @classmethod
+    def open(cls, folder: str | Path, keep: int = 3) -> Self:
+        """Opens the folder of an earlier run.
+
+        Raises:
+            FileNotFoundError: If the folder holds no run; lists those next to it.
+        """
+        folder = Path(folder)
+        path = folder / FACTS
+        if not path.exists():
+            raise FileNotFoundError(f"{folder} holds no run; {_runs_near(folder)}")
+        return cls(folder, json.loads(path.read_text(encoding="utf-8")), keep)
+
+    def config(self, kind: type[T]) -> T:
+        """The settings the run was started with.
+
+        Raises:
+            SettingsError: If the file does not fit ``kind``.
+        """
+        return load_settings(kind, self.folder / CONFIG)
+
+    @property
+    def steps(self) -> list[int]:
+        """Environment steps of the checkpoints there are, oldest first."""
+        return sorted(int(path.stem) for path in (self.folder / CHECKPOINTS).glob("*.pt"))
+
+    def save_checkpoint(self, state: Mapping[str, Any], step: int, schema: Schema) -> Path:
+        """Writes a checkpoint durably, then drops all but the last ``keep``.
+
+        Args:
+            state: Tensors, arrays, numbers, strings, and dicts, lists and tuples of these.
+            step: Environment steps so far.
+            schema: The environment it was learned in.
+
+        Raises:
+            TypeError: If ``state`` holds anything else; names where.
+            OSError: If it cannot be written, e.g. to a full disk; earlier checkpoints are intact.
+        """
+        import torch
+
+        content = {"step": step, "schema": json.dumps(schema.to_json()), "state": _pack(state)}
+        serialized = io.BytesIO()
+        torch.save(content, serialized)
+        path = self._path(step)
+        path.parent.mkdir(exist_ok=True)
+        try:
+            with durable.replacing(path) as file:
+                file.write(serialized.getbuffer())
+        except OSError as error:
+            raise _no_room(error, path, serialized.getbuffer().nbytes) from error
+        for old in self.steps[: -self.keep]:
+            self._path(old).unlink()
+        return path
+
+    def load_checkpoint(
+        self, schema: Schema, step: int | None = None, device: str = "cpu"
+    ) -> Checkpoint:
+        """Reads a checkpoint; arrays come back as arrays, tensors on ``device``.
+
+        Nothing in the file can run code: torch reads it with ``weights_only``.
+
+        Args:
+            schema: The environment it shall act in.
+            step: Which one; None takes the last.
+            device: Where the tensors go.
+
+        Raises:
+            CheckpointError: If there is none, it is damaged, or it was learned in an environment
+                with another name, observation, action or rate; spells out the differences.
+        """
+        path = self._path(self._choose(step))
+        content = _read(path, device)
+        saved = Schema.from_json(json.loads(content["schema"]))
+        if lines := _mismatch(schema, saved):
+            raise CheckpointError(
+                f"{path} was learned elsewhere: {'; '.join(lines)}. "
+                f"Use it with {saved.env or 'its own environment'}, or train anew"
+            )
+        return Checkpoint(content["step"], _unpack(content["state"]))
+
+    def _choose(self, step: int | None) -> int:
+        steps = self.steps
+        if not steps:
+            raise CheckpointError(f"{self.folder} holds no checkpoint yet; train there first")
+        if step is not None and step not in steps:
+            raise CheckpointError(f"{self.folder} has no checkpoint at step {step}; choose {steps}")
+        return steps[-1] if step is None else step
+
+    def _path(self, step: int) -> Path:
+        return self.folder / CHECKPOINTS / f"{step:09d}.pt"
+
+
+def _read(path: Path, device: str) -> dict[str, Any]:
+    import torch
+
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(
+            f"{path} is damaged ({reason}); delete it to go on from the one before"
+        ) from error
+
+
+def _mismatch(wanted: Schema, saved: Schema) -> list[str]:
+    """What keeps a policy from acting; how a world was configured does not."""
+    return differences(
+        replace(wanted, contract={}).to_json(), replace(saved, contract={}).to_json()
+    )
+
+
+def _pack(value: Any, name: str = "state") -> Any:
+    """What torch's safe loader reads back: arrays become marked tensors, containers plain ones."""
+    import torch
+
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+        return {_NUMPY: torch.from_numpy(np.array(value, order="C"))}
+    if isinstance(value, np.generic):
+        return _pack(value.item(), name)
+    if isinstance(value, Mapping):
+        return {key: _pack(item, f"{name}[{key!r}]") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        items = [_pack(item, f"{name}[{index}]") for index, item in enumerate(value)]
+        return items if isinstance(value, list) else tuple(items)
+    if value is None or isinstance(value, torch.Tensor | bool | int | float | str):
+        return value
+    raise TypeError(
+        f"{name} is a {type(value).__name__}, which a checkpoint cannot hold; "
+        "give tensors, arrays, numbers, strings, or dicts, lists and tuples of these"
+    )
+
+
+def _unpack(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {_NUMPY}:
+            return value[_NUMPY].cpu().numpy()
+        return {key: _unpack(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_unpack, value))
+    return value
+
+
+def _no_room(error: OSError, path: Path, size: int) -> OSError:
+    free = shutil.disk_usage(path.parent).free
+    message = (
+        f"cannot write {path} ({os.strerror(error.errno or 0)}): it takes {size / 1e6:.1f} MB and "
+        f"{free / 1e6:.1f} MB are free; make room and resume, earlier checkpoints are intact"
+    )
+    return OSError(error.errno, message)
+
+
+def _runs_near(folder: Path) -> str:
+    names = sorted(path.parent.name for path in folder.parent.glob(f"*/{FACTS}"))
+    where = f"in {folder.parent}"
+    return f"{where} there are {', '.join(names)}" if names else f"there is none {where} either"

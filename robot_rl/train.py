@@ -1,0 +1,263 @@
+"""Learning in simulation: demonstrations, a clone of them, then actor and critics beside the worlds."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import torch
+
+from robot_rl.batch import Batch
+from robot_rl.config import TrainConfig
+from robot_rl.demonstrations import load_or_record, start_from_demonstrations, summarise
+from robot_rl.env import Observation, Step
+from robot_rl.environments import make_env, parse_options
+from robot_rl.evaluation import Act, evaluate
+from robot_rl.film import film
+from robot_rl.log import Log
+from robot_rl.replay import Replay, mix
+from robot_rl.run import Run
+from robot_rl.sac import Sac
+from robot_rl.schema import Schema
+from robot_rl.transition import WorldIds
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands; given to whoever watches."""
+
+    step: int
+    steps: int
+    seconds: float
+    """Wall clock of learning and evaluating so far."""
+    metrics: dict[str, float]
+    """The newest value of everything measured."""
+
+    @property
+    def rate(self) -> float:
+        """Environment steps per second, updates and evaluations included."""
+        return self.step / max(self.seconds, 1e-9)
+
+    @property
+    def remaining(self) -> float:
+        """Expected seconds to the end."""
+        return (self.steps - self.step) / max(self.rate, 1e-9)
+
+
+Watch = Callable[[Progress], None]
+
+
+def train(config: TrainConfig, watch: Watch = lambda progress: None) -> Run:
+    """Runs, or goes on with, a whole training.
+
+    Args:
+        config: What to learn and how.
+        watch: Called after each step of all worlds and each evaluation.
+
+    Returns:
+        The run, with checkpoint, log, settings and demonstrations in its folder.
+
+    Raises:
+        ValueError: If the environment or an option does not exist, or a number makes no sense.
+        FileExistsError: If the run folder is taken.
+    """
+    torch.set_num_threads(config.threads or torch.get_num_threads())
+    if config.resume is not None:
+        run = Run.open(config.resume)
+        config = run.config(TrainConfig)
+        training = Training(config, run, watch)
+        training.resume()
+    else:
+        run = Run.create(config.folder or default_folder(config.env), config, config.seed)
+        training = Training(config, run, watch)
+        training.start()
+    with training:
+        training.learn()
+    return run
+
+
+def default_folder(env: str) -> Path:
+    """``runs/<env>-<date>-<time>``."""
+    name = "".join(c if c.isalnum() else "-" for c in env)
+    return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+class Training:
+    """The state of one run: worlds, learner, replay, log, clock."""
+
+    def __init__(self, config: TrainConfig, run: Run, watch: Watch) -> None:
+        self.config, self.run = config, run
+        options = parse_options(config.options)
+        self.env = make_env(config.env, config.num_envs, config.seed + 1, **options)
+        self.judge = make_env(config.env, config.evaluation_envs, config.seed, **options)
+        specs = self.env.observation_spec, self.env.action_spec
+        self.schema = Schema.of(self.env, config.env)
+        self.agent = Sac(*specs, config.sac, config.seed)
+        self.replay = Replay(*specs, config.capacity)
+        self.demonstrations = Replay(*specs, config.capacity)
+        self._rng = np.random.default_rng(config.seed)
+        self._ids = WorldIds(config.num_envs)
+        self._watch = watch
+        self._step, self._owed, self._seconds = 0, 0.0, 0.0
+        self._metrics: dict[str, float] = {}
+        self._log: Log | None = None
+        self._batch: Batch | None = None
+
+    def start(self) -> None:
+        """Brings in the demonstrations and clones them."""
+        self._log = Log(self.run.folder)
+        began = time.perf_counter()
+        if self.config.demonstrations or self.config.dataset:
+            self._load_demonstrations()
+            self.agent.observe(self._all_demonstrated())
+            for _ in range(self.config.sac.cloning_steps):
+                self._metrics |= self.agent.clone(self._sample(self.replay))
+            if self.config.sac.cloning_steps:
+                self.agent.keep_clone()
+        self._seconds = time.perf_counter() - began
+        self._evaluate()
+
+    def resume(self) -> None:
+        """Goes back to the last checkpoint; the worlds start new episodes."""
+        checkpoint = self.run.load_checkpoint(self.schema)
+        state = checkpoint.state
+        self.agent.load_state_dict(state["agent"])
+        self._rng.bit_generator.state = json.loads(state["generator"])
+        torch.set_rng_state(state["torch_generator"])
+        self._step, self._owed = checkpoint.step, state["owed"]
+        self._seconds, self._metrics = state["seconds"], state["metrics"]
+        self._ids.episode += self._step  # No number of an episode before the interruption comes again.
+        self.replay = Replay.load(self.run.folder / "replay.npz")
+        if self.config.demonstrations or self.config.dataset:
+            self._load_demonstrations()
+        self._log = Log(self.run.folder, resume_step=self._step)
+
+    def learn(self) -> None:
+        """Acts and updates until all steps are done."""
+        step = self.env.reset(self.config.seed + 1 + self._step)
+        while self._step < self.config.steps:
+            began = time.perf_counter()
+            step = self._act(step)
+            self._update()
+            self._seconds += time.perf_counter() - began
+            self._watch(self.progress)
+            if self._is_due(self.config.evaluate_every) or self._step >= self.config.steps:
+                self._evaluate()
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run stands."""
+        return Progress(self._step, self.config.steps, self._seconds, dict(self._metrics))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for part in (self.env, self.judge, self._log):
+            if part is not None:
+                part.close()
+
+    def _act(self, step: Step) -> Step:
+        """One step of all worlds, into the replay."""
+        action = self._choose(step)
+        after = self.env.step(action)
+        self.replay.append_step(self._ids, step.observation, action, after)
+        self._ids.advance(after.done)
+        if self._explores:
+            self.agent.observe(after.final_observation)
+        self._step += self.config.num_envs
+        return after
+
+    def _choose(self, step: Step) -> np.ndarray:
+        if not self._explores:
+            return self.agent.act(step.observation)
+        shape = (self.config.num_envs, *self.env.action_spec.shape)
+        return self._rng.uniform(-1, 1, shape).astype(np.float32)
+
+    @property
+    def _explores(self) -> bool:
+        """Whether the worlds still act at random, for want of demonstrations."""
+        return not len(self.demonstrations) and self._step < self.config.random_steps
+
+    def _update(self) -> None:
+        """As many updates as the steps so far are owed."""
+        if self._step < self.config.learning_starts:
+            return
+        self._owed += self.config.num_envs * self.config.sac.utd_ratio
+        while self._owed >= 1:
+            self._metrics |= self.agent.update(self._sample(self.replay))
+            self._owed -= 1
+
+    def _sample(self, online: Replay) -> Batch:
+        """Half demonstrations, half online data."""
+        size = self.config.sac.batch_size
+        if self._batch is None:
+            self._batch = Batch.empty(self.replay.spec, size)
+        return mix(online, self.demonstrations, size, self._rng, out=self._batch)
+
+    def _load_demonstrations(self) -> None:
+        episodes = load_or_record(self.config, self.run.folder / "demonstrations")
+        for episode in episodes:
+            self.demonstrations.extend(episode.transitions())
+        self._metrics |= summarise(episodes)
+        if self.config.snapshot_share > 0:
+            start_from_demonstrations(self.env, episodes, self.config.snapshot_share)
+
+    def _all_demonstrated(self) -> Observation:
+        return self.demonstrations.gather(np.array(self.demonstrations.indices)).observation
+
+    def _is_due(self, period: int) -> bool:
+        return self._step % period < self.config.num_envs
+
+    def _evaluate(self) -> None:
+        """Judges the policy, writes log and checkpoint."""
+        began = time.perf_counter()
+        for name, act in self._policies().items():
+            outcome = evaluate(self.judge, act, self.config.evaluation_episodes)
+            self._metrics |= outcome.scalars(name)
+        self._seconds += time.perf_counter() - began
+        assert self._log is not None
+        self._log.write(self._step, self._metrics | {"seconds": self._seconds})
+        self._film()
+        self._checkpoint()
+        self._watch(self.progress)
+
+    def _policies(self) -> dict[str, Act]:
+        """Greedy and sampled; at the start also the clone, which is the floor."""
+        policies: dict[str, Act] = {
+            "greedy": partial(self.agent.act, greedy=True),
+            "sampled": self.agent.act,
+        }
+        if self._step == 0 and self.agent.has_clone:
+            policies["cloned"] = self.agent.act_cloned
+        return policies
+
+    def _film(self) -> None:
+        if self.config.videos:
+            path = self.run.folder / "videos" / f"{self._step:07d}.webp"
+            film(self.config.env, parse_options(self.config.options), self.agent.act, path)
+
+    def _checkpoint(self) -> None:
+        self.replay.save(self.run.folder / "replay.npz")
+        state = {
+            "agent": self.agent.state_dict(),
+            "generator": json.dumps(self._rng.bit_generator.state),
+            "torch_generator": torch.get_rng_state(),
+            "owed": self._owed,
+            "seconds": self._seconds,
+            "metrics": self._metrics,
+        }
+        self.run.save_checkpoint(state, self._step, self.schema)

@@ -1,0 +1,42 @@
+"""Settings of a simulated environment that do not belong to its task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sim.randomization import Randomization
+
+
+@dataclass(frozen=True)
+class EnvConfig:
+    """Everything about an environment that is not its task."""
+
+    control_dt: float = 0.05
+    """Time between two actions [s]."""
+    translation: float = 0.015
+    """Shift of the target that a full action asks for along each axis [m]."""
+    rotation: float = 0.1
+    """Turn of the target that a full action asks for about each axis [rad]."""
+    tilt: float = 0.2
+    """Largest roll and pitch of the target away from straight down [rad]."""
+    yaw: float = 0.7
+    """Largest yaw of the target [rad]."""
+    workspace: tuple[tuple[float, float, float], tuple[float, float, float]] = (
+        (0.3, -0.3, 0.01),
+        (0.75, 0.3, 0.45),
+    )
+    """Corners of the box that the target cannot leave, base frame [m]."""
+    relative_frame: bool = False
+    """Actions, twist and wrench in the tool frame instead of the base frame (as SERL's wrapper)."""
+    privileged: bool = True
+    """Whether ``state`` ends with the task's true state; policies from pixels go without."""
+    cameras: tuple[str, ...] = ()
+    """Cameras to render into ``images/<camera>``."""
+    image_size: int = 128
+    """Height and width of the images."""
+    randomization: Randomization = field(default_factory=Randomization)
+    """Ranges of the physics, drawn per episode."""
+    threads: int = 0
+    """Physics threads; 0 takes one per core."""
+    divergence_folder: str = "runs/diverged"
+    """Where the states of a world that diverged are kept."""
