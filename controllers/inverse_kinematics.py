@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,8 +18,17 @@ if TYPE_CHECKING:
 GeomPair = tuple[Sequence[str], Sequence[str]]
 """Two groups of geom names that must not touch each other."""
 
-_ROUNDING = 1e-6
-"""Slack for configurations that earlier arithmetic put on a limit [rad]."""
+_ORIENTATION_COST = 0.3
+"""Cost of a radian, where a metre costs one."""
+_POSTURE_COST = 1e-3
+"""Cost of a radian away from the posture: too little to move the tool."""
+_DAMPING = 1e-8
+_APPROACH = 0.5
+"""Share of the free distance between two geoms that one period may use up."""
+_WATCHED = 0.05
+"""Distance beyond the clearance from which on two geoms constrain the step [m]."""
+_UNBOUNDED = 1e30
+"""What daqp takes for infinity."""
 
 
 class IKStep(NamedTuple):
@@ -64,18 +74,17 @@ class InverseKinematics:
             raise ValueError(f"limits of {limits.joints} joints for the arm's {arm.joints}")
         if not dt > 0:
             raise ValueError(f"the control period is {dt} s; it must be above zero")
-        self._mink = _load_mink()
+        self._mink, self._daqp = _load_solvers()
         self._arm = arm
         self._limits = limits
         self._dt = dt
         self._qpos = arm.reference
         self._configuration = self._mink.Configuration(arm.model, self._qpos)
         self._tool = self._mink.FrameTask(
-            arm.site, "site", position_cost=1.0, orientation_cost=0.3, lm_damping=1e-4
+            arm.site, "site", position_cost=1.0, orientation_cost=_ORIENTATION_COST
         )
         self._tasks = [self._tool, self._posture(posture)]
-        self._constraints = self._others_locked()
-        self._collision = self._collision_limits(collisions, clearance)
+        self._collisions = self._collision_limits(collisions, clearance)
 
     def step(self, q: np.ndarray, target: np.ndarray) -> IKStep:
         """Moves the joints for one period towards a target.
@@ -97,5 +106,64 @@ class InverseKinematics:
         self._tool.set_target(self._mink.SE3(x[[6, 3, 4, 5, 0, 1, 2]]))
         self._qpos[self._arm.qpos_index] = q
         self._configuration.update(self._qpos)
-        dq = self._solve(q)
-        return IKStep(q, False) if dq is None else IKStep(self._integrate(q, dq), True)
+        change = self._solve(q)
+        if change is None:
+            return IKStep(q, False)
+        return IKStep(np.clip(q + change, *self._range(q)), True)
+
+    def _solve(self, q: np.ndarray) -> np.ndarray | None:
+        """The best change of the arm's joints, or None. Shape (joints,) [rad]."""
+        full = self._mink.build_ik(
+            self._configuration, self._tasks, self._dt, _DAMPING, self._collisions
+        )
+        # Leaving out the columns of other joints locks them, and the program stays small.
+        mine = self._arm.dof_index
+        rows = np.empty((0, len(mine))) if full.G is None else np.ascontiguousarray(full.G[:, mine])
+        bound = np.empty(0) if full.h is None else np.minimum(full.h, _UNBOUNDED)
+        lower, upper = self._range(q)
+        change, _, outcome, _ = self._daqp.solve(
+            np.ascontiguousarray(full.P[np.ix_(mine, mine)]),
+            full.q[mine],
+            rows,
+            np.concatenate([upper - q, bound]),
+            np.concatenate([lower - q, np.full(len(bound), -_UNBOUNDED)]),
+        )
+        return np.asarray(change) if outcome > 0 else None
+
+    def _range(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where the joints may be after the period; beyond a limit only the way back is open."""
+        far, limits = self._limits.dq * self._dt, self._limits
+        lower, upper = q - far, q + far
+        return np.clip(limits.q_lower, lower, upper), np.clip(limits.q_upper, lower, upper)
+
+    def _posture(self, posture: np.ndarray) -> mink.PostureTask:
+        task = self._mink.PostureTask(self._arm.model, cost=_POSTURE_COST)
+        qpos = self._arm.reference
+        qpos[self._arm.qpos_index] = posture
+        task.set_target(qpos)
+        return task
+
+    def _collision_limits(
+        self, pairs: Sequence[GeomPair], clearance: float
+    ) -> list[mink.CollisionAvoidanceLimit]:
+        if not pairs:
+            return []
+        limit = self._mink.CollisionAvoidanceLimit(
+            self._arm.model,
+            pairs,
+            gain=_APPROACH,
+            minimum_distance_from_collisions=clearance,
+            collision_detection_distance=clearance + _WATCHED,
+        )
+        return [limit]
+
+
+def _load_solvers() -> tuple[ModuleType, ModuleType]:
+    try:
+        import daqp
+        import mink
+    except ImportError as error:
+        raise ImportError(
+            f"inverse kinematics needs {error.name}; install it with: pip install mink daqp"
+        ) from error
+    return mink, daqp

@@ -16,6 +16,7 @@ from robot_rl.transition import Transition
 
 if TYPE_CHECKING:
     from robot_rl.config import SacConfig
+    from robot_rl.episodes import Episodes
     from robot_rl.evaluation import Evaluation, evaluate
     from robot_rl.replay import Replay
     from robot_rl.run import Run
@@ -28,6 +29,7 @@ __all__ = [
     "ArraySpec",
     "ContractError",
     "Env",
+    "Episodes",
     "Evaluation",
     "Info",
     "Observation",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Episodes": "episodes",
     "Evaluation": "evaluation",
     "Replay": "replay",
     "Run": "run",

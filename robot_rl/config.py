@@ -52,8 +52,10 @@ class SacConfig:
     """Updates that clone the demonstrations into the actor before learning; 0 starts from noise."""
     critic_warmup: int = 1500
     """Critic updates before the cloned actor starts to change."""
-    cloning_weight: float = 0.5
-    """How strongly the actor is drawn to the cloned policy."""
+    cloning_weight: tuple[float, float] = (10.0, 0.5)
+    """How strongly the actor is drawn to the cloned policy: at first, and in the end."""
+    cloning_decay: int = 6000
+    """Critic updates, after the warm-up, over which that weight falls (geometrically)."""
     imitation_bootstrap: bool = True
     """Act and bootstrap with the cloned action wherever the critics value it more (IBRL)."""
 

@@ -107,14 +107,19 @@ def load_or_record(config: TrainConfig, folder: Path) -> list[Episode]:
     Raises:
         SchemaError: If a dataset was recorded in an environment with other specs.
     """
-    options = parse_options(config.options)
-    with make_env(config.env, 1, config.seed, **options) as env:
+    with make_env(config.env, 1, config.seed, **parse_options(config.options)) as env:
         schema = schema_of(env, config.env, config.options)
-        store = Episodes(config.dataset or folder, schema)
-        missing = config.demonstrations - len(store)
-        if config.dataset is None and missing > 0:
-            record(env, store, missing, seed=config.seed)
-    return [episode for episode in store if episode.metadata.success]
+        if config.dataset is not None:
+            store = Episodes(config.dataset)
+            store.schema.expect(schema, str(config.dataset))
+        else:
+            store = Episodes(folder, schema)
+            if (missing := config.demonstrations - len(store)) > 0:
+                record(env, store, missing, seed=config.seed)
+    episodes = [episode for episode in store if episode.metadata.success]
+    if not episodes:
+        raise ValueError(f"{store.path} holds no successful episode; record some first")
+    return episodes
 
 
 def schema_of(env: Env, name: str, options: Iterable[str]) -> Schema:

@@ -94,7 +94,8 @@ def _python() -> Iterator[Finding]:
     yield Finding("python", "ok" if recent else "problem", detail, remedy)
     where = f"{machine['cpu']}, {machine['cores']} cores, {platform.platform()}"
     yield Finding("machine", "ok", where)
-    yield Finding("robot-rl", "ok", f"{machine['robot-rl']}, revision {git_revision() or 'none'}")
+    revision = git_revision() or "not a git checkout"
+    yield Finding("robot_rl", "ok", f"{machine['robot_rl']}, {revision}")
 
 
 def _packages() -> Iterator[Finding]:
@@ -145,10 +146,8 @@ def _opencv() -> Iterator[Finding]:
 
 def _renderer() -> Iterator[Finding]:
     """Which of the renderers draws the cameras, said by the renderer itself."""
-    import mujoco
-
     module = importlib.import_module("sim.mujoco_render")
-    model = mujoco.MjModel.from_xml_string("<mujoco/>")
+    model = importlib.import_module("mujoco").MjModel.from_xml_string("<mujoco/>")
     try:
         with module.CameraRenderer(model) as renderer:
             yield Finding("renderer", "ok", renderer.reason)

@@ -1,7 +1,7 @@
 """One episode as a zarr 3 group whose every array and attribute carries a SHA-256.
 
-A missing chunk reads as zeros and a flipped bit may still decompress: only a checksum of the content
-finds both.
+A missing chunk reads as zeros and a flipped bit may still decompress: only a checksum of the
+content finds both.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def read(folder: Path) -> Episode:
     content = _content(folder)
     try:
         group = zarr.open_group(str(folder), mode="r")
-        columns = {name: np.asarray(group[name][...]) for name in content["columns"]}
+        columns = {name: np.asarray(group[name]) for name in content["columns"]}
     except PermissionError:
         raise
     except Exception as error:  # what a codec raises on damaged bytes is not specified

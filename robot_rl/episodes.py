@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,7 +56,7 @@ class Summary(NamedTuple):
     """Size on disk [bytes]."""
 
 
-class Episodes(Sequence[Episode]):
+class Episodes:
     """The committed episodes of a store, oldest first; other processes may write to it as well.
 
     Args:
@@ -72,17 +72,10 @@ class Episodes(Sequence[Episode]):
     def __init__(self, path: str | Path, schema: Schema | None = None) -> None:
         self.path = Path(path)
         file = self.path / STORE
-        if file.exists():
-            stored = Schema.from_json(json.loads(file.read_text(encoding="utf-8")))
-            if schema is not None:
-                stored.expect(schema, str(self.path))
-        elif schema is None:
-            raise FileNotFoundError(
-                f"no episode store in {self.path}, for there is no {file.name}; record one with "
-                "`robot-rl record`, or give a schema to make it"
-            )
-        else:
+        if not file.exists():
             _create(self.path, schema)
+        stored = Schema.from_json(json.loads(file.read_text(encoding="utf-8")))
+        stored.expect(schema or stored, str(self.path))
         self.schema = schema or stored
         """What the next episodes are recorded with."""
 
@@ -315,7 +308,12 @@ def fill(replay: Replay, episodes: Iterable[Episode]) -> int:
     return replay.appended - before
 
 
-def _create(path: Path, schema: Schema) -> None:
+def _create(path: Path, schema: Schema | None) -> None:
+    if schema is None:
+        raise FileNotFoundError(
+            f"no episode store in {path}, for there is no {STORE}; record one with "
+            "`robot-rl record`, or give a schema to make it"
+        )
     (path / EPISODES).mkdir(parents=True, exist_ok=True)
     with durable.replacing(path / STORE) as file:
         file.write(json.dumps(schema.to_json(), indent=2).encode())
@@ -343,4 +341,4 @@ def _copied(arrays: Observation) -> Observation:
 
 
 def _equal(frame: Observation, other: Observation) -> bool:
-    return all(np.array_equal(value, other[key], equal_nan=False) for key, value in frame.items())
+    return all(np.array_equal(value, other[key]) for key, value in frame.items())

@@ -8,7 +8,9 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("robot-rl", "numpy", "torch", "mujoco", "gymnasium", "zarr")
+from robot_rl import __version__
+
+PACKAGES = ("numpy", "torch", "mujoco", "gymnasium", "zarr")
 """Distributions whose version changes what a run does."""
 
 
@@ -18,12 +20,13 @@ def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str | None]:
 
 
 def describe_machine() -> dict[str, str | int | None]:
-    """Processor, usable cores, system, Python and the versions of ``PACKAGES``."""
+    """Processor, usable cores, system, and the versions of Python, this and ``PACKAGES``."""
     return {
         "cpu": _cpu(),
         "cores": usable_cores(),
         "system": platform.system(),
         "python": platform.python_version(),
+        "robot_rl": __version__,
         **versions(),
     }
 

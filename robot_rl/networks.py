@@ -181,27 +181,23 @@ class GaussianActor(nn.Module):
         mean, log_std = self.head(self.trunk(state[None])[0]).chunk(2, dim=-1)
         return mean, log_std.clamp(math.log(self.MIN_STD), math.log(self.MAX_STD)).exp()
 
-    def sample_and_greedy(self, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Reparametrised action, its log-probability, and the action at the mean, in one pass.
-
-        Shape (batch, s) -> (batch, a), (batch,), (batch, a).
-        """
-        mean, std = self(state)
-        noise = torch.randn_like(mean)
-        before = mean + std * noise
-        normal = -0.5 * noise.square() - std.log() - 0.5 * math.log(2 * math.pi)
-        # log(1 - tanh(x)^2) in the form that cannot overflow.
-        squash = 2 * (math.log(2) - before - F.softplus(-2 * before))
-        return torch.tanh(before), (normal - squash).sum(-1), torch.tanh(mean)
-
     def sample(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """A reparametrised action and its log-probability. Shape (batch, s) -> (batch, a), (batch,)."""
-        action, log_probability, _ = self.sample_and_greedy(state)
-        return action, log_probability
+        return squashed_sample(*self(state))
 
     def greedy(self, state: Tensor) -> Tensor:
         """The action at the mean. Shape (batch, s) -> (batch, a)."""
         return torch.tanh(self(state)[0])
+
+
+def squashed_sample(mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+    """A reparametrised draw of tanh(normal). Shape (batch, a) each -> (batch, a), (batch,)."""
+    noise = torch.randn_like(mean)
+    before = mean + std * noise
+    normal = -0.5 * noise.square() - std.log() - 0.5 * math.log(2 * math.pi)
+    # log(1 - tanh(x)^2) in the form that cannot overflow.
+    squash = 2 * (math.log(2) - before - F.softplus(-2 * before))
+    return torch.tanh(before), (normal - squash).sum(-1)
 
 
 class Normalizer(nn.Module):

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from robot_rl.config import SacConfig
 from robot_rl.env import ArraySpec, Observation
-from robot_rl.networks import CategoricalHead, Critics, GaussianActor, Head, Normalizer, ScalarHead
+from robot_rl.networks import CategoricalHead, Critics, GaussianActor, Head, Normalizer, ScalarHead, squashed_sample
 from robot_rl.replay import Batch
 
 Metrics = dict[str, float]
@@ -76,11 +76,9 @@ class Sac:
         """One behaviour-cloning update of the actor on a batch of demonstrations."""
         state = self.normalizer(torch.from_numpy(batch.observation["state"]))
         mean, std = self.actor(state)
-        error = F.mse_loss(torch.tanh(mean), torch.from_numpy(batch.action))
-        # Squared error alone says nothing of the spread: draw it to what exploration needs.
-        loss = error + 0.01 * (std.log() - math.log(CLONED_STD)).square().mean()
+        loss = _imitation_loss(mean, std, torch.from_numpy(batch.action))
         _descend(self._actor_optimizer, loss)
-        return {"cloning_loss": error.item()}
+        return {"cloning_loss": loss.item()}
 
     def keep_clone(self) -> None:
         """Takes the actor as it is now for the clone that stays."""
@@ -93,8 +91,8 @@ class Sac:
         metrics = self._update_critics(state, batch)
         self._update_targets()
         self.updates += 1
-        if self.updates % self.config.critic_updates_per_actor_update == 0:
-            metrics |= self._update_actor(state) if self._is_warm else self._cool(state)
+        if self.updates % self.config.critic_updates_per_actor_update == 0 and self._is_warm:
+            metrics |= self._update_actor(state)
         return metrics
 
     @property
@@ -151,24 +149,26 @@ class Sac:
     def _update_actor(self, state: Tensor) -> Metrics:
         """Uphill on the mean of all critics, with entropy, and drawn to the clone."""
         self.critics.requires_grad_(False)  # Saves the products for gradients that nobody uses.
-        action, log_probability, greedy = self.actor.sample_and_greedy(state)
+        mean, std = self.actor(state)
+        action, log_probability = squashed_sample(mean, std)
         value = self.critics.value(state, action).mean(0)
         temperature = self.log_temperature.exp().detach()
         loss = (temperature * log_probability - value).mean()
         metrics = {"q": value.mean().item(), "entropy": -log_probability.mean().item()}
         if self.has_clone:
-            deviation = F.mse_loss(greedy, self.cloned.greedy(state))
-            loss = loss + self.config.cloning_weight * deviation
+            deviation = _imitation_loss(mean, std, self.cloned.greedy(state))
+            loss = loss + self._cloning_weight * deviation
             metrics["deviation"] = deviation.item()
         _descend(self._actor_optimizer, loss)
         self.critics.requires_grad_(True)
         return metrics | self._update_temperature(log_probability.detach())
 
-    def _cool(self, state: Tensor) -> Metrics:
-        """Brings the temperature to the clone's spread, so that the actor does not start hot."""
-        with torch.no_grad():
-            _, log_probability = self.actor.sample(state)
-        return self._update_temperature(log_probability)
+    @property
+    def _cloning_weight(self) -> float:
+        """Strong while the critics know little beyond the demonstrations, weak later."""
+        first, last = self.config.cloning_weight
+        passed = (self.updates - self.config.critic_warmup) / self.config.cloning_decay
+        return first * (last / first) ** min(max(passed, 0.0), 1.0)
 
     def _update_temperature(self, log_probability: Tensor) -> Metrics:
         """Raises the temperature while the entropy is below its target, and lowers it above."""
@@ -199,8 +199,8 @@ class Sac:
         self.updates, self.has_clone = state["updates"], state["has_clone"]
 
 
-CLONED_STD = 0.22
-"""Standard deviation, before the squashing, that cloning leaves the actor with."""
+CLONED_STD = 0.15
+"""Standard deviation, before the squashing, that a clone explores with."""
 _MODULES = (
     "normalizer",
     "actor",
@@ -219,6 +219,12 @@ def make_head(config: SacConfig) -> Head:
         return ScalarHead()
     low, high = config.return_range or (-1.0, 1.0)
     return CategoricalHead(low, high, config.bins)
+
+
+def _imitation_loss(mean: Tensor, std: Tensor, action: Tensor) -> Tensor:
+    """Squared error of the greedy action, and of the spread, of which actions alone say nothing."""
+    spread = (std.log() - math.log(CLONED_STD)).square().mean()
+    return F.mse_loss(torch.tanh(mean), action) + 0.01 * spread
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

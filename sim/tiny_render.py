@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import mujoco
@@ -63,7 +64,7 @@ class TinyRenderer:
         _, _, pixels, depth, _ = pybullet.getCameraImage(
             width,
             height,
-            *_camera(model, data, camera, width / height),
+            *_camera(model, data, camera, self._shape),
             shadow=self._shadow,
             renderer=pybullet.ER_TINY_RENDERER,
             flags=pybullet.ER_NO_SEGMENTATION_MASK,
@@ -115,13 +116,18 @@ class TinyRenderer:
 
 
 def _camera(
-    model: mujoco.MjModel, data: mujoco.MjData, camera: int, aspect: float
-) -> tuple[list[float], list[float]]:
-    """View and projection matrix of a camera."""
+    model: mujoco.MjModel, data: mujoco.MjData, camera: int, shape: tuple[int, int]
+) -> tuple[Sequence[float], Sequence[float]]:
+    """View and projection matrix of a camera, column by column."""
+    height, width = shape
     eye, axes = data.cam_xpos[camera], data.cam_xmat[camera].reshape(3, 3)
     view = pybullet.computeViewMatrix(eye, eye - axes[:, 2], axes[:, 1])
     near, far = model.vis.map.znear * model.stat.extent, model.vis.map.zfar * model.stat.extent
-    return view, pybullet.computeProjectionMatrixFOV(model.cam_fovy[camera], aspect, near, far)
+    fovy = float(model.cam_fovy[camera])
+    projection = list(pybullet.computeProjectionMatrixFOV(fovy, width / height, near, far))
+    projection[8] += 1 / width  # TinyRenderer samples pixels at a corner: half a pixel back.
+    projection[9] += 1 / height
+    return view, projection
 
 
 def _light(model: mujoco.MjModel) -> dict[str, Any]:

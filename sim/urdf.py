@@ -277,6 +277,9 @@ def _check(model: mujoco.MjModel, root: int, bodies: list[int]) -> None:
                 f"{[mujoco.mjtJoint(int(k)).name for k in kinds]}; URDF takes {wanted} here: "
                 "put bodies in between, each with one joint"
             )
+        if body != root and len(kinds) and model.qpos0[model.jnt_qposadr[model.body_jntadr[body]]]:
+            name = model.joint(int(model.body_jntadr[body])).name
+            raise ValueError(f"joint {name!r} has a reference angle; URDF has none: set ref to 0")
 
 
 def _check_names(names: list[str]) -> None:

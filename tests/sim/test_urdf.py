@@ -236,6 +236,10 @@ BODY = '<mujoco><worldbody><body name="a">{}</body></worldbody></mujoco>'
             '<geom size="1"/><body name="b"><joint/><joint type="slide"/><geom size="1"/></body>',
             r"body 'b' has the joints \['mjJNT_HINGE', 'mjJNT_SLIDE'\]; URDF takes none, one hinge",
         ),
+        (
+            '<geom size="1"/><body><joint name="j" ref="20"/><geom size="1"/></body>',
+            "joint 'j' has a reference angle; URDF has none: set ref to 0",
+        ),
         ('<geom size="1"/><site name="a"/>', "a names a body and a site; rename the site"),
         (
             '<freejoint/><geom size="1" mass="1"/><body><joint name="j" type="slide" armature="2"/>'

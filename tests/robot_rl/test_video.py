@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sim.video import frame_strip, write_video
+from robot_rl.video import frame_strip, write_video
 
 LEVELS = (0, 60, 120, 180, 240)
 

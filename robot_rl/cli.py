@@ -1,0 +1,141 @@
+"""The command line ``robot-rl``; each command's module loads only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import tyro
+from tyro.conf import OmitArgPrefixes, Positional, subcommand
+
+from robot_rl.config import (
+    DatasetConfig,
+    DemoConfig,
+    DoctorConfig,
+    EvaluateConfig,
+    RecordConfig,
+    ReplayConfig,
+    TrainConfig,
+)
+
+Command = (
+    Annotated[DemoConfig, subcommand("demo")]
+    | Annotated[TrainConfig, subcommand("train")]
+    | Annotated[EvaluateConfig, subcommand("evaluate")]
+    | Annotated[RecordConfig, subcommand("record")]
+    | Annotated[ReplayConfig, subcommand("replay")]
+    | Annotated[DatasetConfig, subcommand("dataset")]
+    | Annotated[DoctorConfig, subcommand("doctor")]
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        Exit status: 0 for success, 1 for an answered error, 130 for an interruption.
+    """
+    config = tyro.cli(
+        Command,  # pyright: ignore[reportArgumentType]  # tyro takes unions, its stub does not.
+        prog="robot-rl",
+        description="Learning for real robot arms: simulate, record, train, evaluate.",
+        args=arguments,
+    )
+    try:
+        return _commands()[type(config)](config)
+    except KeyboardInterrupt:
+        print("\ninterrupted; go on with: robot-rl train --resume RUN_FOLDER", file=sys.stderr)
+        return 130
+    except EXPECTED as error:
+        print(f"robot-rl: {error}", file=sys.stderr)
+        return 1
+
+
+EXPECTED = (ValueError, TypeError, OSError, RuntimeError, ImportError)
+"""Errors whose message is the answer; anything else is a defect and shows its trace."""
+
+
+def _commands() -> dict[type, Callable[[Any], int]]:
+    return {
+        DemoConfig: _demo,
+        TrainConfig: _train,
+        EvaluateConfig: _evaluate,
+        RecordConfig: _record,
+        ReplayConfig: _replay,
+        DatasetConfig: _dataset,
+        DoctorConfig: _doctor,
+    }
+
+
+def _demo(config: DemoConfig) -> int:
+    from robot_rl.demo import demo
+
+    demo(config)
+    return 0
+
+
+def _train(config: TrainConfig) -> int:
+    from robot_rl.progress import Monitor
+    from robot_rl.run_report import write_run_report
+    from robot_rl.train import train
+
+    with Monitor() as monitor:
+        run = train(config, monitor)
+    print(f"run: {run.folder}\nreport: {write_run_report(run, run.config(TrainConfig).env)}")
+    return 0
+
+
+def _evaluate(config: EvaluateConfig) -> int:
+    from robot_rl.evaluate_run import evaluate_run
+
+    print(evaluate_run(config))
+    return 0
+
+
+def _record(config: RecordConfig) -> int:
+    from robot_rl.demonstrations import record, schema_of
+    from robot_rl.environments import make_env, parse_options
+    from robot_rl.episodes import Episodes
+
+    with make_env(config.env, 1, config.seed, **parse_options(config.options)) as env:
+        store = Episodes(config.dataset, schema_of(env, config.env, config.options))
+        recorded = record(
+            env,
+            store,
+            config.episodes,
+            noise=config.noise,
+            seed=config.seed,
+            keep_failures=config.keep_failures,
+            operator=config.operator,
+        )
+    print(f"{config.dataset}: {recorded.successes} successes, {recorded.failures} failures")
+    return 0
+
+
+def _replay(config: ReplayConfig) -> int:
+    from robot_rl.replay_episode import replay_episode
+
+    outcome = replay_episode(config)
+    print(outcome)
+    return 0 if outcome.same_end else 1
+
+
+def _dataset(config: DatasetConfig) -> int:
+    from robot_rl.dataset import info, verify
+
+    return info(config.dataset) if config.action == "info" else verify(config.dataset, config.repair)
+
+
+def _doctor(config: DoctorConfig) -> int:
+    from rich.console import Console
+
+    from robot_rl.doctor import as_table, diagnose
+
+    findings = diagnose()
+    Console().print(as_table(findings))
+    return int(any(finding.status == "problem" for finding in findings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""``robot-rl evaluate``: measure the policy of a run, or compare two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from robot_rl.config import EvaluateConfig, TrainConfig
+from robot_rl.env import Env
+from robot_rl.environments import make_env, parse_options
+from robot_rl.evaluation import Evaluation, evaluate
+from robot_rl.film import film
+from robot_rl.run import Run
+from robot_rl.sac import Sac
+from robot_rl.schema import Schema
+from robot_rl.statistics import adastop
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Greedy and sampled outcome of one run, and the other's if there is one."""
+
+    outcomes: dict[str, Evaluation]
+    verdict: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{name}: {_sentence(outcome)}" for name, outcome in self.outcomes.items()]
+        return "\n".join([*lines, self.verdict] if self.verdict else lines)
+
+
+def evaluate_run(config: EvaluateConfig) -> Measured:
+    """Runs the episodes and, with a second run, the AdaStop test on their success."""
+    outcomes = _measure(config.run, config)
+    if config.against is None:
+        return Measured(outcomes)
+    outcomes |= _measure(config.against, config)
+    return Measured(outcomes, _compare(outcomes, config.episodes))
+
+
+def load_policy(folder: Path, env: Env, name: str) -> Sac:
+    """The learner of a run's last checkpoint.
+
+    Raises:
+        CheckpointError: If it was learned in another environment.
+    """
+    run = Run.open(folder)
+    agent = Sac(env.observation_spec, env.action_spec, run.config(TrainConfig).sac)
+    agent.load_state_dict(run.load_checkpoint(Schema.of(env, name)).state["agent"])
+    return agent
+
+
+def _measure(folder: Path, config: EvaluateConfig) -> dict[str, Evaluation]:
+    settings = Run.open(folder).config(TrainConfig)
+    options = parse_options(settings.options)
+    with make_env(settings.env, settings.evaluation_envs, config.seed, **options) as env:
+        agent = load_policy(folder, env, settings.env)
+        outcomes = {
+            f"{folder} greedy": evaluate(
+                env, partial(agent.act, greedy=True), config.episodes, config.seed
+            ),
+            f"{folder} sampled": evaluate(env, agent.act, config.episodes, config.seed),
+        }
+    if config.video is not None and folder == config.run:
+        film(settings.env, options, partial(agent.act, greedy=True), config.video, seed=config.seed)
+    return outcomes
+
+
+def _compare(outcomes: dict[str, Evaluation], episodes: int) -> str:
+    """AdaStop on the episodes' success, in five looks."""
+    scores = {name: each.success for name, each in outcomes.items() if name.endswith("greedy")}
+    comparisons = adastop(scores, group_size=max(1, episodes // 5))
+    return "\n".join(str(comparison) for comparison in comparisons)
+
+
+def _sentence(outcome: Evaluation) -> str:
+    rate = outcome.rate
+    return (
+        f"{rate.estimate:.0%} of {len(outcome.success)} episodes succeed "
+        f"(95 % interval {rate.low:.0%} to {rate.high:.0%}), "
+        f"in {outcome.success_length:.1f} steps"
+    )

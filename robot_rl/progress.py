@@ -1,0 +1,73 @@
+"""What a person sees while a run goes on: one live line, and a row for each evaluation."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from robot_rl.train import Progress
+
+
+class Monitor:
+    """Watches a training on the terminal; call it with each ``Progress``."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console()
+        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+        self._evaluated: tuple[float, ...] = ()
+        self._printed_header = False
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        """Shows where the run stands."""
+        evaluated = tuple(progress.metrics.get(name, -1.0) for name in _SHOWN)
+        if evaluated != self._evaluated and evaluated[0] >= 0:
+            self._evaluated = evaluated
+            self._print_row(progress)
+        self._live.update(self._line(progress))
+
+    def _print_row(self, progress: Progress) -> None:
+        if not self._printed_header:
+            self._console.print("    step  minutes   greedy  sampled  episode", style="bold")
+            self._printed_header = True
+        greedy, sampled, length = self._evaluated
+        self._console.print(
+            f"{progress.step:8,d} {progress.seconds / 60:8.1f} {greedy:8.0%} {sampled:8.0%} "
+            f"{length:8.1f}"
+        )
+
+    def _line(self, progress: Progress) -> Table:
+        width = 30
+        full = round(width * progress.step / progress.steps)
+        line = Table.grid(padding=(0, 1))
+        line.add_row(
+            Text("━" * full, style="green") + Text("━" * (width - full), style="dim"),
+            f"{progress.step:,} of {progress.steps:,} steps",
+            f"{progress.rate:.0f} steps/s",
+            f"{_clock(progress.remaining)} left",
+            f"success {max(self._evaluated[0], 0):.0%}" if self._evaluated else "",
+        )
+        return line
+
+
+_SHOWN = ("greedy_success", "sampled_success", "greedy_length")
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
