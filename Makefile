@@ -56,8 +56,8 @@ PROGRESS := awk '/^Collecting/ {print "  " $$2; fflush()} /^Installing/ {print "
 	@touch $@
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	|| { echo "robot-rl needs Python 3.11 or newer, and $(PYTHON) is" \
-	          "$$($(PYTHON) -V 2>&1 || echo missing). Try: make PYTHON=python3.12" >&2; exit 1; }
+	          "$$($(PYTHON) -V 2>/dev/null || echo missing). Try: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv \
 	|| { rm -rf .venv; echo "On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }

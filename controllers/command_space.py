@@ -49,8 +49,8 @@ class CommandSpace(Protocol):
         """Whether ``command`` means anything."""
         ...
 
-    def inside(self, command: np.ndarray) -> Reason:
-        """``NONE``, or the limit that ``command`` is beyond."""
+    def beyond(self, command: np.ndarray) -> Reason:
+        """The limits that ``command`` is beyond."""
         ...
 
     def clip(self, command: np.ndarray) -> tuple[np.ndarray, Reason]:
@@ -75,9 +75,7 @@ class CommandSpace(Protocol):
 class JointSpace:
     """Joint positions, with joint limits and the workspace of the tool."""
 
-    def __init__(
-        self, limits: Limits, arm: Kinematics | None, engage_radius: float = 0.2
-    ) -> None:
+    def __init__(self, limits: Limits, arm: Kinematics | None, engage_radius: float = 0.2) -> None:
         """Binds commands to an arm.
 
         Args:
@@ -98,8 +96,8 @@ class JointSpace:
         """Whether all joints are finite."""
         return bool(np.isfinite(command).all())
 
-    def inside(self, command: np.ndarray) -> Reason:
-        """``NONE``, or the limit that ``command`` is beyond."""
+    def beyond(self, command: np.ndarray) -> Reason:
+        """The limits that ``command`` is beyond."""
         beyond = (command < self._limits.q_lower) | (command > self._limits.q_upper)
         position = Reason.POSITION if beyond.any() else Reason.NONE
         return position | (Reason.WORKSPACE if self._room(command) < 0 else Reason.NONE)
@@ -131,9 +129,7 @@ class JointSpace:
         end = start + (velocity * dt + stopping_shift(velocity, self.acceleration))[:, 0]
         return (end >= self._limits.q_lower) & (end <= self._limits.q_upper)
 
-    def _stops_in_workspace(
-        self, start: np.ndarray, velocity: np.ndarray, dt: float
-    ) -> np.ndarray:
+    def _stops_in_workspace(self, start: np.ndarray, velocity: np.ndarray, dt: float) -> np.ndarray:
         """Whether the tool stays in the box while all joints brake.
 
         A joint that still turns by d moves the tool by less than reach times d, so the tool stays
@@ -178,8 +174,8 @@ class PoseSpace:
             return False
         return bool((np.abs(command[3:]) < 2).all() and abs(_length(command[3:]) - 1) < _UNIT)
 
-    def inside(self, command: np.ndarray) -> Reason:
-        """``NONE``, or ``WORKSPACE``."""
+    def beyond(self, command: np.ndarray) -> Reason:
+        """``WORKSPACE``, or ``NONE``."""
         position = command[:3]
         outside = (position < self._lower) | (position > self._upper)
         return Reason.WORKSPACE if outside.any() else Reason.NONE

@@ -23,9 +23,7 @@ class JointImpedance:
     max_torque: np.ndarray
     """Torque that the motors can give. Shape (joints,) [N m]."""
 
-    def torque(
-        self, state: ArmState, q: np.ndarray, dq: np.ndarray | float = 0.0
-    ) -> np.ndarray:
+    def torque(self, state: ArmState, q: np.ndarray, dq: np.ndarray | float = 0.0) -> np.ndarray:
         """Torque towards a target.
 
         Args:

@@ -43,8 +43,9 @@ class IKStep(NamedTuple):
 class InverseKinematics:
     """One quadratic program per period: the step that brings the tool nearest to its target.
 
-    Hard: joint positions and speeds of ``limits`` and the distance between ``collisions``. Soft: the
-    pose of the tool, then with a small weight the posture. Joints that are not the arm's stand still.
+    Hard: joint positions and speeds of ``limits``, and the distance between ``collisions``. Soft:
+    the pose of the tool, then with a small weight the posture. Joints that are not the arm's stand
+    still.
 
     Raises:
         ImportError: mink or daqp is missing.

@@ -1,9 +1,9 @@
 """Rotations and rigid motions on numpy, batched over leading axes.
 
-A rotation is a matrix in SO(3) or a unit quaternion in the order xyzw; a pose is a matrix in SE(3).
-Composition is ``@``. Tangent vectors of SE(3) hold the linear part first, as Jacobians and twists do.
-``pose_a_b`` is the pose of frame b in frame a, so ``pose_a_b @ pose_b_c`` is ``pose_a_c``. Formulas:
-Sola, Deray and Atchuthan, "A micro Lie theory for state estimation in robotics", 2018.
+A rotation is a matrix in SO(3) or a unit quaternion xyzw; a pose is a matrix in SE(3).
+Composition is ``@``: with ``pose_a_b``, the pose of frame b in frame a, ``pose_a_b @ pose_b_c`` is
+``pose_a_c``. Tangent vectors of SE(3) hold the linear part first, as Jacobians and twists do.
+Formulas: Sola, Deray and Atchuthan, "A micro Lie theory for state estimation in robotics", 2018.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def so3_exp(rotvec: np.ndarray) -> np.ndarray:
 
 
 def so3_log(rotation: np.ndarray) -> np.ndarray:
-    """Rotation vector of a rotation matrix, angle at most pi. Shape (..., 3, 3) -> (..., 3) [rad]."""
+    """Rotation vector, angle at most pi. Shape (..., 3, 3) -> (..., 3) [rad]."""
     return quat_log(quat_from_so3(rotation))
 
 
@@ -75,7 +75,7 @@ def quat_log(quat: np.ndarray) -> np.ndarray:
 
 
 def quat_from_so3(rotation: np.ndarray) -> np.ndarray:
-    """Unit quaternion of a rotation matrix, real part not negative. Shape (..., 3, 3) -> (..., 4)."""
+    """Unit quaternion with a real part not negative. Shape (..., 3, 3) -> (..., 4)."""
     r = np.asarray(rotation, dtype=np.float64)
     # Every row of 4 q q^T is the quaternion up to scale; the longest row loses no digits.
     outer = np.empty((*r.shape[:-2], 4, 4))

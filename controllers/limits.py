@@ -122,6 +122,6 @@ PANDA = Limits(
     force=40.0,
     torque=15.0,
 )
-"""The Franka Panda at the edge of what its maker allows ("Robot and interface specifications", Franka
-Control Interface documentation). The workspace, a table top in front of the arm, and the contact
-thresholds are ours: replace them, and lower the rates, with ``dataclasses.replace``."""
+"""The Franka Panda at the edge of what its maker allows ("Robot and interface specifications",
+documentation of the Franka Control Interface). The workspace, a table top in front of the arm, and
+the contact thresholds are ours: replace them, and lower the rates, with ``dataclasses.replace``."""

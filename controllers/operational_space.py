@@ -19,8 +19,8 @@ class OperationalSpace:
     """Khatib's law: the inertia of the task turns wanted accelerations into a wrench.
 
     ``torque = J^T L (a - dJ/dt dq) + N^T M pull + bias`` with task inertia ``L = (J M^-1 J^T)^-1``
-    and the dynamically consistent null space ``N^T = I - J^T L J M^-1``, which no torque can leave to
-    accelerate the tool (Khatib, "A unified approach for motion and force control of robot
+    and the dynamically consistent null space ``N^T = I - J^T L J M^-1``, from which no torque
+    accelerates the tool (Khatib, "A unified approach for motion and force control of robot
     manipulators: the operational space formulation", 1987).
     """
 

@@ -1,9 +1,10 @@
 r"""Velocity choice for a stream of commands that can always stop in time.
 
-A command is a point of one or more *groups* of coordinates; a group moves with a velocity vector of
-bounded length (a joint is a group of one, the translation of a tool a group of three). Command k is
-sent at time t_k; with h = t_k - t_{k-1} the velocity of the stream is v_k = (x_k - x_{k-1}) / h and
-its acceleration (v_k - v_{k-1}) / h. Limits: |v_k| <= s, |v_k - v_{k-1}| <= a h, x_k in a convex set.
+A command is a point of one or more *groups* of coordinates; a group moves with a velocity vector
+of bounded length (a joint is a group of one, the translation of a tool a group of three). Command k
+is sent at time t_k; with h = t_k - t_{k-1} the velocity of the stream is v_k = (x_k - x_{k-1}) / h
+and its acceleration (v_k - v_{k-1}) / h. The limits are |v_k| <= s and |v_k - v_{k-1}| <= a h, and
+x_k stays in a convex set.
 
 **A stream is safe when its stopping point is.** Braking lowers the speed first and moves then:
 v' = max(0, v - a h), x' = x + v' h along the same line. For any h > 0, equal or not,
@@ -34,7 +35,7 @@ _HALVINGS = 10
 
 
 def towards(
-    gap: np.ndarray,
+    wanted: np.ndarray,
     drift: np.ndarray,
     velocity: np.ndarray,
     dt: float,
@@ -43,12 +44,12 @@ def towards(
 ) -> np.ndarray:
     """Velocity that meets a target soon without overshoot.
 
-    A stream that keeps the limits by itself passes bit for bit: then ``gap`` is ``drift * dt``. A
+    A stream that keeps the limits by itself passes bit for bit: then ``wanted`` is ``drift``. A
     target further away is approached along the braking curve, measured relative to the target's own
     velocity, so that it is caught up with while it moves.
 
     Args:
-        gap: From the last command sent to the target. Shape (groups, dims).
+        wanted: Velocity that meets the target in this step. Shape (groups, dims).
         drift: Velocity of the target. Shape (groups, dims).
         velocity: Velocity of the last command sent. Shape (groups, dims).
         dt: Time since it was sent [s].
@@ -58,9 +59,8 @@ def towards(
     Returns:
         A velocity within both limits. Shape (groups, dims).
     """
-    wanted = gap / dt
     closing = wanted - within(drift, speed)
-    rate = np.linalg.norm(closing, axis=-1)
+    rate = length(closing)
     curve = 2 * dt / (dt + np.sqrt(dt**2 + 2 * rate * dt / acceleration))
     early = (rate > acceleration * dt)[:, None]
     desired = np.where(early, wanted - (1 - curve)[:, None] * closing, wanted)
@@ -94,8 +94,8 @@ def furthest(
     Args:
         start: A velocity known to be viable. Shape (groups, dims).
         end: The wanted velocity. Shape (groups, dims).
-        viable: Which groups of a velocity are viable, independently of each other, or one answer for
-            all of them. Shape (groups, dims) -> (groups,) or (1,).
+        viable: Which groups of a velocity are viable, each by itself, or one answer for all of
+            them. Shape (groups, dims) -> (groups,) or (1,).
 
     Returns:
         ``end`` itself where it is viable. Shape (groups, dims).

@@ -20,6 +20,8 @@ from controllers.reason import Reason
 
 _SHORTEST = 1e-6
 """Time between two commands below which their velocity is noise [s]."""
+_SLACK = 0.1
+"""How far beyond a limit an arm may stand and still be taken up, in engage radii."""
 
 
 class Sent(NamedTuple):
@@ -64,7 +66,6 @@ class SafetyFilter:
         self._thresholds = np.array([limits.force, limits.torque])
         self._timeout = timeout
         self._stream: _Stream | None = None
-        self._sent: np.ndarray | None = None
         self._rest: np.ndarray | None = None
         self._followed_at: float | None = None
         self._latched = Reason.NONE
@@ -104,19 +105,20 @@ class SafetyFilter:
         Raises:
             ValueError: An argument has the wrong shape.
         """
-        command, measured = self._vector("command", command), self._vector("measured", measured)
+        command = _vector("command", command, self._space.size)
+        measured = _vector("measured", measured, self._space.size)
         felt = self._feel(wrench)
         if not self._clock_runs(time):
-            return Sent(self._sent, Reason.CLOCK | self._latched)
+            return self._repeat(Reason.CLOCK | self._latched)
         if self._latched:
             return self._come_to_rest(measured, time, self._latched)
         if not (felt and self._space.valid(command) and self._space.valid(measured)):
             return self._brake(time, Reason.INVALID)
         target, reasons = self._space.clip(command)
-        if self._followed_at is None:
+        if self._stream is None or self._followed_at is None:
             return self._engage(target, measured, time, reasons)
         self._followed_at = time
-        return self._send(target, time, reasons)
+        return self._advance(self._stream, target, self._stream.target, time, reasons)
 
     def hold(self, measured: np.ndarray, time: float) -> Sent:
         """The command to send when the source is silent: rest where the arm was measured first.
@@ -128,30 +130,20 @@ class SafetyFilter:
         Returns:
             The command; None if nothing has been sent, so that an arm is never moved by silence.
         """
-        measured = self._vector("measured", measured)
+        measured = _vector("measured", measured, self._space.size)
         if not self._clock_runs(time):
-            return Sent(self._sent, Reason.CLOCK | self._latched)
+            return self._repeat(Reason.CLOCK | self._latched)
         return self._come_to_rest(measured, time, Reason.SILENCE | self._latched)
-
-    def _vector(self, name: str, value: np.ndarray) -> np.ndarray:
-        vector = np.asarray(value, dtype=np.float64)
-        if vector.shape != (self._space.size,):
-            raise ValueError(
-                f"{name} has shape {vector.shape}, but the filter guards commands of shape "
-                f"({self._space.size},); check joint order and command mode"
-            )
-        return vector
 
     def _feel(self, wrench: np.ndarray | None) -> bool:
         """Latches a stop when contact is too hard; False if the sensor makes no sense."""
         if wrench is None:
             return True
-        halves = np.asarray(wrench, dtype=np.float64).reshape(2, 3)
-        if np.isnan(halves).any():
-            return False
-        if (length(halves) > self._thresholds).any():
-            self._latched |= Reason.FORCE
-        return True
+        felt = _vector("wrench", wrench, 6)
+        with np.errstate(over="ignore"):
+            if (length(felt.reshape(2, 3)) > self._thresholds).any():
+                self._latched |= Reason.FORCE
+        return bool(np.isfinite(felt).all())
 
     def _clock_runs(self, time: float) -> bool:
         """Whether time advanced; forgets what silence or a jump of the clock has outdated."""
@@ -159,43 +151,44 @@ class SafetyFilter:
             return False
         if self._followed_at is not None and abs(time - self._followed_at) > self._timeout:
             self._followed_at = None
-        if self._stream is None:
-            return True
-        if abs(time - self._stream.time) > self._timeout:
+        if self._stream is not None and abs(time - self._stream.time) > self._timeout:
             self._stream = None
-            return True
-        return time - self._stream.time >= _SHORTEST
+        return self._stream is None or time - self._stream.time >= _SHORTEST
 
     def _engage(
         self, target: np.ndarray, measured: np.ndarray, time: float, reasons: Reason
     ) -> Sent:
-        """Takes the arm up where it is, if that is near the target."""
-        start = self._anchor(measured)
-        reasons |= Reason.ENGAGE | self._space.inside(start)
-        if self._space.inside(start) or not self._near(start, target):
-            return self._come_to_rest(measured, time, reasons)
+        """Takes up a source that is near the command in force, or near the arm."""
+        reasons |= Reason.ENGAGE
+        start = self._foothold(measured) if self._stream is None else self._stream.command
+        if start is None or not self._near(start, target):
+            beyond = self._space.beyond(measured)
+            return self._come_to_rest(measured, time, reasons | beyond)
         self._followed_at = time
         self._rest = None
-        if self._stream is not None:
-            return self._send(target, time, reasons)
-        return self._start(start, time, reasons)
+        if self._stream is None:
+            return self._start(start, time, reasons)
+        return self._advance(self._stream, target, target, time, reasons)
 
-    def _anchor(self, measured: np.ndarray) -> np.ndarray:
-        """The command in force; else the last one, if the arm is still there; else the arm."""
-        if self._stream is not None:
-            return self._stream.command
-        if self._sent is not None and self._near(self._sent, measured):
-            return self._sent
-        return self._space.clip(measured)[0]
+    def _foothold(self, measured: np.ndarray) -> np.ndarray | None:
+        """The command that takes the arm up where it is; None if it stands beyond a limit."""
+        start = self._space.clip(measured)[0]
+        usable = not self._space.beyond(start) and self._near(measured, start, _SLACK)
+        return start if usable else None
 
-    def _near(self, start: np.ndarray, end: np.ndarray) -> bool:
-        return bool((length(self._space.gap(start, end)) <= self._space.engage_radius).all())
+    def _near(self, start: np.ndarray, end: np.ndarray, radii: float = 1.0) -> bool:
+        radius = radii * self._space.engage_radius
+        with np.errstate(over="ignore"):
+            return bool((length(self._space.gap(start, end)) <= radius).all())
 
     def _start(self, command: np.ndarray, time: float, reasons: Reason) -> Sent:
         still = np.zeros_like(self._space.gap(command, command))
         self._stream = _Stream(command, still, command, time)
-        self._sent = command
-        return Sent(command.copy(), reasons)
+        return self._repeat(reasons)
+
+    def _repeat(self, reasons: Reason) -> Sent:
+        stream = self._stream
+        return Sent(None if stream is None else stream.command.copy(), reasons)
 
     def _come_to_rest(self, measured: np.ndarray, time: float, reasons: Reason) -> Sent:
         """Moves to where the arm was when the rest began, and stays: a moving goal would sag."""
@@ -206,30 +199,41 @@ class SafetyFilter:
         if self._rest is None:
             usable = self._space.valid(measured)
             self._rest = self._space.clip(measured)[0] if usable else self._stream.command
-        return self._send(self._rest, time, reasons)
+        return self._advance(self._stream, self._rest, self._rest, time, reasons)
 
     def _brake(self, time: float, reasons: Reason) -> Sent:
         if self._stream is None:
             return Sent(None, reasons)
-        return self._send(self._stream.command, time, reasons)
+        here = self._stream.command
+        return self._advance(self._stream, here, here, time, reasons)
 
-    def _send(self, target: np.ndarray, time: float, reasons: Reason) -> Sent:
-        """One step from the last command sent towards ``target``, within the limits."""
-        space, stream = self._space, self._stream
-        assert stream is not None
-        dt = time - stream.time
-        gap = space.gap(stream.command, target)
-        drift = space.gap(stream.target, target) / dt
-        chosen = towards(gap, drift, stream.velocity, dt, space.speed, space.acceleration)
-        wanted = gap / dt
-        too_fast = length(wanted) > space.speed
-        changed = (chosen != wanted).any(axis=-1)
+    def _advance(
+        self, stream: _Stream, target: np.ndarray, before: np.ndarray, time: float, reasons: Reason
+    ) -> Sent:
+        """One step from the last command sent towards a target that was at ``before``."""
+        space, dt = self._space, time - stream.time
+        wanted = space.gap(stream.command, target) / dt
+        drift = space.gap(before, target) / dt
+        chosen = towards(wanted, drift, stream.velocity, dt, space.speed, space.acceleration)
         velocity, confined = space.confine(stream.command, stream.velocity, chosen, dt)
-        unchanged = not changed.any() and not confined
-        command = target if unchanged else space.move(stream.command, velocity * dt)
+        limited = self._rate_reasons(wanted, chosen)
+        passes = not (limited | confined)
+        command = target if passes else space.move(stream.command, velocity * dt)
         self._stream = _Stream(command, velocity, target, time)
-        self._sent = command
-        reasons |= confined
-        reasons |= Reason.VELOCITY if too_fast.any() else Reason.NONE
-        reasons |= Reason.ACCELERATION if (changed & ~too_fast).any() else Reason.NONE
-        return Sent(command.copy(), reasons)
+        return self._repeat(reasons | limited | confined)
+
+    def _rate_reasons(self, wanted: np.ndarray, chosen: np.ndarray) -> Reason:
+        too_fast = length(wanted) > self._space.speed
+        changed = (chosen != wanted).any(axis=-1) & ~too_fast
+        velocity = Reason.VELOCITY if too_fast.any() else Reason.NONE
+        return velocity | (Reason.ACCELERATION if changed.any() else Reason.NONE)
+
+
+def _vector(name: str, value: np.ndarray, size: int) -> np.ndarray:
+    vector = np.asarray(value, dtype=np.float64)
+    if vector.shape != (size,):
+        raise ValueError(
+            f"{name} has shape {vector.shape}, but this filter needs ({size},); "
+            "check joint order and command mode"
+        )
+    return vector

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from robot_rl.check_env import ContractError, check_env
 from robot_rl.env import ArraySpec, Env, Info, Observation, Step
 from robot_rl.environments import ENVIRONMENTS, make_env
-from robot_rl.transition import Transition
+from robot_rl.transition import Transition, WorldIds
 
 if TYPE_CHECKING:
     from robot_rl.config import SacConfig
     from robot_rl.episodes import Episodes
     from robot_rl.evaluation import Evaluation, evaluate
+    from robot_rl.gymnasium_env import to_gymnasium
     from robot_rl.replay import Replay
     from robot_rl.run import Run
     from robot_rl.sac import Sac
@@ -39,9 +40,11 @@ __all__ = [
     "SacConfig",
     "Step",
     "Transition",
+    "WorldIds",
     "check_env",
     "evaluate",
     "make_env",
+    "to_gymnasium",
 ]
 
 _LAZY = {
@@ -52,6 +55,7 @@ _LAZY = {
     "Sac": "sac",
     "SacConfig": "config",
     "evaluate": "evaluation",
+    "to_gymnasium": "gymnasium_env",
 }
 """Module of each name that loads on first use."""
 

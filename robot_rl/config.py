@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tyro.conf import Positional
+
 HeadName = Literal["scalar", "categorical"]
 Products = Literal["float32", "bfloat16"]
 
@@ -23,11 +25,11 @@ class SacConfig:
     subset: int = 2
     """Critics whose minimum is the target, drawn anew for each update."""
     head: HeadName = "categorical"
-    """What a critic predicts: a number, or a histogram of the return (HL-Gauss)."""
+    """What a critic predicts: a number, or, where the range of returns is known, a histogram."""
     bins: int = 51
     """Bins of the histogram."""
-    return_range: tuple[float, float] | None = (0.0, 1.0)
-    """Known range of discounted returns; targets are clipped to it."""
+    return_range: tuple[float, float] | None = None
+    """Known range of discounted returns; targets are clipped to it. None asks the environment."""
     products: Products = "bfloat16"
     """Precision of the factors in matrix products; parameters and sums stay float32."""
     learning_rate: float = 3e-4
@@ -119,7 +121,7 @@ class DemoConfig:
 class EvaluateConfig:
     """Measure a trained policy, or compare two runs."""
 
-    run: Path
+    run: Positional[Path]
     """Run folder."""
     against: Path | None = None
     """A second run folder to compare with (AdaStop test on the episodes' success)."""
@@ -135,7 +137,7 @@ class EvaluateConfig:
 class RecordConfig:
     """Record scripted demonstrations into a dataset."""
 
-    dataset: Path
+    dataset: Positional[Path]
     """Folder of the dataset; episodes are added to one that exists."""
     env: str = "peg_insert"
     """Environment with a scripted expert."""
@@ -157,7 +159,7 @@ class RecordConfig:
 class ReplayConfig:
     """Send the recorded actions of an episode to its environment again."""
 
-    dataset: Path
+    dataset: Positional[Path]
     """Folder of the dataset."""
     episode: int = 0
     """Number of the episode."""
@@ -169,9 +171,9 @@ class ReplayConfig:
 class DatasetConfig:
     """Look at a dataset, verify it, repair it."""
 
-    action: Literal["info", "verify"]
+    action: Positional[Literal["info", "verify"]]
     """info prints a summary; verify checks every byte."""
-    dataset: Path
+    dataset: Positional[Path]
     """Folder of the dataset."""
     repair: bool = False
     """With verify: move broken and unfinished episodes to quarantine/."""

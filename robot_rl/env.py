@@ -125,3 +125,13 @@ class Env(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+@runtime_checkable
+class HasReturnRange(Protocol):
+    """An environment that knows which discounted returns are possible, e.g. 0 to 1 for success."""
+
+    @property
+    def return_range(self) -> tuple[float, float] | None:
+        """Lowest and highest return; None if not known."""
+        ...

@@ -51,7 +51,13 @@ def write(folder: Path, episode: Episode, schema: Schema) -> None:
     group = zarr.create_group(str(folder), zarr_format=3, attributes=attributes)
     for name, values in columns.items():
         codec = BloscCodec(typesize=values.itemsize, cname="zstd", clevel=5, shuffle="bitshuffle")
-        group.create_array(name, data=values, chunks=_chunks(values), compressors=codec)
+        group.create_array(
+            name,
+            data=values,
+            chunks=_chunks(values),
+            compressors=codec,
+            chunk_key_encoding={"name": "default", "separator": "."},
+        )
 
 
 def read(folder: Path) -> Episode:

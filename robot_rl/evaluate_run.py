@@ -15,6 +15,7 @@ from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema
 from robot_rl.statistics import adastop
+from robot_rl.train import known_returns
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def load_policy(folder: Path, env: Env, name: str) -> Sac:
         CheckpointError: If it was learned in another environment.
     """
     run = Run.open(folder)
-    agent = Sac(env.observation_spec, env.action_spec, run.config(TrainConfig).sac)
+    agent = Sac(env.observation_spec, env.action_spec, known_returns(run.config(TrainConfig).sac, env))
     agent.load_state_dict(run.load_checkpoint(Schema.of(env, name)).state["agent"])
     return agent
 

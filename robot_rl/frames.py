@@ -21,7 +21,7 @@ class FrameRing:
     def __init__(self, capacity: int, arrays: dict[str, np.ndarray]) -> None:
         self.capacity = capacity
         self.used_until = arrays["frame_used_until"]
-        """No transition from this number on uses the frame. Shape (capacity,)."""
+        """The transition from which on none uses the frame, set by the owner. Shape (capacity,)."""
         self._previous = arrays["frame_previous"]
         self._count = arrays["frame_count"]
         self._frames = with_prefix(arrays, FRAME_PREFIX)
@@ -68,7 +68,6 @@ class FrameRing:
         for key, ring in self._frames.items():
             ring[slots] = frames[key]
         self._previous[slots] = slots if previous is None else previous
-        self.used_until[slots] = 0
         self._count[0] += count
         return slots
 

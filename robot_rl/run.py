@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import json
 import os
-import pickle
 import shutil
 import sys
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -179,9 +179,13 @@ class Run:
 def _read(path: Path, device: str) -> dict[str, Any]:
     import torch
 
+    file = io.BytesIO(path.read_bytes())
     try:
-        return torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        if damaged := zipfile.ZipFile(file).testzip():  # torch itself checks no checksum.
+            raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
+        file.seek(0)
+        return torch.load(file, map_location=device, weights_only=True)
+    except Exception as error:  # A damaged file makes its readers raise anything.
         reason = str(error).partition("\n")[0]
         raise CheckpointError(
             f"{path} is damaged ({reason}); delete it to go on from the one before"

@@ -64,7 +64,6 @@ def _panels(rows: Sequence[Row]) -> list[Panel]:
         Panel("Success over time", "minutes", "success rate", _success(rows, minutes), (0, 1)),
         Panel("Length of successful episodes", "environment steps", "steps", length),
         Panel("Value", "environment steps", "Q and target", _scalars(rows, ("q", "target_mean"))),
-        Panel("Exploration", "environment steps", "entropy [nats]", _scalars(rows, ("entropy",))),
     ]
 
 

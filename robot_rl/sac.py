@@ -39,6 +39,11 @@ class Sac:
     ) -> None:
         self.config = config = config or SacConfig()
         torch.manual_seed(seed)
+        if "state" not in observation_spec:
+            raise ValueError(
+                f"Sac learns from a vector called state; these observations are "
+                f"{', '.join(observation_spec)}"
+            )
         inputs, actions = observation_spec["state"].shape[0], action_spec.shape[0]
         self.normalizer = Normalizer(inputs)
         self.actor = GaussianActor(inputs, config.hidden, actions, config.products)
@@ -214,11 +219,10 @@ _MODULES = (
 
 
 def make_head(config: SacConfig) -> Head:
-    """The critics' head that the configuration names."""
-    if config.head == "scalar":
+    """The critics' head that the configuration names; a histogram needs a known range of returns."""
+    if config.head == "scalar" or config.return_range is None:
         return ScalarHead()
-    low, high = config.return_range or (-1.0, 1.0)
-    return CategoricalHead(low, high, config.bins)
+    return CategoricalHead(*config.return_range, config.bins)
 
 
 def _imitation_loss(mean: Tensor, std: Tensor, action: Tensor) -> Tensor:

@@ -51,6 +51,7 @@ class PointEnv:
             "state": ArraySpec((6,), names=("x", "y", "vx", "vy", "goal_dx", "goal_dy"))
         }
         self.action_spec = ArraySpec((2,), low=-1.0, high=1.0, names=("ax", "ay"))
+        self.return_range = (0.0, 1.0)
         self._rng = np.random.default_rng(seed)
         self._position, self._velocity, self._goal = np.zeros((3, num_envs, 2))
         self._age = np.zeros(num_envs, int)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from robot_rl.batch import Batch
-from robot_rl.config import TrainConfig
+from robot_rl.config import SacConfig, TrainConfig
 from robot_rl.demonstrations import load_or_record, start_from_demonstrations, summarise
-from robot_rl.env import Observation, Step
+from robot_rl.env import Env, HasReturnRange, Observation, Step
 from robot_rl.environments import make_env, parse_options
 from robot_rl.evaluation import Act, evaluate
 from robot_rl.film import film
@@ -90,6 +90,13 @@ def default_folder(env: str) -> Path:
     return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
+def known_returns(config: SacConfig, env: Env) -> SacConfig:
+    """The learner's settings with the range of returns that the environment knows of, if any."""
+    if config.return_range is None and isinstance(env, HasReturnRange):
+        return replace(config, return_range=env.return_range)
+    return config
+
+
 class Training:
     """The state of one run: worlds, learner, replay, log, clock."""
 
@@ -100,7 +107,7 @@ class Training:
         self.judge = make_env(config.env, config.evaluation_envs, config.seed, **options)
         specs = self.env.observation_spec, self.env.action_spec
         self.schema = Schema.of(self.env, config.env)
-        self.agent = Sac(*specs, config.sac, config.seed)
+        self.agent = Sac(*specs, known_returns(config.sac, self.env), config.seed)
         self.replay = Replay(*specs, config.capacity)
         self.demonstrations = Replay(*specs, config.capacity)
         self._rng = np.random.default_rng(config.seed)

@@ -97,6 +97,11 @@ class MujocoEnv:
             names = (*names, "gripper")
         return ArraySpec((len(names),), low=-1.0, high=1.0, names=names)
 
+    @property
+    def return_range(self) -> tuple[float, float] | None:
+        """0 to 1 with the sparse reward, unknown with a shaped one."""
+        return (0.0, 1.0) if self.task.reward_terms.keys() == {"success"} else None
+
     def reset(self, seed: int | None = None) -> Step:
         """Starts a new episode in every world; the same seed gives the same episodes."""
         if seed is not None:

@@ -222,13 +222,38 @@ def test_a_full_ring_keeps_the_newest_capacity_transitions() -> None:
     assert wrong(replay, appended) == 0
 
 
-def test_a_stream_that_pauses_costs_no_other_transition() -> None:
-    replay = make(100)
-    replay.append(transition(1, 0, 0))
-    replay.extend(episode(95, stream=0))
-    replay.append(transition(1, 0, 1))
-    replay.extend(episode(30, stream=0, number=1))
-    assert len(replay) == 100
+def valued(stream: int, step: int, before: int, after: int) -> Transition:
+    """A transition between frames that do not say whose they are."""
+    frames = (frame(value, 0, 0) for value in (before, after))
+    observation, following = frames
+    return replace(transition(stream, 0, step), observation=observation, next_observation=following)
+
+
+def test_equal_frames_do_not_hide_a_gap() -> None:
+    replay = make(10, frame_stack=2)
+    replay.extend([valued(0, 0, before=1, after=2), valued(0, 5, before=2, after=3)])
+    assert replay.gather(np.array([1])).observation["state"][0, :, 0].tolist() == [2, 2]
+
+
+def test_an_equal_frame_in_the_place_of_an_overwritten_one_is_not_taken_for_it() -> None:
+    replay = make(8, frame_capacity=8, frame_stack=2)
+    replay.append(valued(0, 0, before=1, after=2))  # writes slots 0 and 1
+    values = [10, 11, 12, 13, 14, 15, 16, 2]  # slots 2 to 7, 0 and 1
+    for step, (before, after) in enumerate(itertools.pairwise(values)):
+        replay.append(valued(1, step, before, after))
+    replay.append(valued(0, 1, before=2, after=3))
+    newest = replay.gather(np.array(replay.indices[-1:]))
+    assert newest.observation["state"][0, :, 0].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("frame_stack", [1, 2])
+def test_a_stream_that_pauses_costs_at_most_half_the_ring(frame_stack: int) -> None:
+    replay = make(100, frame_capacity=112, frame_stack=frame_stack)
+    busy = itertools.chain.from_iterable(episode(28, number=number) for number in itertools.count())
+    for step in range(20):
+        replay.append(transition(1, 0, step))
+        replay.extend(itertools.islice(busy, 54))
+        assert len(replay) >= min(replay.appended, 50)
 
 
 def worlds(replay: Replay, steps: int, where: np.ndarray | None = None) -> list[Transition]:

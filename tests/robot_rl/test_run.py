@@ -1,4 +1,4 @@
-"""A run folder says how the run was made, and gives back exactly what was saved, or says why not."""
+"""A run folder says how its run was made, and gives back what was saved, or says why not."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -27,6 +27,11 @@ class Config:
 
 
 SCHEMA = Schema({"state": ArraySpec((3,))}, ArraySpec((2,), low=-1, high=1), 0.05, "reach")
+
+EXAMPLES = settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+"""Each example writes the same checkpoint anew, so sharing the folder is fine."""
 
 
 @pytest.fixture
@@ -55,14 +60,12 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(run: Run) -> None:
 
 
 def test_opening_a_folder_without_a_run_names_the_runs_beside_it(run: Run) -> None:
-    with pytest.raises(FileNotFoundError, match="nothing holds no run; .* there are run"):
+    with pytest.raises(FileNotFoundError, match=r"nothing holds no run; .* there are run"):
         Run.open(run.folder.parent / "nothing")
 
 
-ARRAYS = st.one_of(
-    hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
-    for dtype in (np.float32, np.float64, np.int64, np.uint8, np.bool_)
-)
+DTYPES = st.sampled_from((np.float32, np.float64, np.int64, np.uint8, np.bool_))
+ARRAYS = hnp.arrays(DTYPES, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | ARRAYS
 STATES = st.recursive(
     LEAVES,
@@ -157,23 +160,38 @@ def test_how_worlds_are_configured_keeps_no_policy_from_acting(run: Run) -> None
 
 
 def test_a_state_that_could_not_be_read_back_is_refused_by_its_place(run: Run) -> None:
-    with pytest.raises(TypeError, match=r"state\['agent'\]\[1\] is a Path"):
+    with pytest.raises(TypeError, match=r"state\['agent'\]\[1\] is a PosixPath"):
         run.save_checkpoint({"agent": [1, Path()]}, 1, SCHEMA)
     assert run.steps == []
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\x80\x04\x95."])
-def test_a_damaged_checkpoint_is_named(run: Run, content: bytes) -> None:
-    path = run.save_checkpoint({"weights": torch.ones(1000)}, 1, SCHEMA)
+def test_a_file_that_is_no_checkpoint_is_named(run: Run, content: bytes) -> None:
+    path = run.save_checkpoint({}, 1, SCHEMA)
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match="is damaged .*; delete it"):
+    with pytest.raises(CheckpointError, match=r"is damaged .*; delete it"):
         run.load_checkpoint(SCHEMA)
 
 
-def test_a_truncated_checkpoint_is_named(run: Run) -> None:
+@given(cut=st.floats(0.0, 0.999))
+@EXAMPLES
+def test_a_checkpoint_cut_short_anywhere_is_named(run: Run, cut: float) -> None:
     path = run.save_checkpoint({"weights": torch.ones(1000)}, 1, SCHEMA)
-    path.write_bytes(path.read_bytes()[:-500])
+    content = path.read_bytes()
+    path.write_bytes(content[: int(cut * len(content))])
     with pytest.raises(CheckpointError, match="is damaged"):
+        run.load_checkpoint(SCHEMA)
+
+
+@given(byte=st.integers(0, 3999), bit=st.integers(0, 7))
+@EXAMPLES
+def test_a_single_flipped_bit_in_the_weights_is_seen(run: Run, byte: int, bit: int) -> None:
+    path = run.save_checkpoint({"weights": torch.ones(1000)}, 1, SCHEMA)
+    content = bytearray(path.read_bytes())
+    weights = bytes(torch.ones(1000).numpy())
+    content[content.index(weights) + byte] ^= 1 << bit
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="wrong checksum"):
         run.load_checkpoint(SCHEMA)
 
 

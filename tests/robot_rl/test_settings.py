@@ -106,7 +106,7 @@ def test_a_field_without_default_that_is_missing_is_named() -> None:
     class Needs:
         seed: int
 
-    with pytest.raises(SettingsError, match="settings: .*'seed'"):
+    with pytest.raises(SettingsError, match=r"settings: .*'seed'"):
         from_json(Needs, {})
 
 
