@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,7 +24,7 @@ _ORIENTATION_COST = 0.3
 _POSTURE_COST = 1e-3
 """Cost of a radian away from the posture: too little to move the tool."""
 _DAMPING = 1e-8
-_APPROACH = 0.5
+_APPROACH = 0.2
 """Share of the free distance between two geoms that one period may use up."""
 _WATCHED = 0.05
 """Distance beyond the clearance from which on two geoms constrain the step [m]."""
@@ -43,13 +44,14 @@ class IKStep(NamedTuple):
 class InverseKinematics:
     """One quadratic program per period: the step that brings the tool nearest to its target.
 
-    Hard: joint positions and speeds of ``limits``, and the distance between ``collisions``. Soft:
-    the pose of the tool, then with a small weight the posture. Joints that are not the arm's stand
-    still.
+    Hard: joint positions and speeds of ``limits``, and the distance between ``collisions``, which is
+    linear within one step only (a tenth of the clearance may go at full speed). Soft: the pose of
+    the tool, then with a small weight the posture. Joints that are not the arm's stand still.
 
     Raises:
         ImportError: mink or daqp is missing.
-        ValueError: ``limits`` is for another number of joints, or a period is not positive.
+        ValueError: ``limits`` is for another number of joints, the period is not positive, or
+            ``collisions`` names no two geoms that can meet.
     """
 
     def __init__(
@@ -149,13 +151,22 @@ class InverseKinematics:
     ) -> list[mink.CollisionAvoidanceLimit]:
         if not pairs:
             return []
+        # mink leaves out pairs that the simulator is told to let through each other; an arm that
+        # does not collide with itself in simulation still must not do so here.
+        solid = copy.copy(self._arm.model)
+        solid.geom_contype[:] = solid.geom_conaffinity[:] = 1
         limit = self._mink.CollisionAvoidanceLimit(
-            self._arm.model,
+            solid,
             pairs,
             gain=_APPROACH,
             minimum_distance_from_collisions=clearance,
             collision_detection_distance=clearance + _WATCHED,
         )
+        if not limit.geom_id_pairs:
+            raise ValueError(
+                f"no two geoms of {pairs} can collide: they belong to one body or to neighbours; "
+                "name geoms of links that are not neighbours"
+            )
         return [limit]
 
 

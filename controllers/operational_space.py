@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from controllers.impedance import NullSpace, clip_wrench
+from controllers.impedance import NullSpace
 from controllers.kinematics import ArmState
 from controllers.lie import pose_error
 
@@ -32,9 +32,9 @@ class OperationalSpace:
     """Acceleration per error. Shape (6,) [1/s^2]."""
     damping: np.ndarray = field(default_factory=lambda: np.full(6, 2 * np.sqrt(150.0)))
     """Deceleration per velocity; the default is critical. Shape (6,) [1/s]."""
-    max_spring_force: float = 30.0
-    """Force that the spring cannot exceed [N]; from there on the directions are coupled."""
-    max_spring_torque: float = 10.0
+    max_spring_force: float = 40.0
+    """Force that the spring cannot exceed [N]."""
+    max_spring_torque: float = 20.0
     """Torque that the spring cannot exceed [N m]."""
 
     def torque(self, state: ArmState, target: np.ndarray) -> np.ndarray:
@@ -48,12 +48,17 @@ class OperationalSpace:
             Motor torques. Shape (joints,) [N m].
         """
         task = _Task.of(state)
-        pull = self.stiffness * pose_error(state.pose, target)
-        spring = clip_wrench(task.inertia @ pull, self.max_spring_force, self.max_spring_torque)
+        spring = self._bounded(task.inertia @ (self.stiffness * pose_error(state.pose, target)))
         brake = task.inertia @ (self.damping * state.twist + state.drift)
         free = task.project_out(state.mass @ self.null_space.pull(state))
         torque = state.jacobian.T @ (spring - brake) + free + state.bias
         return np.clip(torque, -self.max_torque, self.max_torque)
+
+    def _bounded(self, wrench: np.ndarray) -> np.ndarray:
+        """Shortens the wrench as a whole, so that the tool keeps its direction."""
+        force, torque = np.linalg.norm(wrench.reshape(2, 3), axis=1)
+        excess = max(force / self.max_spring_force, torque / self.max_spring_torque)
+        return wrench / max(excess, 1.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,10 +44,10 @@ class SerialChain:
 
     @classmethod
     def from_mujoco(cls, model: mujoco.MjModel, joints: tuple[str, ...], site: str) -> SerialChain:
-        """Reads the chain out of a model whose ``joints`` (hinges at their body's origin) carry ``site``."""
+        """Reads the chain that carries ``site``; its hinges stand at their bodies' origins."""
         ids = [model.joint(name).id for name in joints]
         bodies = [int(model.jnt_bodyid[i]) for i in ids]
-        links = [_relative(model, parent, body) for parent, body in zip([0, *bodies], bodies)]
+        links = [_relative(model, *pair) for pair in itertools.pairwise([0, *bodies])]
         tool_body = int(model.site(site).bodyid[0])
         tool_offset, tool_rotation = _relative(model, bodies[-1], tool_body)
         site_rotation = _matrix(model.site(site).quat)
@@ -130,7 +131,7 @@ def _matrix(quat_wxyz: np.ndarray) -> np.ndarray:
 
 
 def _about_axis(axis: np.ndarray, angle: np.ndarray) -> np.ndarray:
-    """Rodrigues' formula. ``axis`` (joints, 3), ``angle`` (joints, batch) -> (joints, batch, 3, 3)."""
+    """Rodrigues' formula. Shapes (joints, 3), (joints, batch) -> (joints, batch, 3, 3)."""
     x, y, z = axis.T
     zero = np.zeros_like(x)
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 1, 3, 3)

@@ -10,13 +10,15 @@ import numpy as np
 from mujoco.rollout import Rollout
 
 _FULL = mujoco.mjtState.mjSTATE_FULLPHYSICS
+_MAX_SPEED = 100.0
+"""No joint or object moves faster than this [rad/s, m/s]."""
 
 
 class Batch:
     """``worlds`` copies of a model and their states.
 
-    Each ``advance`` starts the contact solver cold, so a state says everything about the future: the
-    same state and controls give the same bits.
+    Each ``advance`` starts the contact solver cold, so a state says everything about the future:
+    the same state and controls give the same bits.
     """
 
     def __init__(self, model: mujoco.MjModel, worlds: int, threads: int | None = None) -> None:
@@ -40,6 +42,12 @@ class Batch:
         """View of the velocities in the states. Shape (worlds, nv)."""
         return self.state[:, 1 + self._nq : 1 + self._nq + self._nv]
 
+    @property
+    def diverged(self) -> np.ndarray:
+        """Which worlds are in a state that no arm can be in. Shape (worlds,), bool."""
+        finite = np.isfinite(self.state).all(axis=1)
+        return ~finite | (np.abs(self.qvel).max(axis=1) > _MAX_SPEED)
+
     def advance(self, control: np.ndarray) -> np.ndarray:
         """Steps every world through ``control``, shape (worlds, ticks, nu).
 
@@ -47,18 +55,16 @@ class Batch:
             The sensors at each tick. Shape (worlds, ticks, nsensordata).
         """
         states, sensors = self._rollout.rollout(self.models, self._data, self.state, control)
-        self.state = np.ascontiguousarray(states[:, -1])
-        return sensors
+        self.state = np.ascontiguousarray(np.asarray(states)[:, -1])
+        return np.asarray(sensors)
 
-    def data(self, world: int) -> mujoco.MjData:
-        """Scratch data with the kinematics of one world, valid until the next call."""
+    def view(self, world: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
+        """Model of one world, and scratch data with its kinematics, valid until the next call."""
         model, data = self.models[world], self._data[0]
         mujoco.mj_setState(model, data, self.state[world], _FULL)
         mujoco.mj_fwdPosition(model, data)
-        return data
+        return model, data
 
     def close(self) -> None:
-        """Ends the threads."""
-        if self._rollout is not None:
-            self._rollout.close()
-            self._rollout = None
+        """Ends the threads; safe to call twice."""
+        self._rollout.close()

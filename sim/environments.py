@@ -1,4 +1,4 @@
-"""Factories of the simulated environments, by task; their options are the fields of the settings."""
+"""Factories of the simulated environments; their options are the fields of the settings."""
 
 from __future__ import annotations
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import mujoco
 import numpy as np
@@ -14,38 +16,36 @@ from controllers.serial_chain import SerialChain
 from robot_rl.env import ArraySpec, Info, Observation, Step
 from sim import panda
 from sim.batch import Batch
+from sim.cameras import Cameras
 from sim.config import EnvConfig
+from sim.placement import Placement
+from sim.proprioception import PROPRIOCEPTION, external_wrench, proprioception
 from sim.randomization import ModelDraw
 from sim.scene import SPECTATOR, arm_scene
-from sim.task import Pose, Task, Worlds
-from sim.tool_control import ToolControl, away_from_down, rotate
-
-if TYPE_CHECKING:
-    from sim.mujoco_render import CameraRenderer, Quality
-
-PROPRIOCEPTION = (
-    *("x", "y", "z", "roll", "pitch", "yaw"),
-    *("vx", "vy", "vz", "wx", "wy", "wz"),
-    *("fx", "fy", "fz", "tx", "ty", "tz"),
-    "gripper",
-)
-"""Tool pose relative to the work area, twist, external wrench, opening (as SERL's 19 numbers)."""
+from sim.task import Task, Worlds
+from sim.tool_control import ToolControl
 
 
 class Snapshot(NamedTuple):
     """All that decides the future of an environment, for ``MujocoEnv.restore``."""
 
     worlds: np.ndarray
-    """One row per world: physics, targets, clock, all draws. Shape (worlds, n), float64."""
-    generator: dict[str, Any]
+    """One row per world, as ``world_states`` has them. Shape (worlds, n), float64."""
+    generator: Mapping[str, Any]
     """State of the random generator."""
 
 
 class MujocoEnv:
-    """``num_envs`` worlds of one task; action = tool displacement (6) and gripper (0 or 1) in [-1, 1].
+    """``num_envs`` worlds of one task; an action moves the tool (6) and, in some, the gripper (1).
 
     Once per step the measured pose plus the action becomes a joint target (one damped least-squares
     step); the joint servos inside the engine follow it at the physics rate, compliant in contact.
+
+    Args:
+        task: The task, with its parameters.
+        num_envs: Number of worlds.
+        seed: Seed of all draws until ``reset`` gives another.
+        config: Everything that does not belong to the task.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class MujocoEnv:
         self._ticks = round(self.dt / self.model.opt.timestep)
         self._model_draw = ModelDraw(self.model, self.config.randomization)
         self._rng = np.random.default_rng(seed)
-        self._free = _free_bodies(self.model)
+        self._placement = Placement(self.model)
         self._tool_weight = _tool_weight(self.model)
         self._draw = task.draw(np.random.default_rng(0), num_envs)
         self._physics = self.config.randomization.draw(np.random.default_rng(0), num_envs)
@@ -73,9 +73,8 @@ class MujocoEnv:
         self._wrench = np.zeros((num_envs, 6))
         self._starts: np.ndarray | None = None
         self._start_share = 0.0
-        self._diverged = 0
         self._tool = self._chain.forward(self._q)
-        self._renderers: dict[tuple[int, int], CameraRenderer] = {}
+        self._cameras = Cameras(self.model)
 
     @property
     def observation_spec(self) -> dict[str, ArraySpec]:
@@ -110,7 +109,14 @@ class MujocoEnv:
         return self._first_step()
 
     def step(self, action: np.ndarray) -> Step:
-        """Applies ``action``, shape (num_envs, action), for ``dt``; elements that are not finite hold."""
+        """Applies ``action``, shape (num_envs, action), for ``dt``.
+
+        A world holds tool and gripper where its action is not finite. One whose physics diverges is
+        truncated and starts anew, and its states are kept in ``divergence_folder``.
+
+        Raises:
+            ValueError: If the action has another shape.
+        """
         action = self._accept(action)
         before = self._batch.state.copy()
         sent, target = self._solve(action)
@@ -120,7 +126,7 @@ class MujocoEnv:
         worlds = self._worlds()
         success = self.task.success(worlds) & ~diverged
         truncated = ((self._elapsed >= self.task.horizon) | diverged) & ~success
-        terms = self._reward_terms(worlds, diverged)
+        terms = self._reward_terms(worlds, ~diverged)
         final = self._observation(worlds)
         info = {
             Info.FINAL_OBSERVATION: final,
@@ -142,7 +148,7 @@ class MujocoEnv:
         return action.astype(np.float32)
 
     def world_states(self) -> np.ndarray:
-        """Everything about each world: physics, targets, clock, draws. Shape (num_envs, n)."""
+        """Physics, targets, clock, wrench and draws of each world. Shape (num_envs, n), float64."""
         rows = [part.reshape(self.num_envs, -1) for part in self._parts()]
         return np.hstack(rows).astype(np.float64)
 
@@ -150,7 +156,7 @@ class MujocoEnv:
         """Puts every world into its row of ``world_states``.
 
         Raises:
-            ValueError: If the states are of another task or number of worlds.
+            ValueError: If the states are of another task or number of worlds, or not finite.
         """
         self._write_rows(np.arange(self.num_envs), states)
         return self._first_step()
@@ -162,7 +168,10 @@ class MujocoEnv:
     def restore(self, snapshot: Snapshot) -> Step:
         """Goes back to a snapshot; the next steps repeat bit for bit."""
         self._rng.bit_generator.state = snapshot.generator
-        return self.set_world_states(snapshot.worlds)
+        step = self.set_world_states(snapshot.worlds)
+        # The observation of that step draws sensor noise, which must not shift what follows.
+        self._rng.bit_generator.state = snapshot.generator
+        return step
 
     def start_from(self, states: np.ndarray | None, share: float = 1.0) -> None:
         """Lets a ``share`` of later episodes start from demonstrated states (SnapshotRL).
@@ -176,29 +185,16 @@ class MujocoEnv:
     def render(self, camera: str, world: int = 0) -> np.ndarray:
         """What a camera of one world sees. Shape (image_size, image_size, 3), uint8."""
         size = self.config.image_size
-        return self._render(world, camera, size, size, "fast")
+        return self._cameras.render(*self._batch.view(world), camera, (size, size))
 
     def picture(self, width: int, height: int) -> np.ndarray:
         """What a spectator of the first world sees. Shape (height, width, 3), uint8."""
-        return self._render(0, SPECTATOR, width, height, "video")
-
-    def _render(
-        self, world: int, camera: str, width: int, height: int, quality: Quality
-    ) -> np.ndarray:
-        renderer = self._renderers.get((width, height))
-        if renderer is None:
-            from sim.mujoco_render import CameraRenderer
-
-            renderer = CameraRenderer(self.model, width, height, quality=quality)
-            self._renderers[width, height] = renderer
-        return renderer.render(self._batch.models[world], self._batch.data(world), camera)
+        return self._cameras.render(*self._batch.view(0), SPECTATOR, (width, height), "video")
 
     def close(self) -> None:
         """Ends threads and renderer; safe to call twice."""
         self._batch.close()
-        for renderer in self._renderers.values():
-            renderer.close()
-        self._renderers.clear()
+        self._cameras.close()
 
     def __enter__(self) -> Self:
         return self
@@ -224,7 +220,14 @@ class MujocoEnv:
                 f"{', '.join(self.action_spec.names)} for each of {self.num_envs} worlds"
             )
         finite = np.isfinite(action).all(axis=1, keepdims=True)
-        return np.where(finite, np.clip(action, -1, 1), 0.0)
+        return np.where(finite, np.clip(action, -1, 1), self._hold())
+
+    def _hold(self) -> np.ndarray:
+        """The action that moves neither tool nor gripper. Shape (worlds, action)."""
+        hold = np.zeros((self.num_envs, *self.action_spec.shape))
+        if self.task.held_opening is None:
+            hold[:, 6] = 2 * self._target[:, 7] / panda.FINGER_TRAVEL - 1
+        return hold
 
     def _solve(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The action as sent, and the targets of joints and fingers. Shape (worlds, 9) [rad, m]."""
@@ -239,20 +242,15 @@ class MujocoEnv:
         return np.repeat(opening[:, None] * panda.FINGER_TRAVEL, 2, axis=1)
 
     def _advance(self, target: np.ndarray) -> None:
-        """Runs the physics for one policy step; a delayed command holds the last target meanwhile."""
+        """Runs the physics for one policy step; the last target holds until a late one comes."""
         delay = np.round(self._physics["delay"] / self.model.opt.timestep)
         late = np.arange(self._ticks) < delay[:, None]
         control = np.where(late[..., None], self._target[:, None], target[:, None])
         sensors = self._batch.advance(control)
         self._target = target
         self._tool = self._chain.forward(self._q)
-        self._wrench = self._external_wrench(sensors.mean(axis=1))
-
-    def _external_wrench(self, sensors: np.ndarray) -> np.ndarray:
-        """Wrench of the environment on the tool in the base frame, its weight taken off."""
-        wrist = self._tool.rotation  # The sensor is aligned with the tool.
-        force = [0, 0, self._tool_weight] - rotate(wrist, sensors[:, :3])
-        return np.hstack([force, -rotate(wrist, sensors[:, 3:6])])
+        rotation, weight = self._tool.rotation, self._tool_weight
+        self._wrench = external_wrench(sensors.mean(axis=1), rotation, weight)
 
     def _worlds(self) -> Worlds:
         tool, qpos = self._tool, self._batch.qpos
@@ -264,7 +262,7 @@ class MujocoEnv:
             tool_rotation=tool.rotation,
             twist=twist,
             opening=fingers / (2 * panda.FINGER_TRAVEL),
-            bodies={name: qpos[:, at : at + 7].copy() for name, at in self._free.items()},
+            bodies=self._placement.read(qpos),
             draw=self._draw,
             elapsed=self._elapsed.copy(),
         )
@@ -277,15 +275,7 @@ class MujocoEnv:
             wrench = wrench + scale * self._rng.standard_normal(wrench.shape)
         frame = self._control.frame(worlds.tool_rotation)
         seen = replace(worlds, tool_position=worlds.tool_position + self._physics["bias"])
-        parts = [
-            seen.tool_position - _WORK_AREA,
-            away_from_down(worlds.tool_rotation),
-            rotate(frame, worlds.twist[:, :3]),
-            rotate(frame, worlds.twist[:, 3:]),
-            rotate(frame, wrench[:, :3]),
-            rotate(frame, wrench[:, 3:]),
-            worlds.opening[:, None],
-        ]
+        parts = [proprioception(seen, wrench, frame)]
         if self.config.privileged:
             parts.append(self.task.observe(seen))
         observation = {"state": np.hstack(parts).astype(np.float32)}
@@ -294,9 +284,9 @@ class MujocoEnv:
             observation[f"images/{camera}"] = np.stack(images)
         return observation
 
-    def _reward_terms(self, worlds: Worlds, diverged: np.ndarray) -> dict[str, np.ndarray]:
+    def _reward_terms(self, worlds: Worlds, valid: np.ndarray) -> dict[str, np.ndarray]:
         return {
-            name: np.where(diverged, 0.0, weight * term(worlds))
+            name: np.where(valid, weight * term(worlds), 0.0)
             for name, (weight, term) in self.task.reward_terms.items()
         }
 
@@ -332,10 +322,7 @@ class MujocoEnv:
         )
         self._batch.qpos[worlds, 7:9] = (1.0 if held is None else held) * panda.FINGER_TRAVEL
         self._target[worlds] = np.hstack([q, self._batch.qpos[worlds, 7:9]])
-        for name, pose in self.task.place(self._draw).items():
-            if name in self._free:
-                at = self._free[name]
-                self._batch.qpos[worlds, at : at + 7] = _upright(pose)[worlds]
+        self._placement.write_free(self._batch.qpos, worlds, self.task.place(self._draw))
         self._wrench[worlds] = 0
         self._tool = self._chain.forward(self._q)
 
@@ -352,10 +339,10 @@ class MujocoEnv:
     def _parts(self) -> list[np.ndarray]:
         """Everything that a world consists of, worlds first."""
         draws = [d[key] for d in (self._draw, self._physics) for key in sorted(d)]
-        return [self._batch.state, self._target, self._elapsed, *draws]
+        return [self._batch.state, self._target, self._elapsed, self._wrench, *draws]
 
     def _write_rows(self, worlds: np.ndarray, rows: np.ndarray) -> None:
-        """Puts rows of a snapshot into the worlds with these indices."""
+        """Puts rows of ``world_states`` into the worlds with these indices."""
         parts = self._parts()
         widths = [part[0].size for part in parts]
         if rows.shape != (len(worlds), sum(widths)):
@@ -363,31 +350,28 @@ class MujocoEnv:
                 f"states of shape {rows.shape} do not fit {len(worlds)} worlds of {self.task.name} "
                 f"with {sum(widths)} numbers each; take them from the same task and num_envs"
             )
+        if not np.isfinite(rows).all():
+            bad = np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist()
+            raise ValueError(f"the states in rows {bad} are not finite; leave them out")
         for part, values in zip(parts, np.split(rows, np.cumsum(widths)[:-1], axis=1), strict=True):
             part[worlds] = values.reshape(len(worlds), *part.shape[1:])
         self._write_models(worlds)
-        self._wrench[worlds] = 0
         self._tool = self._chain.forward(self._q)
 
     def _write_models(self, worlds: np.ndarray) -> None:
         """Writes the draws into the worlds' models: physics, and poses of fixed bodies."""
-        fixed = {n: p for n, p in self.task.place(self._draw).items() if n not in self._free}
+        poses = self.task.place(self._draw)
         for world in worlds:
             model = self._batch.models[world]
             self._model_draw.write(model, {k: v[world] for k, v in self._physics.items()})
-            for name, pose in fixed.items():
-                body = self.model.body(name).id
-                model.body_pos[body] = pose.position[world]
-                half = pose.yaw[world] / 2
-                model.body_quat[body] = [np.cos(half), 0, 0, np.sin(half)]
+            self._placement.write_fixed(model, world, poses)
 
     def _catch_divergence(self, before: np.ndarray) -> np.ndarray:
-        """Puts worlds with impossible states back to ``before`` and keeps their states for looking at."""
-        state = self._batch.state
-        bad = ~np.isfinite(state).all(axis=1) | (np.abs(self._batch.qvel).max(axis=1) > _MAX_SPEED)
+        """Puts diverged worlds back to ``before`` and keeps their states for looking at."""
+        bad = self._batch.diverged
         for world in np.flatnonzero(bad):
-            self._keep(world, before[world])
-        state[bad] = before[bad]
+            self._keep(int(world), before[world])
+        self._batch.state[bad] = before[bad]
         if bad.any():
             self._wrench[bad] = 0
             self._tool = self._chain.forward(self._q)
@@ -397,33 +381,15 @@ class MujocoEnv:
         folder = Path(self.config.divergence_folder)
         folder.mkdir(parents=True, exist_ok=True)
         draw = {f"draw_{k}": v[world] for k, v in (self._draw | self._physics).items()}
-        path = folder / f"{self.task.name}-{self._diverged:04d}.npz"
+        paths = (folder / f"{self.task.name}-{i:04d}.npz" for i in count())
+        path = next(path for path in paths if not path.exists())
         after, target = self._batch.state[world], self._target[world]
         np.savez(path, before=before, after=after, target=target, **draw)
-        self._diverged += 1
-
-
-_WORK_AREA = np.array([0.5, 0.0, 0.1])
-_MAX_SPEED = 100.0
-"""No joint or object moves faster than this [rad/s, m/s]."""
 
 
 def _write(into: dict[str, np.ndarray], worlds: np.ndarray, values: dict[str, np.ndarray]) -> None:
     for key, value in values.items():
         into[key][worlds] = value
-
-
-def _upright(pose: Pose) -> np.ndarray:
-    """Position and quaternion wxyz. Shape (worlds, 7)."""
-    zero = np.zeros_like(pose.yaw)
-    turn = np.column_stack([np.cos(pose.yaw / 2), zero, zero, np.sin(pose.yaw / 2)])
-    return np.hstack([pose.position, turn])
-
-
-def _free_bodies(model: mujoco.MjModel) -> dict[str, int]:
-    """Name of each free body -> where its pose stands in qpos."""
-    free = np.flatnonzero(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE)
-    return {model.body(model.jnt_bodyid[j]).name: int(model.jnt_qposadr[j]) for j in free}
 
 
 def _tool_weight(model: mujoco.MjModel) -> float:

@@ -48,7 +48,7 @@ class PickCube:
     def draw(self, rng: np.random.Generator, worlds: int) -> dict[str, np.ndarray]:
         """Start of the tool, pose of the cube."""
         return self.start.sample(rng, worlds) | {
-            "cube_position": self.cube.sample(rng, worlds) + [0, 0, self.cube_half],
+            "cube_position": self.cube.sample(rng, worlds) + np.array([0, 0, self.cube_half]),
             "cube_yaw": rng.uniform(-self.cube_yaw, self.cube_yaw, worlds),
         }
 
@@ -57,7 +57,7 @@ class PickCube:
         return {"cube": Pose(draw["cube_position"], draw["cube_yaw"])}
 
     def observe(self, worlds: Worlds) -> np.ndarray:
-        """Cube as seen from the tool: position [m], yaw [rad]; and its height above the table [m]."""
+        """Cube as seen from the tool: position [m], yaw [rad]; its height above the table [m]."""
         cube = worlds.bodies["cube"][:, :3]
         return np.column_stack(
             [cube - worlds.tool_position, self._yaw(worlds), cube[:, 2] - self.cube_half]

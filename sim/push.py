@@ -50,7 +50,7 @@ class Push:
     def draw(self, rng: np.random.Generator, worlds: int) -> dict[str, np.ndarray]:
         """Start of the tool, positions of cube and goal."""
         return self.start.sample(rng, worlds) | {
-            "cube_position": self.cube.sample(rng, worlds) + [0, 0, self.cube_half],
+            "cube_position": self.cube.sample(rng, worlds) + np.array([0, 0, self.cube_half]),
             "goal": self.goal.sample(rng, worlds),
         }
 
@@ -90,4 +90,3 @@ class Push:
 
     def _way(self, worlds: Worlds) -> np.ndarray:
         return (worlds.draw["goal"] - worlds.bodies["cube"][:, :3])[:, :2]
-

@@ -77,30 +77,38 @@ class ModelDraw:
     def __init__(self, nominal: mujoco.MjModel, randomization: Randomization) -> None:
         self._nominal = nominal
         self._range = randomization
-        self._free = [b for b in range(nominal.nbody) if _is_free(nominal, b)]
-        self._light = [b for b in range(nominal.nbody) if nominal.body(b).name == "peg"]
-        self._free_geoms = np.isin(nominal.geom_bodyid, self._free)
+        free = [b for b in range(nominal.nbody) if _is_free(nominal, b)]
+        held = [b for b in range(nominal.nbody) if nominal.body(b).name == "peg"]
+        self._bodies = [*free, *held]
+        self._free_geoms = np.isin(nominal.geom_bodyid, free)
+        self._free_bounds = nominal.body_bvhadr[free]
 
     def write(self, model: mujoco.MjModel, draw: dict[str, np.ndarray]) -> None:
         """Applies the draws of one world (each value without the leading axis)."""
         nominal = self._nominal
-        bodies = [*self._free, *self._light]
+        bodies = self._bodies
         model.body_mass[bodies] = nominal.body_mass[bodies] * draw["mass"]
         model.body_inertia[bodies] = nominal.body_inertia[bodies] * draw["mass"]
         model.geom_friction[:, 0] = nominal.geom_friction[:, 0] * draw["friction"]
         model.actuator_gainprm[:, 0] = nominal.actuator_gainprm[:, 0] * draw["gain"]
         model.actuator_biasprm[:, 1:3] = nominal.actuator_biasprm[:, 1:3] * draw["gain"]
-        sizes = nominal.geom_size[self._free_geoms] * draw["object_size"]
-        model.geom_size[self._free_geoms] = sizes
-        model.geom_rbound[self._free_geoms] = np.linalg.norm(sizes, axis=1)
+        self._write_sizes(model, draw["object_size"])
         model.light_diffuse[:] = nominal.light_diffuse * draw["light"]
         self._write_cameras(model, draw["camera"])
 
+    def _write_sizes(self, model: mujoco.MjModel, factor: np.ndarray) -> None:
+        """Sizes of free boxes, and the bounds by which the engine rules contacts out."""
+        nominal, geoms, bounds = self._nominal, self._free_geoms, self._free_bounds
+        model.geom_size[geoms] = nominal.geom_size[geoms] * factor
+        model.geom_rbound[geoms] = np.linalg.norm(model.geom_size[geoms], axis=1)
+        model.geom_aabb[geoms, 3:] = nominal.geom_aabb[geoms, 3:] * factor
+        model.bvh_aabb[bounds, 3:] = nominal.bvh_aabb[bounds, 3:] * factor
+
     def _write_cameras(self, model: mujoco.MjModel, draw: np.ndarray) -> None:
         model.cam_pos[:] = self._nominal.cam_pos + self._range.camera_position * draw[:3]
-        turn = np.empty(4)
-        angle = self._range.camera_angle * draw[3:]
-        mujoco.mju_axisAngle2Quat(turn, angle / max(np.linalg.norm(angle), 1e-12), float(np.linalg.norm(angle)))
+        turn, rotvec = np.empty(4), self._range.camera_angle * draw[3:]
+        angle = float(np.linalg.norm(rotvec))
+        mujoco.mju_axisAngle2Quat(turn, rotvec / max(angle, 1e-12), angle)
         for camera in range(model.ncam):
             mujoco.mju_mulQuat(model.cam_quat[camera], self._nominal.cam_quat[camera], turn)
 

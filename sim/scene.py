@@ -35,11 +35,17 @@ def arm_scene() -> mujoco.MjSpec:
         "table",
         size=(0.5, 0.6, 0.02),
         position=(0.4, 0.0, -0.02),
-        rgba=(0.55, 0.5, 0.45, 1),
+        rgba=(0.72, 0.68, 0.62, 1),
     )
-    scene.worldbody.add_light(pos=[0.3, -0.6, 1.8], dir=[0.1, 0.35, -1], diffuse=[0.7] * 3)
-    scene.visual.headlight.ambient = [0.45] * 3
-    scene.visual.headlight.diffuse = [0.35] * 3
+    scene.worldbody.add_light(
+        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
+        pos=[0.6, -0.8, 2.2],
+        dir=[-0.05, 0.4, -1],
+        diffuse=[0.65] * 3,
+        specular=[0.2] * 3,
+    )
+    scene.visual.headlight.ambient = [0.3] * 3
+    scene.visual.headlight.diffuse = [0.25] * 3
     scene.add_texture(
         name="sky",
         type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
@@ -67,7 +73,10 @@ def add_box(
     mass: float = 0.0,
     kind: str = "world",
 ) -> None:
-    """Adds a box of half sizes ``size`` [m]; ``kind`` is ``world``, ``tool`` or ``ghost`` (only seen)."""
+    """Adds a box of half sizes ``size`` [m].
+
+    ``kind`` is ``world``, ``tool`` (held by the gripper) or ``ghost`` (seen, but not felt).
+    """
     bits = {"world": _WORLD, "tool": _TOOL, "ghost": _GHOST}[kind]
     body.add_geom(
         name=name,

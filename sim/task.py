@@ -45,7 +45,7 @@ class Worlds:
     opening: np.ndarray
     """Gripper opening, 0 closed to 1 open. Shape (worlds,)."""
     bodies: dict[str, np.ndarray]
-    """Pose of each free object: position, then quaternion wxyz as MuJoCo has it. Shape (worlds, 7)."""
+    """Pose of each free object: position, then quaternion wxyz (MuJoCo). Shape (worlds, 7)."""
     draw: dict[str, np.ndarray]
     """The task's random draws of each world's episode. Shape (worlds, ...)."""
     elapsed: np.ndarray

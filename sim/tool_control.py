@@ -16,7 +16,7 @@ class ToolControl:
     """The target is the *measured* tool pose plus the action, as in SERL.
 
     So the force in contact is bounded by stiffness times action, and the observation says all about
-    what an action will do. The joint servos inside the engine follow the target at the physics rate.
+    what an action will do. The joint servos inside the engine follow the target at physics rate.
     """
 
     def __init__(self, chain: SerialChain, config: EnvConfig) -> None:
@@ -46,9 +46,7 @@ class ToolControl:
         sent = self._action(frame, twist)
         return self._chain.solve(tool, q, twist, panda.Q_READY), sent
 
-    def action_towards(
-        self, tool: ToolState, position: np.ndarray, yaw: np.ndarray
-    ) -> np.ndarray:
+    def action_towards(self, tool: ToolState, position: np.ndarray, yaw: np.ndarray) -> np.ndarray:
         """The action that asks for an upright pose. Shape (worlds, 6), in [-1, 1]."""
         return self._action(self.frame(tool.rotation), _between(tool, position, upright(yaw)))
 
@@ -85,7 +83,7 @@ def rotate(rotation: np.ndarray, vector: np.ndarray) -> np.ndarray:
 
 
 def away_from_down(rotation: np.ndarray) -> np.ndarray:
-    """Rotation vector from straight down to the tool, in the tool's own axes. Shape (..., 3) [rad]."""
+    """Rotation vector from straight down to the tool, in the tool's axes. Shape (..., 3) [rad]."""
     return so3_log(panda.ROTATION_DOWN.T @ rotation)
 
 

@@ -17,7 +17,7 @@ def arm(model: mujoco.MjModel) -> Kinematics:
 
 @pytest.fixture
 def torque_arm() -> mujoco.MjSpec:
-    """The arm with motors that give the joint torques they are told, to be completed and compiled."""
+    """The arm with torque motors, to be completed with a scene and compiled."""
     spec = panda.spec()
     for actuator in list(spec.actuators):
         spec.delete(actuator)

@@ -63,7 +63,7 @@ def test_posture_torque_does_not_accelerate_the_tool(arm: Kinematics) -> None:
 
 def test_posture_torque_moves_the_elbow(law: OperationalSpace, arm: Kinematics) -> None:
     state = arm.state(panda.Q_READY)
-    bent = OperationalSpace(NullSpace(panda.Q_READY + [0, 0, 0.5, 0, 0, 0, 0]), UNBOUNDED)
+    bent = OperationalSpace(NullSpace(panda.Q_READY + 0.5 * np.eye(7)[2]), UNBOUNDED)
     assert np.linalg.norm(bent.torque(state, state.pose) - law.torque(state, state.pose)) > 0.1
 
 

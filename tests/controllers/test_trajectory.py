@@ -15,13 +15,14 @@ from controllers.trajectory import (
 
 DT = 0.001
 ROUNDING = 1e-9
+START = np.array([0, 0, 0, -1.5, 0, 1.5, 0])
 SOFT = replace(PANDA, dddq=PANDA.ddq * 20)
 
 
 def test_targets_that_change_at_random_never_break_a_limit() -> None:
     rng = np.random.default_rng(0)
     motion = JointMotion(SOFT, DT)
-    motion.start(np.zeros(7) + [0, 0, 0, -1.5, 0, 1.5, 0])
+    motion.start(START)
     setpoints = []
     for _ in range(60):
         target = rng.choice([SOFT.q_lower, SOFT.q_upper, rng.uniform(SOFT.q_lower, SOFT.q_upper)])
@@ -38,8 +39,8 @@ def test_targets_that_change_at_random_never_break_a_limit() -> None:
 
 def test_a_motion_arrives_at_rest() -> None:
     motion = JointMotion(PANDA, DT)
-    start, target = np.array([0, 0, 0, -1.5, 0, 1.5, 0.0]), np.array([1, 0.5, -1, -2, 0.3, 2, 1])
-    motion.start(start)
+    target = np.array([1, 0.5, -1, -2, 0.3, 2, 1])
+    motion.start(START)
     ticks = 1
     while not (setpoint := motion.step(target)).arrived:
         ticks += 1
@@ -47,22 +48,21 @@ def test_a_motion_arrives_at_rest() -> None:
     np.testing.assert_allclose(setpoint.q, target, atol=1e-9)
     np.testing.assert_allclose(setpoint.dq, 0, atol=1e-9)
     # The slowest joint cannot be faster than the triangle of speed its acceleration allows.
-    assert ticks * DT >= np.max(2 * np.sqrt(np.abs(target - start) / PANDA.ddq)) * 0.99
+    assert ticks * DT >= np.max(2 * np.sqrt(np.abs(target - START) / PANDA.ddq)) * 0.99
 
 
 def test_a_motion_to_where_it_is_has_arrived() -> None:
     motion = JointMotion(PANDA, DT)
-    start = np.array([0, 0, 0, -1.5, 0, 1.5, 0.0])
-    motion.start(start)
-    setpoint = motion.step(start)
+    motion.start(START)
+    setpoint = motion.step(START)
     assert setpoint.arrived
-    np.testing.assert_array_equal(setpoint.q, start)
+    np.testing.assert_array_equal(setpoint.q, START)
 
 
 def test_bad_use_of_a_motion_is_answered() -> None:
     motion = JointMotion(PANDA, DT)
     with pytest.raises(RuntimeError, match=r"call start\(q\)"):
-        motion.step(np.array([0, 0, 0, -1.5, 0, 1.5, 0.0]))
+        motion.step(START)
     with pytest.raises(ValueError, match=r"start of joint 3 is 0\.0 rad, outside \[-3\.07"):
         motion.start(np.zeros(7))
     with pytest.raises(ValueError, match="target of joint 0 is nan rad"):

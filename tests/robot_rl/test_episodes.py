@@ -421,7 +421,7 @@ def test_every_committed_episode_survives_a_kill_at_any_moment(tmp_path: Path) -
         unfinished += len(findings)
         committed += len(store)
     assert unfinished > KILLS // 2, "most kills should meet a writer at work"
-    assert committed > KILLS // 2, "writers should have committed something before they are killed"
+    assert committed > KILLS // 2, "most writers should have committed something before"
 
 
 def assert_is_transitions(episode: Episode, seed: int) -> None:
@@ -441,6 +441,11 @@ def write_forever(path: Path, log: Path) -> None:
             seed += 1
 
 
+def wait_for_commits(log: Path, count: int) -> None:
+    while not log.exists() or log.read_text().count("\n") < count:
+        time.sleep(0.001)
+
+
 def kill_writers(folder: Path) -> None:
     rng = np.random.default_rng(0)
     for kill in range(KILLS):
@@ -448,9 +453,8 @@ def kill_writers(folder: Path) -> None:
         child = os.fork()
         if child == 0:
             write_forever(path, log)
-        while not (path / "store.json").exists() or not log.exists():
-            time.sleep(0.001)
-        time.sleep(rng.uniform(0, 0.25))
+        wait_for_commits(log, rng.integers(3))
+        time.sleep(rng.uniform(0, 0.1))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
 

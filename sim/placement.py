@@ -1,0 +1,42 @@
+"""Where the bodies of a task stand: free ones in the positions, fixed ones in the model."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from sim.task import Pose
+
+
+class Placement:
+    """Poses by body name, for a batch of worlds of one model."""
+
+    def __init__(self, model: mujoco.MjModel) -> None:
+        free = np.flatnonzero(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE)
+        self._free = {
+            model.body(model.jnt_bodyid[joint]).name: int(model.jnt_qposadr[joint])
+            for joint in free
+        }
+
+    def read(self, qpos: np.ndarray) -> dict[str, np.ndarray]:
+        """Position and quaternion wxyz of each free body in ``qpos``. Shape (worlds, 7)."""
+        return {name: qpos[:, at : at + 7].copy() for name, at in self._free.items()}
+
+    def write_free(self, qpos: np.ndarray, worlds: np.ndarray, poses: dict[str, Pose]) -> None:
+        """Puts the free ones of ``poses`` into the rows ``worlds`` of ``qpos``."""
+        for name in poses.keys() & self._free.keys():
+            at = self._free[name]
+            qpos[worlds, at : at + 7] = _upright(poses[name])[worlds]
+
+    def write_fixed(self, model: mujoco.MjModel, world: int, poses: dict[str, Pose]) -> None:
+        """Puts the fixed ones of ``poses`` into the model of one world."""
+        for name in poses.keys() - self._free.keys():
+            body, pose = model.body(name).id, _upright(poses[name])[world]
+            model.body_pos[body], model.body_quat[body] = pose[:3], pose[3:]
+
+
+def _upright(pose: Pose) -> np.ndarray:
+    """Position and quaternion wxyz. Shape (worlds, 7)."""
+    zero = np.zeros_like(pose.yaw)
+    turn = np.column_stack([np.cos(pose.yaw / 2), zero, zero, np.sin(pose.yaw / 2)])
+    return np.hstack([pose.position, turn])
