@@ -1,4 +1,4 @@
-"""Every claim about learning, trained anew: several seeds, intervals, the mean of the last checkpoints.
+"""Every claim about learning, trained anew: several seeds, intervals, means of last checkpoints.
 
 ``make check-learning`` runs it (about 40 minutes on two cores, one run on each) and writes
 ``build/learning.json``, and ``build/learning/report.html`` with all curves.
@@ -133,7 +133,9 @@ def _rows(outcome: Outcome) -> Iterator[Row]:
 
     greedy, sampled = outcome.last("greedy_success"), outcome.last("sampled_success")
     if not outcome.study.config.demonstrations:
-        yield row("success, median of seeds (below the bar is the claim)", _median(greedy), "share", 0.5)
+        yield row(
+            "success, median of seeds (below the bar is the claim)", _median(greedy), "share", 0.5
+        )
         return
     interval = mean_interval(greedy)
     yield row("success, greedy, worst seed", min(greedy), "share", GOAL)

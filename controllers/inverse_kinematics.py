@@ -44,7 +44,7 @@ class IKStep(NamedTuple):
 class InverseKinematics:
     """One quadratic program per period: the step that brings the tool nearest to its target.
 
-    Hard: joint positions and speeds of ``limits``, and the distance between ``collisions``, which is
+    Hard: joint positions and speeds of ``limits``, and the distance of ``collisions``, which is
     linear within one step only (a tenth of the clearance may go at full speed). Soft: the pose of
     the tool, then with a small weight the posture. Joints that are not the arm's stand still.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import tyro
-from tyro.conf import OmitArgPrefixes, Positional, subcommand
+from tyro.conf import subcommand
 
 from robot_rl.config import (
     DatasetConfig,
@@ -124,7 +124,9 @@ def _replay(config: ReplayConfig) -> int:
 def _dataset(config: DatasetConfig) -> int:
     from robot_rl.dataset import info, verify
 
-    return info(config.dataset) if config.action == "info" else verify(config.dataset, config.repair)
+    return (
+        info(config.dataset) if config.action == "info" else verify(config.dataset, config.repair)
+    )
 
 
 def _doctor(config: DoctorConfig) -> int:

@@ -1,4 +1,4 @@
-"""Settings of everything a user starts; the string under a field is its help on the command line."""
+"""Settings of everything a user starts; the string under a field is its help when typed."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class SacConfig:
     """Updates that clone the demonstrations into the actor before learning; 0 starts from noise."""
     critic_warmup: int = 1500
     """Critic updates before the cloned actor starts to change."""
-    cloning_weight: tuple[float, float] = (10.0, 0.5)
+    cloning_weight: tuple[float, float] = (5.0, 0.5)
     """How strongly the actor is drawn to the cloned policy: at first, and in the end."""
-    cloning_decay: int = 6000
+    cloning_decay: int = 12_000
     """Critic updates, after the warm-up, over which that weight falls (geometrically)."""
     imitation_bootstrap: bool = True
     """Act and bootstrap with the cloned action wherever the critics value it more (IBRL)."""
@@ -86,6 +86,8 @@ class TrainConfig:
     """Steps of random actions at the start, where there are no demonstrations."""
     learning_starts: int = 200
     """Steps before the first update."""
+    greedy_share: float = 0.25
+    """Share of episodes without exploration noise: they show where the greedy policy gets stuck."""
     snapshot_share: float = 0.0
     """Share of episodes that start in a demonstrated state (SnapshotRL)."""
     evaluate_every: int = 1_500

@@ -14,10 +14,13 @@ def info(path: Path) -> int:
     print(
         f"{path}: {schema.env or 'unnamed environment'} at {1 / schema.dt:.0f} Hz\n"
         f"  {summary.episodes} episodes, {summary.successes} of them successes\n"
-        f"  {summary.transitions} transitions, {summary.seconds:.0f} s, {summary.nbytes / 1e6:.1f} MB"
+        f"  {summary.transitions} transitions, {summary.seconds:.0f} s, "
+        f"{summary.nbytes / 1e6:.1f} MB"
     )
     for key, spec in (schema.observation | {"action": schema.action}).items():
-        print(f"  {key}: {spec.dtype} {spec.shape}{' ' if spec.names else ''}{' '.join(spec.names)}")
+        print(
+            f"  {key}: {spec.dtype} {spec.shape}{' ' if spec.names else ''}{' '.join(spec.names)}"
+        )
     return 0
 
 

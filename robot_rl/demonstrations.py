@@ -1,4 +1,4 @@
-"""Scripted demonstrations: an environment's own expert with the tremble of a hand, kept as episodes."""
+"""Scripted demonstrations: an environment's expert with the tremble of a hand, as episodes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,7 @@ from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
 from robot_rl.schema import Schema
-from robot_rl.transition import Transition, WorldIds, split_step
-
-STATE = "simulator_state"
-"""Extra column of an episode: the world's state before each step."""
-
+from robot_rl.transition import SIMULATOR_STATE, Transition, WorldIds, split_step
 
 @runtime_checkable
 class HasExpert(Protocol):
@@ -80,8 +76,8 @@ def record(
     """
     if not isinstance(env, HasExpert) or env.num_envs != 1:
         raise TypeError(
-            f"{type(env).__name__} with {env.num_envs} worlds has no scripted expert; use one world "
-            "of reach, pick_cube, peg_insert or push, or record a person"
+            f"{type(env).__name__} with {env.num_envs} worlds has no scripted expert; use one "
+            "world of reach, pick_cube, peg_insert or push, or record a person"
         )
     rng = np.random.default_rng(seed)
     ids = WorldIds(1)
@@ -133,7 +129,7 @@ def start_from_demonstrations(env: Env, episodes: Iterable[Episode], share: floa
     Raises:
         TypeError: If the environment or the episodes have no states.
     """
-    states = [episode.extra[STATE] for episode in episodes if STATE in episode.extra]
+    states = [episode.extra[SIMULATOR_STATE] for episode in episodes if SIMULATOR_STATE in episode.extra]
     if not isinstance(env, HasStates) or not states:
         raise TypeError(
             f"{type(env).__name__} cannot start from these demonstrations: they hold no simulator "
@@ -159,7 +155,7 @@ def _demonstrate(
         wanted = env.expert_action()
         tremble = noise * rng.standard_normal(wanted.shape)
         action = np.clip(wanted + tremble, -1, 1).astype(np.float32)
-        extra = {STATE: env.world_states()} if isinstance(env, HasStates) else None
+        extra = {SIMULATOR_STATE: env.world_states()} if isinstance(env, HasStates) else None
         after = env.step(action)
         episode += split_step(ids, step.observation, action, after, source="demo", extra=extra)
         ids.advance(after.done)

@@ -21,7 +21,7 @@ class Info:
     """Reserved keys of ``Step.info``; an environment may add others."""
 
     FINAL_OBSERVATION = "final_observation"
-    """Observation at the end of this step before any reset; same keys and shapes as the observation."""
+    """Observation at the end of this step, before any reset; keys and shapes as the observation."""
     ACTION_SENT = "action_sent"
     """The action that passed the safety filter. Shape (num_envs, action)."""
     INTERVENED = "intervened"
@@ -36,14 +36,14 @@ class Info:
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """Shape (without the ``num_envs`` axis), dtype and bounds of one array; readable before connecting."""
+    """Shape (without the ``num_envs`` axis), dtype and bounds; known before connecting."""
 
     shape: tuple[int, ...]
     dtype: str = "float32"
     low: float = -np.inf
     high: float = np.inf
     names: tuple[str, ...] = ()
-    """One name for each element of a vector, e.g. ``("x", "y", "z")``; empty when they have none."""
+    """One name for each element of a vector, e.g. ``("x", "y", "z")``; empty if they have none."""
 
     def __post_init__(self) -> None:
         if self.names and (len(self.names),) != self.shape:

@@ -97,7 +97,12 @@ class Episodes:
             IndexError: If there are fewer episodes.
             CorruptEpisodeError: If it is not what was committed.
         """
-        return episode_file.read(self.paths[index])
+        paths = self.paths
+        if not -len(paths) <= index < len(paths):
+            raise IndexError(
+                f"no episode {index} in {self.path}; it holds {len(paths)}, counted from 0"
+            )
+        return episode_file.read(paths[index])
 
     def writer(self, metadata: Metadata | None = None) -> EpisodeWriter:
         """Begins an episode; the writer is a context manager that commits it at the end."""
@@ -178,7 +183,7 @@ class EpisodeWriter:
         self._rows: list[Transition] = []
         self._aside = store.path / EPISODES / f"{WRITING}{name}.zarr"
         self._aside.mkdir()
-        self._lock = _lock(self._aside)
+        self._lock: int | None = _lock(self._aside)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -319,20 +324,22 @@ def _create(path: Path, schema: Schema | None) -> None:
         file.write(json.dumps(schema.to_json(), indent=2).encode())
 
 
-def _lock(folder: Path) -> int | None:
-    """Locks a folder until its process ends, however it ends; a living writer is told by that."""
+def _lock(folder: Path) -> int:
+    """Locks a folder until its process ends, however it ends: only a living writer holds it."""
     descriptor = os.open(folder, os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
     return descriptor
 
 
 def _is_locked(folder: Path) -> bool:
     try:
-        descriptor = _lock(folder)
+        os.close(_lock(folder))
     except (BlockingIOError, FileNotFoundError):  # being written, or just committed
         return True
-    if descriptor is not None:
-        os.close(descriptor)
     return False
 
 

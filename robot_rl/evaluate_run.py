@@ -46,7 +46,8 @@ def load_policy(folder: Path, env: Env, name: str) -> Sac:
         CheckpointError: If it was learned in another environment.
     """
     run = Run.open(folder)
-    agent = Sac(env.observation_spec, env.action_spec, known_returns(run.config(TrainConfig).sac, env))
+    config = known_returns(run.config(TrainConfig).sac, env)
+    agent = Sac(env.observation_spec, env.action_spec, config)
     agent.load_state_dict(run.load_checkpoint(Schema.of(env, name)).state["agent"])
     return agent
 

@@ -67,8 +67,10 @@ def evaluate(env: Env, act: Act, episodes: int = 100, seed: int = EVALUATION_SEE
         step = env.step(act(step.observation))
         length += 1
         total += step.reward
-        for world in np.flatnonzero(step.done & (counted < quota)):
-            rows.append((bool(step.info[Info.SUCCESS][world]), int(length[world]), total[world]))
+        rows.extend(
+            (bool(step.info[Info.SUCCESS][world]), int(length[world]), float(total[world]))
+            for world in np.flatnonzero(step.done & (counted < quota))
+        )
         counted += step.done
         length[step.done] = 0
         total[step.done] = 0

@@ -45,7 +45,9 @@ class _HalfProduct(torch.autograd.Function):
         return torch.baddbmm(bias.bfloat16(), x, weight).float()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    def backward(
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         (gradient,) = gradients
         x, weight = ctx.saved_tensors
         half = gradient.bfloat16()
@@ -101,7 +103,7 @@ class ScalarHead(nn.Module):
 
 
 class CategoricalHead(nn.Module):
-    """HL-Gauss: a histogram of the return, trained with cross-entropy (Farebrother et al., 2024)."""
+    """A histogram of the return and cross-entropy (HL-Gauss: Farebrother et al., 2024)."""
 
     centres: Tensor
     edges: Tensor
@@ -133,9 +135,16 @@ class CategoricalHead(nn.Module):
 
 
 class Critics(nn.Module):
-    """``ensemble`` critics Q(s, a): linear, LayerNorm, ReLU, twice (as in RLPD, Ball et al., 2023)."""
+    """``ensemble`` critics Q(s, a) of linear, LayerNorm, ReLU (as in RLPD, Ball et al., 2023)."""
 
-    def __init__(self, inputs: int, hidden: tuple[int, ...], ensemble: int, head: Head, products: Products = "bfloat16") -> None:
+    def __init__(
+        self,
+        inputs: int,
+        hidden: tuple[int, ...],
+        ensemble: int,
+        head: Head,
+        products: Products = "bfloat16",
+    ) -> None:
         super().__init__()
         self.ensemble = ensemble
         self.head = head
@@ -156,7 +165,7 @@ def _trunk(
     ensemble: int, inputs: int, hidden: tuple[int, ...], products: Products
 ) -> list[nn.Module]:
     layers: list[nn.Module] = []
-    for before, width in zip((inputs, *hidden), hidden):
+    for before, width in zip((inputs, *hidden), hidden, strict=False):
         layers += [EnsembleLinear(ensemble, before, width, products)]
         layers += [EnsembleLayerNorm(ensemble, width), nn.ReLU()]
     return layers
@@ -182,7 +191,7 @@ class GaussianActor(nn.Module):
         return mean, log_std.clamp(math.log(self.MIN_STD), math.log(self.MAX_STD)).exp()
 
     def sample(self, state: Tensor) -> tuple[Tensor, Tensor]:
-        """A reparametrised action and its log-probability. Shape (batch, s) -> (batch, a), (batch,)."""
+        """An action and its log-probability. Shape (batch, s) -> (batch, a), (batch,)."""
         return squashed_sample(*self(state))
 
     def greedy(self, state: Tensor) -> Tensor:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_rl.config import ReplayConfig
-from robot_rl.demonstrations import STATE, HasStates
+from robot_rl.demonstrations import HasStates
 from robot_rl.environments import make_env, parse_options
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.film import HasCamera
+from robot_rl.transition import SIMULATOR_STATE
 from robot_rl.video import write_video
 
 
@@ -48,9 +49,9 @@ def replay_episode(config: ReplayConfig) -> Replayed:
     episode = store[config.episode]
     options = parse_options(store.schema.contract.get("options", ()))
     with make_env(store.schema.env, 1, **options) as env:
-        if not isinstance(env, HasStates) or STATE not in episode.extra:
+        if not isinstance(env, HasStates) or SIMULATOR_STATE not in episode.extra:
             raise TypeError(f"{store.schema.env} episodes hold no simulator state to go back to")
-        step = env.set_world_states(episode.extra[STATE][:1])
+        step = env.set_world_states(episode.extra[SIMULATOR_STATE][:1])
         deviations, frames = [], []
         for number, action in enumerate(episode.action):
             step = env.step(action[np.newaxis])

@@ -60,7 +60,9 @@ def _panels(rows: Sequence[Row]) -> list[Panel]:
     if level is not None:
         length.append(Curve("demonstrations", [steps[0], steps[-1]], [level, level]))
     return [
-        Panel("Success over steps", "environment steps", "success rate", _success(rows, steps), (0, 1)),
+        Panel(
+            "Success over steps", "environment steps", "success rate", _success(rows, steps), (0, 1)
+        ),
         Panel("Success over time", "minutes", "success rate", _success(rows, minutes), (0, 1)),
         Panel("Length of successful episodes", "environment steps", "steps", length),
         Panel("Value", "environment steps", "Q and target", _scalars(rows, ("q", "target_mean"))),
@@ -94,7 +96,14 @@ def _scalars(rows: Sequence[Row], names: Sequence[str]) -> list[Curve]:
 
 
 def _table(rows: Sequence[Row]) -> Table:
-    columns = ("environment steps", "minutes", "greedy", "95 % interval", "sampled", "episode [steps]")
+    columns = (
+        "environment steps",
+        "minutes",
+        "greedy",
+        "95 % interval",
+        "sampled",
+        "episode [steps]",
+    )
     return Table(columns, [_row(row) for row in rows])
 
 

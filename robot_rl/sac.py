@@ -1,11 +1,12 @@
 """Soft actor-critic that starts from demonstrations and never forgets them.
 
-``update`` is the outline of the paper (SAC: Haarnoja et al., 2018). Networks stand in ``networks.py``,
-the 50/50 batches of demonstrations and online data (RLPD: Ball et al., 2023) in ``replay.py``. With a
-sparse reward of 0 and 1 the details decide between learning and collapse: critics have LayerNorm, their
-targets stay within the returns that are possible, the entropy is not part of the value, and the
-temperature starts low. With demonstrations a clone of them stays in the loop: it acts and bootstraps
-wherever the critics value its action more (IBRL: Hu et al., 2024), and the actor is drawn to it.
+``update`` is the outline of the paper (SAC: Haarnoja et al., 2018). Networks stand in
+``networks.py``, the 50/50 batches of demonstrations and online data (RLPD: Ball et al., 2023) in
+``replay.py``. With a sparse reward of 0 and 1 the details decide between learning and collapse:
+critics have LayerNorm, their targets stay within the returns that are possible, the entropy is not
+part of the value, and the temperature starts low. With demonstrations a clone of them stays in the
+loop: it acts and bootstraps wherever the critics value its action more (IBRL: Hu et al., 2024), and
+the actor is drawn to it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ from torch.nn import functional as F
 
 from robot_rl.config import SacConfig
 from robot_rl.env import ArraySpec, Observation
-from robot_rl.networks import CategoricalHead, Critics, GaussianActor, Head, Normalizer, ScalarHead, squashed_sample
+from robot_rl.networks import (
+    CategoricalHead,
+    Critics,
+    GaussianActor,
+    Head,
+    Normalizer,
+    ScalarHead,
+    squashed_sample,
+)
 from robot_rl.replay import Batch
 
 Metrics = dict[str, float]
@@ -49,10 +58,14 @@ class Sac:
         self.actor = GaussianActor(inputs, config.hidden, actions, config.products)
         self.cloned = copy.deepcopy(self.actor).requires_grad_(False)
         self.has_clone = False
-        self.critics = Critics(inputs + actions, config.hidden, config.ensemble, make_head(config), config.products)
+        self.critics = Critics(
+            inputs + actions, config.hidden, config.ensemble, make_head(config), config.products
+        )
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(config.initial_temperature)))
-        self.target_entropy = -actions / 2 if config.target_entropy is None else config.target_entropy
+        self.target_entropy = (
+            -actions / 2 if config.target_entropy is None else config.target_entropy
+        )
         rate = config.learning_rate
         self._actor_optimizer = torch.optim.Adam(self.actor.parameters(), rate, fused=True)
         self._critic_optimizer = torch.optim.Adam(self.critics.parameters(), rate, fused=True)
@@ -71,7 +84,9 @@ class Sac:
     def act_cloned(self, observation: Observation) -> np.ndarray:
         """Actions of the cloned demonstrations alone. Shape (batch, action)."""
         with torch.inference_mode():
-            return self.cloned.greedy(self.normalizer(torch.from_numpy(observation["state"]))).numpy()
+            return self.cloned.greedy(
+                self.normalizer(torch.from_numpy(observation["state"]))
+            ).numpy()
 
     def observe(self, observation: Observation) -> None:
         """Lets the normaliser see new observations."""
@@ -113,7 +128,7 @@ class Sac:
 
     @torch.no_grad()
     def _target(self, batch: Batch) -> Tensor:
-        """r + discount * min Q over a random subset (REDQ, Chen et al., 2021); time-outs bootstrap."""
+        """Reward + discount * lowest Q of a subset (REDQ: Chen et al., 2021); time-outs go on."""
         next_state = self.normalizer(torch.from_numpy(batch.next_observation["state"]))
         next_action, log_probability = self.actor.sample(next_state)
         value = self._pessimistic(next_state, self._candidates(next_state, next_action)).amax(0)
@@ -121,7 +136,9 @@ class Sac:
             value = value - self.log_temperature.exp() * log_probability
         alive = 1 - torch.from_numpy(batch.terminated).float()
         target = torch.from_numpy(batch.reward) + self.config.discount * alive * value
-        return target if self.config.return_range is None else target.clamp(*self.config.return_range)
+        return (
+            target if self.config.return_range is None else target.clamp(*self.config.return_range)
+        )
 
     def _candidates(self, state: Tensor, action: Tensor) -> Tensor:
         """The action and, where demonstrations were cloned, the cloned one (IBRL).
@@ -184,8 +201,9 @@ class Sac:
     @torch.no_grad()
     def _update_targets(self) -> None:
         """Polyak averaging."""
-        targets, parameters = self.target_critics.parameters(), self.critics.parameters()
-        torch._foreach_lerp_(list(targets), list(parameters), self.config.tau)
+        pairs = zip(self.target_critics.parameters(), self.critics.parameters(), strict=True)
+        for target, parameter in pairs:
+            target.lerp_(parameter, self.config.tau)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that learning goes on from."""
@@ -219,7 +237,7 @@ _MODULES = (
 
 
 def make_head(config: SacConfig) -> Head:
-    """The critics' head that the configuration names; a histogram needs a known range of returns."""
+    """The head that the configuration names; a histogram needs a known range of returns."""
     if config.head == "scalar" or config.return_range is None:
         return ScalarHead()
     return CategoricalHead(*config.return_range, config.bins)

@@ -1,4 +1,4 @@
-"""Learning in simulation: demonstrations, a clone of them, then actor and critics beside the worlds."""
+"""Learning in simulation: demonstrations, their clone, then actor and critics beside the worlds."""
 
 from __future__ import annotations
 
@@ -112,6 +112,7 @@ class Training:
         self.demonstrations = Replay(*specs, config.capacity)
         self._rng = np.random.default_rng(config.seed)
         self._ids = WorldIds(config.num_envs)
+        self._greedy = self._draw_greedy()
         self._watch = watch
         self._step, self._owed, self._seconds = 0, 0.0, 0.0
         self._metrics: dict[str, float] = {}
@@ -141,7 +142,9 @@ class Training:
         torch.set_rng_state(state["torch_generator"])
         self._step, self._owed = checkpoint.step, state["owed"]
         self._seconds, self._metrics = state["seconds"], state["metrics"]
-        self._ids.episode += self._step  # No number of an episode before the interruption comes again.
+        self._ids.episode += (
+            self._step
+        )  # No number of an episode before the interruption comes again.
         self.replay = Replay.load(self.run.folder / "replay.npz")
         if self.config.demonstrations or self.config.dataset:
             self._load_demonstrations()
@@ -183,6 +186,7 @@ class Training:
         after = self.env.step(action)
         self.replay.append_step(self._ids, step.observation, action, after)
         self._ids.advance(after.done)
+        self._greedy = np.where(after.done, self._draw_greedy(), self._greedy)
         if self._explores:
             self.agent.observe(after.final_observation)
         self._step += self.config.num_envs
@@ -190,9 +194,15 @@ class Training:
 
     def _choose(self, step: Step) -> np.ndarray:
         if not self._explores:
-            return self.agent.act(step.observation)
+            sampled = self.agent.act(step.observation)
+            greedy = self.agent.act(step.observation, greedy=True)
+            return np.where(self._greedy[:, np.newaxis], greedy, sampled)
         shape = (self.config.num_envs, *self.env.action_spec.shape)
         return self._rng.uniform(-1, 1, shape).astype(np.float32)
+
+    def _draw_greedy(self) -> np.ndarray:
+        """Which worlds act without noise in their next episode. Shape (num_envs,), bool."""
+        return self._rng.random(self.config.num_envs) < self.config.greedy_share
 
     @property
     def _explores(self) -> bool:

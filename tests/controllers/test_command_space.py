@@ -71,8 +71,10 @@ def test_joint_commands_know_where_the_tool_would_be(arm: Kinematics) -> None:
 
 def test_limits_of_another_arm_are_refused(arm: Kinematics) -> None:
     short = replace(
-        PANDA, **{name: getattr(PANDA, name)[:6] for name in ("q_lower", "q_upper", "dq", "ddq")},
-        dddq=PANDA.dddq[:6], tau=PANDA.tau[:6],
+        PANDA,
+        **{name: getattr(PANDA, name)[:6] for name in ("q_lower", "q_upper", "dq", "ddq")},
+        dddq=PANDA.dddq[:6],
+        tau=PANDA.tau[:6],
     )
     with pytest.raises(ValueError, match="limits of 6 joints for the arm's"):
         JointSpace(short, arm)

@@ -48,7 +48,7 @@ def test_braking_keeps_the_acceleration_and_never_turns_round(
     velocity: np.ndarray, dt: float
 ) -> None:
     slower = braking(velocity, dt, ACCELERATION)
-    assert (length(slower - velocity) <= ACCELERATION * dt * (1 + 1e-12)).all()
+    assert (length(slower - velocity) <= ACCELERATION * dt + 1e-15).all()
     assert (np.sum(slower * velocity, axis=1) >= 0).all()
     np.testing.assert_allclose(np.cross(slower, velocity), 0, atol=1e-12)
 
@@ -75,8 +75,8 @@ def test_furthest_returns_something_viable(start: np.ndarray, end: np.ndarray) -
     assert viable(found).all()
     np.testing.assert_array_equal(found[1], end[1])
     if length(end - start)[0] > 0.6:
-        # Ten halvings leave at most a thousandth of the way to the wanted velocity unused.
-        assert length(found - start)[0] >= 0.5 - length(end - start)[0] / 1000
+        # Six halvings leave at most a 64th of the way to the wanted velocity unused.
+        assert length(found - start)[0] >= 0.5 - length(end - start)[0] / 63
 
 
 @given(arrays(np.float64, 60, elements=st.floats(-0.99, 0.99)))

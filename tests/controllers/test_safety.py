@@ -1,5 +1,4 @@
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -7,7 +6,7 @@ import pytest
 
 from controllers.command_space import CommandSpace, JointSpace, PoseSpace
 from controllers.kinematics import Kinematics
-from controllers.lie import quat_exp, quat_multiply, vector_from_se3
+from controllers.lie import quat_exp, quat_multiply
 from controllers.limits import PANDA
 from controllers.rate_limit import length
 from controllers.reason import Reason
@@ -16,7 +15,8 @@ from sim import panda
 
 DT = 0.002
 TIMEOUT = 0.1
-ACTIONS = 100_000
+ACTIONS = {"joints": 40_000, "workspace": 20_000, "pose": 40_000}
+"""100,000 in all."""
 ROUNDING = 1e-9
 
 POSE = np.array([0.45, 0.0, 0.3, 1.0, 0.0, 0.0, 0.0])
@@ -48,10 +48,10 @@ class Tick(NamedTuple):
 class Adversary:
     """A source that does everything wrong, and the ordinary in between."""
 
-    def __init__(self, home: np.ndarray, seed: int) -> None:
-        self._rng = np.random.default_rng(seed)
+    def __init__(self, home: np.ndarray, is_pose: bool, rng: np.random.Generator) -> None:
         self._home = home
-        self._is_pose = len(home) == 7 and abs(np.linalg.norm(home[3:]) - 1) < 1e-9
+        self._is_pose = is_pose
+        self._rng = rng
 
     def ticks(self, count: int) -> Iterator[Tick]:
         rng, command = self._rng, self._home
@@ -103,54 +103,321 @@ class Adversary:
 class Checker:
     """Differentiates what was sent, without asking the filter, and holds it against the limits."""
 
-    def __init__(self, space: CommandSpace) -> None:
+    def __init__(self, space: CommandSpace, inside: Callable[[np.ndarray], bool]) -> None:
         self._space = space
+        self._inside = inside
         self._last: tuple[np.ndarray, np.ndarray, float] | None = None
-        self.moved = 0
-        self.fastest = np.zeros(len(space.speed))
-        self.hardest = np.zeros(len(space.speed))
+        self.moves = 0
+        self.speed = np.zeros(len(space.speed))
+        """Largest share of the limit that was used. Shape (groups,)."""
+        self.acceleration = np.zeros(len(space.speed))
+        """Likewise."""
 
     def see(self, command: np.ndarray | None, time: float) -> None:
         if command is None:
             self._last = None
             return
-        assert self._space.valid(command)
-        assert self._space.beyond(command) == Reason.NONE
+        assert self._inside(command)
         if self._last is None or abs(time - self._last[2]) > TIMEOUT:
             self._last = (command, np.zeros_like(self._space.gap(command, command)), time)
             return
         before, velocity, then = self._last
-        gap = self._space.gap(before, command)
-        if not time - then > 0:
-            np.testing.assert_array_equal(gap, 0)
+        if not time > then:
+            np.testing.assert_array_equal(command, before)
             return
+        gap = self._space.gap(before, command)
         now = gap / (time - then)
-        change = length(now - velocity) / (time - then)
-        # Differences of positions know velocities to about 1e-15 / dt, accelerations to that / dt.
-        slack = 1e-14 / (time - then) ** 2
-        assert (length(now) <= self._space.speed * (1 + ROUNDING) + slack).all()
-        assert (change <= self._space.acceleration * (1 + ROUNDING) + 2 * slack).all()
-        self.moved += bool(gap.any())
-        self.fastest = np.maximum(self.fastest, length(now) / self._space.speed)
-        self.hardest = np.maximum(self.hardest, change / self._space.acceleration)
+        self._hold_against_limits(now, now - velocity, time - then)
+        self.moves += bool(gap.any())
         self._last = (command, now, time)
 
+    def _hold_against_limits(self, velocity: np.ndarray, change: np.ndarray, dt: float) -> None:
+        speed = length(velocity) / self._space.speed
+        acceleration = length(change) / dt / self._space.acceleration
+        # Positions are known to about 1e-15, so their second difference to 1e-15 / dt^2.
+        assert (speed <= 1 + ROUNDING).all()
+        assert (acceleration <= 1 + ROUNDING + 1e-15 / dt**2).all()
+        self.speed = np.maximum(self.speed, speed)
+        self.acceleration = np.maximum(self.acceleration, acceleration)
 
-def attack(space: CommandSpace, home: np.ndarray, seed: int) -> tuple[Checker, Reason]:
-    """Sends random actions through a filter; returns how far limits were used, and the reasons."""
-    guard, checker, seen = SafetyFilter(space, PANDA, TIMEOUT), Checker(space), Reason.NONE
+
+def attack(
+    space: CommandSpace, home: np.ndarray, inside: Callable[[np.ndarray], bool], actions: int
+) -> tuple[Checker, Reason]:
+    """Sends random actions through a filter; returns what was seen, and the reasons."""
+    rng = np.random.default_rng(0)
+    source = Adversary(home, isinstance(space, PoseSpace), rng)
+    guard, checker, reasons = (
+        SafetyFilter(space, PANDA, TIMEOUT),
+        Checker(space, inside),
+        Reason.NONE,
+    )
     time, measured = 0.0, home
-    for tick in Adversary(home, seed).ticks(ACTIONS):
+    for tick in source.ticks(actions):
         now = time + tick.dt
         sent = guard.filter(tick.command, measured, now, tick.wrench)
-        seen |= sent.reasons
+        reasons |= sent.reasons
         checker.see(sent.command, now)
-        if sent.command is None and not guard.latched:
-            measured = home
-        elif sent.command is not None:
-            measured = sent.command
-        if np.isfinite(now):
-            time = max(now, time)
-        if guard.latched and checker.moved % 7 == 0:
+        measured = home if sent.command is None else sent.command
+        time = max(time, now) if np.isfinite(now) else time
+        if guard.latched and rng.random() < 0.01:
             guard.reset()
-    return checker, seen
+    return checker, reasons
+
+
+def joints_inside(q: np.ndarray) -> bool:
+    return bool(((q >= PANDA.q_lower) & (q <= PANDA.q_upper)).all())
+
+
+def tool_inside(position: np.ndarray) -> bool:
+    lower, upper = PANDA.workspace_lower, PANDA.workspace_upper
+    return bool(((position >= lower) & (position <= upper)).all())
+
+
+ANYWHERE = (
+    Reason.INVALID
+    | Reason.CLOCK
+    | Reason.VELOCITY
+    | Reason.ACCELERATION
+    | Reason.ENGAGE
+    | Reason.FORCE
+)
+
+
+def test_random_joint_commands_pass_no_limit() -> None:
+    seen, reasons = attack(
+        JointSpace(PANDA, arm=None), panda.Q_READY, joints_inside, ACTIONS["joints"]
+    )
+    assert seen.moves > ACTIONS["joints"] / 2
+    assert (seen.speed > 0.99).all()
+    assert (seen.acceleration > 0.99).all()
+    assert reasons == ANYWHERE | Reason.POSITION
+
+
+def test_random_joint_commands_keep_the_tool_in_the_workspace(arm: Kinematics) -> None:
+    def inside(q: np.ndarray) -> bool:
+        return joints_inside(q) and tool_inside(arm.pose(q)[:3, 3])
+
+    seen, reasons = attack(JointSpace(PANDA, arm), panda.Q_READY, inside, ACTIONS["workspace"])
+    assert seen.moves > ACTIONS["workspace"] / 2
+    assert (seen.acceleration > 0.99).all()
+    assert reasons == ANYWHERE | Reason.POSITION | Reason.WORKSPACE
+
+
+def test_random_poses_pass_no_limit() -> None:
+    def inside(pose: np.ndarray) -> bool:
+        return tool_inside(pose[:3]) and abs(np.linalg.norm(pose[3:]) - 1) < ROUNDING
+
+    seen, reasons = attack(PoseSpace(PANDA), POSE, inside, ACTIONS["pose"])
+    assert seen.moves > ACTIONS["pose"] / 2
+    assert (seen.speed > 0.99).all()
+    assert (seen.acceleration > 0.99).all()
+    assert reasons == ANYWHERE | Reason.WORKSPACE
+
+
+def test_a_stream_within_the_limits_passes_bit_for_bit(engaged: SafetyFilter) -> None:
+    for i in range(1, 2000):
+        command = panda.Q_READY + 0.2 * np.sin(3 * i * DT) ** 3
+        sent = engaged.filter(command, panda.Q_READY, i * DT)
+        assert sent.reasons == Reason.NONE
+        assert sent.command is not None
+        np.testing.assert_array_equal(sent.command, command)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_command_that_is_not_finite_is_rejected_and_the_arm_held(
+    engaged: SafetyFilter, value: float
+) -> None:
+    bad = panda.Q_READY.copy()
+    bad[2] = value
+    for sent in run(engaged, bad, panda.Q_READY, range(1, 20)):
+        assert sent.reasons == Reason.INVALID
+        np.testing.assert_array_equal(sent.command, panda.Q_READY)
+
+
+def test_rejection_at_speed_brakes_within_the_acceleration(engaged: SafetyFilter) -> None:
+    target = panda.Q_READY + 0.5
+    moving = [sent.command for sent in run(engaged, target, panda.Q_READY, range(1, 40))]
+    held = [sent.command for sent in run(engaged, target * np.nan, panda.Q_READY, range(40, 300))]
+    path = np.array([*moving, *held])
+    change = np.diff(path, n=2, axis=0) / DT**2
+    assert (np.abs(change) <= PANDA.ddq * (1 + 1e-6)).all()
+    assert (np.abs(moving[-1] - moving[-2]) / DT > 0.3).all()
+    np.testing.assert_array_equal(path[-1], path[-2])
+
+
+def test_one_lost_frame_is_forgotten(engaged: SafetyFilter) -> None:
+    for i in range(1, 100):
+        command = panda.Q_READY + 0.1 * np.sin(3 * i * DT) ** 3
+        lost = i == 50
+        sent = engaged.filter(command * (np.nan if lost else 1), panda.Q_READY, i * DT)
+    assert sent.reasons == Reason.NONE
+
+
+def test_a_measurement_or_wrench_that_is_not_finite_is_no_reason_to_move(
+    engaged: SafetyFilter,
+) -> None:
+    there = panda.Q_READY + 0.1
+    blind = engaged.filter(there, np.full(7, np.nan), DT)
+    numb = engaged.filter(there, panda.Q_READY, 2 * DT, np.full(6, np.nan))
+    for sent in (blind, numb):
+        assert sent.reasons == Reason.INVALID
+        np.testing.assert_array_equal(sent.command, panda.Q_READY)
+
+
+def test_the_first_command_is_where_the_arm_is(joints: SafetyFilter) -> None:
+    near = panda.Q_READY + 0.1
+    first = joints.filter(near, panda.Q_READY, 5.0)
+    assert first.reasons == Reason.ENGAGE
+    np.testing.assert_array_equal(first.command, panda.Q_READY)
+    second = joints.filter(near, panda.Q_READY, 5.0 + DT).command
+    assert second is not None
+    assert (np.abs(second - panda.Q_READY) <= PANDA.ddq * DT**2 * (1 + ROUNDING)).all()
+
+
+def test_nothing_is_sent_while_the_first_command_is_far_from_the_arm(
+    joints: SafetyFilter,
+) -> None:
+    far = panda.Q_READY + 0.3
+    for sent in run(joints, far, panda.Q_READY, range(10)):
+        assert sent == Sent(None, Reason.ENGAGE)
+    assert joints.filter(panda.Q_READY, panda.Q_READY, 10 * DT).command is not None
+
+
+def test_an_arm_beyond_its_limits_is_not_taken_up(joints: SafetyFilter) -> None:
+    beyond = panda.Q_READY.copy()
+    beyond[3] = PANDA.q_upper[3] + 0.1
+    sent = joints.filter(beyond, beyond, 0.0)
+    assert sent == Sent(None, Reason.ENGAGE | Reason.POSITION)
+    barely = panda.Q_READY.copy()
+    barely[3] = PANDA.q_upper[3] + 1e-4
+    taken_up = joints.filter(barely, barely, DT).command
+    assert taken_up is not None
+    assert taken_up[3] == PANDA.q_upper[3]
+
+
+def test_after_silence_a_source_must_be_near_the_arm_again(engaged: SafetyFilter) -> None:
+    moved = panda.Q_READY + 1.0
+    assert engaged.filter(panda.Q_READY, moved, 2 * TIMEOUT) == Sent(None, Reason.ENGAGE)
+    again = engaged.filter(moved, moved, 2 * TIMEOUT + DT)
+    assert again.reasons == Reason.ENGAGE
+    np.testing.assert_array_equal(again.command, moved)
+
+
+def test_silence_before_the_first_command_sends_nothing(joints: SafetyFilter) -> None:
+    assert joints.hold(panda.Q_READY, 0.0) == Sent(None, Reason.SILENCE)
+
+
+def test_silence_holds_the_pose_that_was_measured_first(engaged: SafetyFilter) -> None:
+    sagging = panda.Q_READY - 0.01
+    for i in range(1, 200):
+        sent = engaged.hold(sagging - 1e-4 * i, i * DT)
+        assert sent.reasons & Reason.SILENCE
+    np.testing.assert_allclose(sent.command, sagging - 1e-4, atol=1e-12)
+
+
+def test_after_a_hold_a_far_source_is_not_followed(engaged: SafetyFilter) -> None:
+    engaged.hold(panda.Q_READY, DT)
+    for sent in run(engaged, panda.Q_READY + 0.5, panda.Q_READY, range(2, 10)):
+        assert sent.reasons == Reason.ENGAGE
+        np.testing.assert_array_equal(sent.command, panda.Q_READY)
+    back = run(engaged, panda.Q_READY + 0.05, panda.Q_READY, range(10, 300))
+    np.testing.assert_allclose(back[-1].command, panda.Q_READY + 0.05)
+    assert back[-1].reasons == Reason.NONE
+
+
+def test_a_clock_that_stands_or_runs_back_repeats_the_last_command(
+    engaged: SafetyFilter,
+) -> None:
+    there = panda.Q_READY + 0.1
+    before = engaged.filter(there, panda.Q_READY, DT).command
+    for time in (DT, DT / 2, np.nan, np.inf):
+        sent = engaged.filter(there, panda.Q_READY, time)
+        assert sent.reasons == Reason.CLOCK
+        np.testing.assert_array_equal(sent.command, before)
+
+
+@pytest.mark.parametrize(
+    "wrench",
+    [
+        HARD,
+        -HARD,
+        np.full(6, np.inf),
+        np.full(6, 1e300),
+        np.array([0, 0, 0, 0, PANDA.torque + 1, 0]),
+    ],
+)
+def test_hard_contact_stops_the_arm_until_it_is_reset(
+    engaged: SafetyFilter, wrench: np.ndarray
+) -> None:
+    touched = panda.Q_READY - 0.005
+    there = panda.Q_READY + 0.1
+    assert engaged.filter(there, touched, DT, wrench).reasons & Reason.FORCE
+    for sent in run(engaged, there, touched, range(2, 200)):
+        assert sent.reasons & Reason.FORCE
+    np.testing.assert_allclose(sent.command, touched, atol=1e-12)
+    engaged.reset()
+    assert engaged.latched == Reason.NONE
+    after = run(engaged, there, touched, range(200, 500))
+    np.testing.assert_allclose(after[-1].command, there)
+
+
+def test_contact_below_the_threshold_stops_nothing(engaged: SafetyFilter) -> None:
+    light = 0.99 * HARD * PANDA.force / HARD[2]
+    assert engaged.filter(panda.Q_READY, panda.Q_READY, DT, light).reasons == Reason.NONE
+
+
+def test_a_stop_outlasts_every_command_and_silence(engaged: SafetyFilter) -> None:
+    engaged.stop()
+    for i in range(1, 50):
+        sent = engaged.filter(panda.Q_READY + 0.1, panda.Q_READY, i * DT)
+        assert sent.reasons == Reason.STOP
+        np.testing.assert_array_equal(sent.command, panda.Q_READY)
+    later = engaged.filter(panda.Q_READY, panda.Q_READY, 10.0)
+    assert later == Sent(None, Reason.STOP)
+
+
+def test_the_filter_does_not_share_its_memory(engaged: SafetyFilter) -> None:
+    command = panda.Q_READY + 1e-6
+    sent = engaged.filter(command, panda.Q_READY, DT).command
+    assert sent is not None
+    sent[:] = command[:] = np.nan
+    after = engaged.filter(np.full(7, np.nan), panda.Q_READY, 2 * DT).command
+    assert np.isfinite(after).all()
+
+
+def test_a_far_pose_is_reached_in_position_and_orientation() -> None:
+    guard = SafetyFilter(PoseSpace(PANDA, engage_radius=(1.0, 3.0)), PANDA, TIMEOUT)
+    turn = quat_multiply(quat_exp(np.array([0.3, 0.2, 1.0])), POSE[3:])
+    target = np.concatenate([[0.7, 0.3, 0.1], turn])
+    path = np.array([sent.command for sent in run(guard, target, POSE, range(1000))])
+    np.testing.assert_allclose(path[-1], target, atol=1e-9)
+    line = (path[:, :3] - POSE[:3]) / (target[:3] - POSE[:3])
+    np.testing.assert_allclose(line, line[:, :1] * np.ones(3), atol=1e-9)
+    assert (np.diff(line[:, 0]) >= -1e-12).all()
+
+
+def test_a_pose_outside_the_workspace_leads_to_its_wall() -> None:
+    guard = SafetyFilter(PoseSpace(PANDA, engage_radius=(1.0, 3.0)), PANDA, TIMEOUT)
+    below = POSE - np.eye(7)[2]
+    sent = run(guard, below, POSE, range(1000))[-1]
+    assert sent.reasons == Reason.WORKSPACE
+    np.testing.assert_allclose(sent.command, [*POSE[:2], 0.0, *POSE[3:]], atol=1e-12)
+
+
+def test_a_joint_command_at_a_limit_is_reached(engaged: SafetyFilter) -> None:
+    beyond = panda.Q_READY.copy()
+    beyond[3] = 1.0
+    sent = run(engaged, beyond, panda.Q_READY, range(1, 2000))[-1]
+    assert sent.command is not None
+    assert sent.command[3] == pytest.approx(PANDA.q_upper[3], abs=1e-9)
+    assert sent.reasons == Reason.POSITION
+
+
+def test_a_wrong_shape_is_named(joints: SafetyFilter) -> None:
+    with pytest.raises(ValueError, match=r"command has shape \(6,\), .* needs \(7,\); check joint"):
+        joints.filter(np.zeros(6), panda.Q_READY, 0.0)
+    with pytest.raises(ValueError, match=r"wrench has shape \(3,\)"):
+        joints.filter(panda.Q_READY, panda.Q_READY, 0.0, np.zeros(3))
+    with pytest.raises(ValueError, match="timeout is 0 s; give two or more control periods"):
+        SafetyFilter(PoseSpace(PANDA), PANDA, timeout=0)

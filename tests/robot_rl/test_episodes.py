@@ -111,7 +111,7 @@ def test_transitions_come_back_as_they_were(tmp_path: Path) -> None:
         for one, other in zip(steps, episode.transitions(), strict=True):
             assert_same(one, other)
     assert len(reopened[-1]) == 17
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match=r"no episode 3 in .*; it holds 3, counted from 0"):
         reopened[3]
 
 
@@ -453,7 +453,7 @@ def kill_writers(folder: Path) -> None:
         child = os.fork()
         if child == 0:
             write_forever(path, log)
-        wait_for_commits(log, rng.integers(3))
+        wait_for_commits(log, int(rng.integers(3)))
         time.sleep(rng.uniform(0, 0.1))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
