@@ -6,15 +6,17 @@ the translation and the rotation of a tool. See ``rate_limit`` for what follows 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from controllers.kinematics import Kinematics
 from controllers.lie import quat_exp, quat_inverse, quat_log, quat_multiply
 from controllers.limits import Limits
 from controllers.rate_limit import braking, furthest, stopping_distance, stopping_shift
 from controllers.reason import Reason
+
+if TYPE_CHECKING:
+    from controllers.kinematics import Kinematics
 
 _ROUNDING = 1e-9
 """Margin inside the workspace for what arithmetic adds [m]."""

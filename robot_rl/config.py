@@ -10,6 +10,7 @@ from tyro.conf import Positional
 
 HeadName = Literal["scalar", "categorical"]
 Products = Literal["float32", "bfloat16"]
+ActorValue = Literal["min", "mean"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class SacConfig:
     """Adam's step size for actor, critics and temperature."""
     tau: float = 0.005
     """Share of the online critics that moves into the target critics per update."""
+    actor_value: ActorValue = "min"
+    """What the actor climbs: the smallest critic, which is steady, or their mean, as in RLPD."""
+    actor_tau: float = 0.002
+    """Share of the actor that moves into its running average, which acts, per update of it."""
     batch_size: int = 256
     """Transitions per update."""
     utd_ratio: float = 2.0

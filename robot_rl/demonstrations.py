@@ -17,6 +17,7 @@ from robot_rl.metadata import Metadata
 from robot_rl.schema import Schema
 from robot_rl.transition import SIMULATOR_STATE, Transition, WorldIds, split_step
 
+
 @runtime_checkable
 class HasExpert(Protocol):
     """An environment that can demonstrate its task."""
@@ -129,7 +130,9 @@ def start_from_demonstrations(env: Env, episodes: Iterable[Episode], share: floa
     Raises:
         TypeError: If the environment or the episodes have no states.
     """
-    states = [episode.extra[SIMULATOR_STATE] for episode in episodes if SIMULATOR_STATE in episode.extra]
+    states = [
+        episode.extra[SIMULATOR_STATE] for episode in episodes if SIMULATOR_STATE in episode.extra
+    ]
     if not isinstance(env, HasStates) or not states:
         raise TypeError(
             f"{type(env).__name__} cannot start from these demonstrations: they hold no simulator "

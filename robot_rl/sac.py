@@ -56,6 +56,7 @@ class Sac:
         inputs, actions = observation_spec["state"].shape[0], action_spec.shape[0]
         self.normalizer = Normalizer(inputs)
         self.actor = GaussianActor(inputs, config.hidden, actions, config.products)
+        self.averaged = copy.deepcopy(self.actor).requires_grad_(False)
         self.cloned = copy.deepcopy(self.actor).requires_grad_(False)
         self.has_clone = False
         self.critics = Critics(
@@ -78,7 +79,7 @@ class Sac:
         """Actions for a batch of observations. Shape (batch, action), in [-1, 1]."""
         with torch.inference_mode():
             state = self.normalizer(torch.from_numpy(observation["state"]))
-            action = self.actor.greedy(state) if greedy else self.actor.sample(state)[0]
+            action = self.averaged.greedy(state) if greedy else self.averaged.sample(state)[0]
             return self._best(state, action).numpy()
 
     def act_cloned(self, observation: Observation) -> np.ndarray:
@@ -103,13 +104,14 @@ class Sac:
     def keep_clone(self) -> None:
         """Takes the actor as it is now for the clone that stays."""
         self.cloned.load_state_dict(self.actor.state_dict())
+        self.averaged.load_state_dict(self.actor.state_dict())
         self.has_clone = True
 
     def update(self, batch: Batch) -> Metrics:
         """One critic update; every few of them one of actor and temperature."""
         state = self.normalizer(torch.from_numpy(batch.observation["state"]))
         metrics = self._update_critics(state, batch)
-        self._update_targets()
+        _follow(self.target_critics, self.critics, self.config.tau)
         self.updates += 1
         if self.updates % self.config.critic_updates_per_actor_update == 0 and self._is_warm:
             metrics |= self._update_actor(state)
@@ -169,11 +171,12 @@ class Sac:
         return torch.where((values[1] > values[0])[:, None], candidates[1], action)
 
     def _update_actor(self, state: Tensor) -> Metrics:
-        """Uphill on the mean of all critics, with entropy, and drawn to the clone."""
+        """Uphill on the critics, with entropy, and drawn to the clone."""
         self.critics.requires_grad_(False)  # Saves the products for gradients that nobody uses.
         mean, std = self.actor(state)
         action, log_probability = squashed_sample(mean, std)
-        value = self.critics.value(state, action).mean(0)
+        value = self.critics.value(state, action)
+        value = value.amin(0) if self.config.actor_value == "min" else value.mean(0)
         temperature = self.log_temperature.exp().detach()
         loss = (temperature * log_probability - value).mean()
         metrics = {"q": value.mean().item(), "entropy": -log_probability.mean().item()}
@@ -182,6 +185,7 @@ class Sac:
             loss = loss + self._cloning_weight * deviation
             metrics["deviation"] = deviation.item()
         _descend(self._actor_optimizer, loss)
+        _follow(self.averaged, self.actor, self.config.actor_tau)
         self.critics.requires_grad_(True)
         return metrics | self._update_temperature(log_probability.detach())
 
@@ -197,13 +201,6 @@ class Sac:
         excess = -log_probability.mean() - self.target_entropy
         _descend(self._temperature_optimizer, self.log_temperature.exp() * excess)
         return {"temperature": self.log_temperature.exp().item()}
-
-    @torch.no_grad()
-    def _update_targets(self) -> None:
-        """Polyak averaging."""
-        pairs = zip(self.target_critics.parameters(), self.critics.parameters(), strict=True)
-        for target, parameter in pairs:
-            target.lerp_(parameter, self.config.tau)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that learning goes on from."""
@@ -227,6 +224,7 @@ CLONED_STD = 0.15
 _MODULES = (
     "normalizer",
     "actor",
+    "averaged",
     "cloned",
     "critics",
     "target_critics",
@@ -241,6 +239,13 @@ def make_head(config: SacConfig) -> Head:
     if config.head == "scalar" or config.return_range is None:
         return ScalarHead()
     return CategoricalHead(*config.return_range, config.bins)
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, network: nn.Module, share: float) -> None:
+    """Moves a share of the parameters into their running average (Polyak and Juditsky, 1992)."""
+    for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
+        slow.lerp_(fast, share)
 
 
 def _imitation_loss(mean: Tensor, std: Tensor, action: Tensor) -> Tensor:

@@ -90,7 +90,7 @@ def test_the_hand_keeps_its_distance_from_the_base(arm: Kinematics, model: mujoc
 
 
 def test_geoms_that_can_never_meet_are_refused(arm: Kinematics) -> None:
-    with pytest.raises(ValueError, match="no two geoms of .*'hand'.*are not neighbours"):
+    with pytest.raises(ValueError, match=r"no two geoms of .*'hand'.*are not neighbours"):
         InverseKinematics(arm, PANDA, DT, panda.Q_READY, collisions=[(["hand"], ["flange"])])
 
 

@@ -1,22 +1,15 @@
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 
-from controllers.command_space import CommandSpace, JointSpace, PoseSpace
-from controllers.kinematics import Kinematics
+from controllers.command_space import JointSpace, PoseSpace
 from controllers.lie import quat_exp, quat_multiply
 from controllers.limits import PANDA
-from controllers.rate_limit import length
 from controllers.reason import Reason
 from controllers.safety import SafetyFilter, Sent
 from sim import panda
 
 DT = 0.002
 TIMEOUT = 0.1
-ACTIONS = {"joints": 40_000, "workspace": 20_000, "pose": 40_000}
-"""100,000 in all."""
 ROUNDING = 1e-9
 
 POSE = np.array([0.45, 0.0, 0.3, 1.0, 0.0, 0.0, 0.0])
@@ -39,180 +32,9 @@ def run(guard: SafetyFilter, command: np.ndarray, measured: np.ndarray, ticks: r
     return [guard.filter(command, measured, i * DT) for i in ticks]
 
 
-class Tick(NamedTuple):
-    command: np.ndarray
-    dt: float
-    wrench: np.ndarray | None
-
-
-class Adversary:
-    """A source that does everything wrong, and the ordinary in between."""
-
-    def __init__(self, home: np.ndarray, is_pose: bool, rng: np.random.Generator) -> None:
-        self._home = home
-        self._is_pose = is_pose
-        self._rng = rng
-
-    def ticks(self, count: int) -> Iterator[Tick]:
-        rng, command = self._rng, self._home
-        for _ in range(count):
-            kind = rng.random()
-            if kind < 0.02:
-                command = self._somewhere(1.0)
-            elif kind < 0.03:
-                command = self._somewhere(1e-3) if rng.random() < 0.5 else self._home
-            elif kind < 0.05:
-                yield Tick(self._broken(), self._period(), None)
-                continue
-            elif kind < 0.5:
-                command = self._nudged(command)
-            wrench = HARD if rng.random() < 2e-4 else np.zeros(6)
-            yield Tick(command, self._period(), wrench)
-
-    def _somewhere(self, scale: float) -> np.ndarray:
-        """Often beyond the limits, seldom by many orders of magnitude."""
-        rng = self._rng
-        huge = 1e300 if rng.random() < 0.05 else 1.0
-        if not self._is_pose:
-            return self._home + huge * scale * rng.normal(0, 2, len(self._home))
-        position = self._home[:3] + huge * scale * rng.normal(0, 0.5, 3)
-        quat = quat_multiply(quat_exp(scale * rng.normal(0, 1, 3)), self._home[3:])
-        return np.concatenate([position, quat])
-
-    def _nudged(self, command: np.ndarray) -> np.ndarray:
-        step = self._rng.normal(0, 0.003, 6 if self._is_pose else len(command))
-        if not self._is_pose:
-            return command + step
-        return np.concatenate(
-            [command[:3] + step[:3], quat_multiply(quat_exp(step[3:]), command[3:])]
-        )
-
-    def _broken(self) -> np.ndarray:
-        command = self._home.copy()
-        spoil = self._rng.choice([np.nan, np.inf, -np.inf, 1e308])
-        command[self._rng.integers(len(command))] = spoil
-        return command
-
-    def _period(self) -> float:
-        rng = self._rng
-        if rng.random() < 0.005:
-            return float(rng.choice([0.0, -DT, 10 * TIMEOUT, np.nan]))
-        return float(DT * rng.choice([0.01, 0.5, 1.0, 1.0, 1.0, 1.7, 10.0]))
-
-
-class Checker:
-    """Differentiates what was sent, without asking the filter, and holds it against the limits."""
-
-    def __init__(self, space: CommandSpace, inside: Callable[[np.ndarray], bool]) -> None:
-        self._space = space
-        self._inside = inside
-        self._last: tuple[np.ndarray, np.ndarray, float] | None = None
-        self.moves = 0
-        self.speed = np.zeros(len(space.speed))
-        """Largest share of the limit that was used. Shape (groups,)."""
-        self.acceleration = np.zeros(len(space.speed))
-        """Likewise."""
-
-    def see(self, command: np.ndarray | None, time: float) -> None:
-        if command is None:
-            self._last = None
-            return
-        assert self._inside(command)
-        if self._last is None or abs(time - self._last[2]) > TIMEOUT:
-            self._last = (command, np.zeros_like(self._space.gap(command, command)), time)
-            return
-        before, velocity, then = self._last
-        if not time > then:
-            np.testing.assert_array_equal(command, before)
-            return
-        gap = self._space.gap(before, command)
-        now = gap / (time - then)
-        self._hold_against_limits(now, now - velocity, time - then)
-        self.moves += bool(gap.any())
-        self._last = (command, now, time)
-
-    def _hold_against_limits(self, velocity: np.ndarray, change: np.ndarray, dt: float) -> None:
-        speed = length(velocity) / self._space.speed
-        acceleration = length(change) / dt / self._space.acceleration
-        # Positions are known to about 1e-15, so their second difference to 1e-15 / dt^2.
-        assert (speed <= 1 + ROUNDING).all()
-        assert (acceleration <= 1 + ROUNDING + 1e-15 / dt**2).all()
-        self.speed = np.maximum(self.speed, speed)
-        self.acceleration = np.maximum(self.acceleration, acceleration)
-
-
-def attack(
-    space: CommandSpace, home: np.ndarray, inside: Callable[[np.ndarray], bool], actions: int
-) -> tuple[Checker, Reason]:
-    """Sends random actions through a filter; returns what was seen, and the reasons."""
-    rng = np.random.default_rng(0)
-    source = Adversary(home, isinstance(space, PoseSpace), rng)
-    guard, checker, reasons = (
-        SafetyFilter(space, PANDA, TIMEOUT),
-        Checker(space, inside),
-        Reason.NONE,
-    )
-    time, measured = 0.0, home
-    for tick in source.ticks(actions):
-        now = time + tick.dt
-        sent = guard.filter(tick.command, measured, now, tick.wrench)
-        reasons |= sent.reasons
-        checker.see(sent.command, now)
-        measured = home if sent.command is None else sent.command
-        time = max(time, now) if np.isfinite(now) else time
-        if guard.latched and rng.random() < 0.01:
-            guard.reset()
-    return checker, reasons
-
-
-def joints_inside(q: np.ndarray) -> bool:
-    return bool(((q >= PANDA.q_lower) & (q <= PANDA.q_upper)).all())
-
-
-def tool_inside(position: np.ndarray) -> bool:
-    lower, upper = PANDA.workspace_lower, PANDA.workspace_upper
-    return bool(((position >= lower) & (position <= upper)).all())
-
-
-ANYWHERE = (
-    Reason.INVALID
-    | Reason.CLOCK
-    | Reason.VELOCITY
-    | Reason.ACCELERATION
-    | Reason.ENGAGE
-    | Reason.FORCE
-)
-
-
-def test_random_joint_commands_pass_no_limit() -> None:
-    seen, reasons = attack(
-        JointSpace(PANDA, arm=None), panda.Q_READY, joints_inside, ACTIONS["joints"]
-    )
-    assert seen.moves > ACTIONS["joints"] / 2
-    assert (seen.speed > 0.99).all()
-    assert (seen.acceleration > 0.99).all()
-    assert reasons == ANYWHERE | Reason.POSITION
-
-
-def test_random_joint_commands_keep_the_tool_in_the_workspace(arm: Kinematics) -> None:
-    def inside(q: np.ndarray) -> bool:
-        return joints_inside(q) and tool_inside(arm.pose(q)[:3, 3])
-
-    seen, reasons = attack(JointSpace(PANDA, arm), panda.Q_READY, inside, ACTIONS["workspace"])
-    assert seen.moves > ACTIONS["workspace"] / 2
-    assert (seen.acceleration > 0.99).all()
-    assert reasons == ANYWHERE | Reason.POSITION | Reason.WORKSPACE
-
-
-def test_random_poses_pass_no_limit() -> None:
-    def inside(pose: np.ndarray) -> bool:
-        return tool_inside(pose[:3]) and abs(np.linalg.norm(pose[3:]) - 1) < ROUNDING
-
-    seen, reasons = attack(PoseSpace(PANDA), POSE, inside, ACTIONS["pose"])
-    assert seen.moves > ACTIONS["pose"] / 2
-    assert (seen.speed > 0.99).all()
-    assert (seen.acceleration > 0.99).all()
-    assert reasons == ANYWHERE | Reason.WORKSPACE
+def commands(sent: list[Sent]) -> np.ndarray:
+    """What was sent, which must be something at every tick. Shape (ticks, size)."""
+    return np.array([command for command, _ in sent if command is not None]).reshape(len(sent), -1)
 
 
 def test_a_stream_within_the_limits_passes_bit_for_bit(engaged: SafetyFilter) -> None:
@@ -237,21 +59,23 @@ def test_a_command_that_is_not_finite_is_rejected_and_the_arm_held(
 
 def test_rejection_at_speed_brakes_within_the_acceleration(engaged: SafetyFilter) -> None:
     target = panda.Q_READY + 0.5
-    moving = [sent.command for sent in run(engaged, target, panda.Q_READY, range(1, 40))]
-    held = [sent.command for sent in run(engaged, target * np.nan, panda.Q_READY, range(40, 300))]
-    path = np.array([*moving, *held])
+    moving = commands(run(engaged, target, panda.Q_READY, range(1, 40)))
+    braking = commands(run(engaged, target * np.nan, panda.Q_READY, range(40, 300)))
+    path = np.concatenate([moving, braking])
     change = np.diff(path, n=2, axis=0) / DT**2
-    assert (np.abs(change) <= PANDA.ddq * (1 + 1e-6)).all()
     assert (np.abs(moving[-1] - moving[-2]) / DT > 0.3).all()
+    assert (np.abs(change) <= PANDA.ddq * (1 + 1e-6)).all()
     np.testing.assert_array_equal(path[-1], path[-2])
 
 
 def test_one_lost_frame_is_forgotten(engaged: SafetyFilter) -> None:
+    reasons = []
     for i in range(1, 100):
         command = panda.Q_READY + 0.1 * np.sin(3 * i * DT) ** 3
-        lost = i == 50
-        sent = engaged.filter(command * (np.nan if lost else 1), panda.Q_READY, i * DT)
-    assert sent.reasons == Reason.NONE
+        lost = np.nan if i == 50 else 1.0
+        reasons.append(engaged.filter(command * lost, panda.Q_READY, i * DT).reasons)
+    assert Reason.INVALID in reasons[49]
+    assert reasons[-1] == Reason.NONE
 
 
 def test_a_measurement_or_wrench_that_is_not_finite_is_no_reason_to_move(
@@ -310,10 +134,9 @@ def test_silence_before_the_first_command_sends_nothing(joints: SafetyFilter) ->
 
 def test_silence_holds_the_pose_that_was_measured_first(engaged: SafetyFilter) -> None:
     sagging = panda.Q_READY - 0.01
-    for i in range(1, 200):
-        sent = engaged.hold(sagging - 1e-4 * i, i * DT)
-        assert sent.reasons & Reason.SILENCE
-    np.testing.assert_allclose(sent.command, sagging - 1e-4, atol=1e-12)
+    held = [engaged.hold(sagging - 1e-4 * i, i * DT) for i in range(1, 200)]
+    assert all(Reason.SILENCE in sent.reasons for sent in held)
+    np.testing.assert_allclose(commands(held)[-1], sagging - 1e-4, atol=1e-12)
 
 
 def test_after_a_hold_a_far_source_is_not_followed(engaged: SafetyFilter) -> None:
@@ -322,7 +145,7 @@ def test_after_a_hold_a_far_source_is_not_followed(engaged: SafetyFilter) -> Non
         assert sent.reasons == Reason.ENGAGE
         np.testing.assert_array_equal(sent.command, panda.Q_READY)
     back = run(engaged, panda.Q_READY + 0.05, panda.Q_READY, range(10, 300))
-    np.testing.assert_allclose(back[-1].command, panda.Q_READY + 0.05)
+    np.testing.assert_allclose(commands(back)[-1], panda.Q_READY + 0.05)
     assert back[-1].reasons == Reason.NONE
 
 
@@ -353,13 +176,13 @@ def test_hard_contact_stops_the_arm_until_it_is_reset(
     touched = panda.Q_READY - 0.005
     there = panda.Q_READY + 0.1
     assert engaged.filter(there, touched, DT, wrench).reasons & Reason.FORCE
-    for sent in run(engaged, there, touched, range(2, 200)):
-        assert sent.reasons & Reason.FORCE
-    np.testing.assert_allclose(sent.command, touched, atol=1e-12)
+    stopped = run(engaged, there, touched, range(2, 200))
+    assert all(Reason.FORCE in sent.reasons for sent in stopped)
+    np.testing.assert_allclose(commands(stopped)[-1], touched, atol=1e-12)
     engaged.reset()
     assert engaged.latched == Reason.NONE
     after = run(engaged, there, touched, range(200, 500))
-    np.testing.assert_allclose(after[-1].command, there)
+    np.testing.assert_allclose(commands(after)[-1], there)
 
 
 def test_contact_below_the_threshold_stops_nothing(engaged: SafetyFilter) -> None:
@@ -382,15 +205,15 @@ def test_the_filter_does_not_share_its_memory(engaged: SafetyFilter) -> None:
     sent = engaged.filter(command, panda.Q_READY, DT).command
     assert sent is not None
     sent[:] = command[:] = np.nan
-    after = engaged.filter(np.full(7, np.nan), panda.Q_READY, 2 * DT).command
-    assert np.isfinite(after).all()
+    after = engaged.filter(np.full(7, np.nan), panda.Q_READY, 2 * DT)
+    assert np.isfinite(commands([after])).all()
 
 
 def test_a_far_pose_is_reached_in_position_and_orientation() -> None:
     guard = SafetyFilter(PoseSpace(PANDA, engage_radius=(1.0, 3.0)), PANDA, TIMEOUT)
     turn = quat_multiply(quat_exp(np.array([0.3, 0.2, 1.0])), POSE[3:])
     target = np.concatenate([[0.7, 0.3, 0.1], turn])
-    path = np.array([sent.command for sent in run(guard, target, POSE, range(1000))])
+    path = commands(run(guard, target, POSE, range(1000)))
     np.testing.assert_allclose(path[-1], target, atol=1e-9)
     line = (path[:, :3] - POSE[:3]) / (target[:3] - POSE[:3])
     np.testing.assert_allclose(line, line[:, :1] * np.ones(3), atol=1e-9)
@@ -400,9 +223,9 @@ def test_a_far_pose_is_reached_in_position_and_orientation() -> None:
 def test_a_pose_outside_the_workspace_leads_to_its_wall() -> None:
     guard = SafetyFilter(PoseSpace(PANDA, engage_radius=(1.0, 3.0)), PANDA, TIMEOUT)
     below = POSE - np.eye(7)[2]
-    sent = run(guard, below, POSE, range(1000))[-1]
-    assert sent.reasons == Reason.WORKSPACE
-    np.testing.assert_allclose(sent.command, [*POSE[:2], 0.0, *POSE[3:]], atol=1e-12)
+    sent = run(guard, below, POSE, range(1000))
+    assert sent[-1].reasons == Reason.WORKSPACE
+    np.testing.assert_allclose(commands(sent)[-1], [*POSE[:2], 0.0, *POSE[3:]], atol=1e-12)
 
 
 def test_a_joint_command_at_a_limit_is_reached(engaged: SafetyFilter) -> None:

@@ -1,0 +1,149 @@
+"""One learner in a process of its own, which runs updates on request and says how long they took.
+
+Started by ``benchmarks.learner`` as ``python -m benchmarks.learner_process``, because OpenMP, XLA and the
+allocators decide at start how many threads they have. Each line on standard input is answered with one
+number: critic updates per second.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+STATE, ACTIONS = 23, 6
+"""As in ``peg_insert``."""
+BATCH, STORED = 256, 10_000
+SECONDS = 1.0
+"""Length of one measurement."""
+Learner = Callable[[], int]
+"""Does some updates, sampling included, and returns how many."""
+
+
+def ours(critics: int, updates_per_actor_update: int, products: Any = "float32") -> Learner:
+    """Our learner; two random critics of the ensemble make the target."""
+    from robot_rl.config import SacConfig
+    from robot_rl.env import ArraySpec, Step
+    from robot_rl.replay import Replay
+    from robot_rl.sac import Sac
+    from robot_rl.transition import WorldIds
+
+    specs = {"state": ArraySpec((STATE,))}, ArraySpec((ACTIONS,), low=-1, high=1)
+    agent = Sac(
+        *specs,
+        SacConfig(
+            ensemble=critics,
+            critic_updates_per_actor_update=updates_per_actor_update,
+            products=products,
+        ),
+    )
+    replay, rng = Replay(*specs, STORED), np.random.default_rng(0)
+    ids, worlds, no = WorldIds(100), np.zeros(100, np.float32), np.zeros(100, bool)
+    states = _normal(rng, STORED // 100 + 1, 100, STATE)
+    for now, then in zip(states, states[1:], strict=False):
+        step = Step({"state": then}, worlds, no, no, {})
+        replay.append_step(ids, {"state": now}, _actions(rng, 100), step)
+        ids.advance(no)
+
+    def update() -> int:
+        for _ in range(updates_per_actor_update):
+            agent.update(replay.sample(BATCH, rng))
+        return updates_per_actor_update
+
+    return update
+
+
+def stable_baselines3(critics: int, updates_per_actor_update: int) -> Learner:
+    """Stable-Baselines3, in which every critic update comes with one of the actor."""
+    from stable_baselines3 import SAC
+
+    learner = SAC(
+        "MlpPolicy",
+        _spaces(),
+        buffer_size=STORED,
+        policy_kwargs={"net_arch": [256, 256], "n_critics": critics},
+        device="cpu",
+    )
+    return _trained(learner, updates_per_actor_update)
+
+
+def sbx(critics: int, updates_per_actor_update: int) -> Learner:
+    """Stable-Baselines3's sibling in JAX; all critics make the target."""
+    from sbx import SAC
+
+    learner = SAC(
+        "MlpPolicy",
+        _spaces(),
+        buffer_size=STORED,
+        policy_delay=updates_per_actor_update,
+        policy_kwargs={"net_arch": [256, 256], "n_critics": critics},
+    )
+    return _trained(learner, updates_per_actor_update)
+
+
+LEARNERS: dict[str, Callable[..., Learner]] = {
+    "ours": ours,
+    "stable_baselines3": stable_baselines3,
+    "sbx": sbx,
+}
+
+
+def _trained(learner: Any, gradient_steps: int) -> Learner:
+    from stable_baselines3.common.logger import Logger
+
+    rng = np.random.default_rng(0)
+    learner.set_logger(Logger(None, []))
+    for _ in range(STORED):
+        before, after = _normal(rng, 2, 1, STATE)
+        learner.replay_buffer.add(before, after, _actions(rng, 1), np.zeros(1), np.zeros(1), [{}])
+
+    def update() -> int:
+        learner.train(gradient_steps=gradient_steps, batch_size=BATCH)
+        return gradient_steps
+
+    return update
+
+
+def _spaces() -> Any:
+    """An environment of which only the spaces matter."""
+    from gymnasium import Env, spaces
+
+    env: Env[np.ndarray, np.ndarray] = Env()
+    env.observation_space = spaces.Box(-np.inf, np.inf, (STATE,), np.float32)
+    env.action_space = spaces.Box(-1, 1, (ACTIONS,), np.float32)
+    return env
+
+
+def _normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.standard_normal(shape, np.float32)
+
+
+def _actions(rng: np.random.Generator, count: int) -> np.ndarray:
+    return rng.uniform(-1, 1, (count, ACTIONS)).astype(np.float32)
+
+
+def rate(update: Learner, seconds: float = SECONDS) -> float:
+    """Critic updates per second of wall clock."""
+    start, updates = time.perf_counter(), 0
+    while time.perf_counter() < start + seconds:
+        updates += update()
+    return updates / (time.perf_counter() - start)
+
+
+def main(arguments: list[str]) -> None:
+    """Builds a learner, warms it up, then answers each line."""
+    name, threads, critics, updates, *rest = arguments
+    import torch
+
+    torch.set_num_threads(int(threads))
+    update = LEARNERS[name](int(critics), int(updates), *rest)
+    rate(update)  # Compiles, and fills the caches.
+    for _ in sys.stdin:
+        print(rate(update), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
