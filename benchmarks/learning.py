@@ -43,12 +43,12 @@ class Study:
     seeds: tuple[int, ...] = (0, 1, 2)
 
 
-PEG = TrainConfig(env="peg_insert", steps=20_000, evaluate_every=1_000, threads=1)
-SHORT = replace(PEG, steps=6_000)
+PEG = TrainConfig(env="peg_insert", steps=16_000, evaluate_every=1_000, threads=1)
+SHORT = replace(PEG, steps=4_000)
 STUDIES = (
     Study("peg_insert", PEG),
     Study("peg_insert, no demonstrations", replace(PEG, demonstrations=0, steps=15_000)),
-    Study("pick_cube", replace(PEG, env="pick_cube", steps=15_000)),
+    Study("pick_cube", replace(PEG, env="pick_cube", steps=12_000)),
     Study("bfloat16 products", SHORT, (0, 1, 2, 3, 4)),
     Study("float32 products", replace(SHORT, sac=SacConfig(products="float32")), (0, 1, 2, 3, 4)),
 )

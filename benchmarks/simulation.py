@@ -7,14 +7,17 @@ import time
 import numpy as np
 
 from benchmarks.table import Row
-from sim.expert import Expert
-from sim.mujoco_env import PROPRIOCEPTION, MujocoEnv
+from robot_rl.demonstrations import trembling
+from sim.mujoco_env import MujocoEnv
 from sim.peg_insert import PegInsert
+from sim.proprioception import PROPRIOCEPTION
 
 BAR = 1500.0
 """Wanted with 64 worlds on 2 cores [environment steps/s]."""
 CONTACT_FORCE = 1.0
 """External force from which a world counts as in contact [N]."""
+NOISE = 0.1
+"""Tremble of the expert, as in demonstrations [units of the action]."""
 SECONDS = 3.0
 _FORCE = [PROPRIOCEPTION.index(name) for name in ("fx", "fy", "fz")]
 
@@ -26,13 +29,13 @@ def measure(num_envs: int, seconds: float = SECONDS) -> tuple[float, float]:
         Environment steps per second of wall clock, and the share of steps in contact.
     """
     with MujocoEnv(PegInsert(), num_envs) as env:
-        expert = Expert(env)
+        rng = np.random.default_rng(0)
         env.reset(seed=0)
         for _ in range(env.task.horizon // 2):  # Until the worlds are in different phases.
-            env.step(expert.act())
+            env.step(trembling(env.expert_action(), NOISE, rng))
         spent, steps, touching = 0.0, 0, 0
         while spent < seconds:
-            action = expert.act()
+            action = trembling(env.expert_action(), NOISE, rng)
             start = time.perf_counter()
             step = env.step(action)
             spent += time.perf_counter() - start

@@ -78,7 +78,8 @@ def record(
     if not isinstance(env, HasExpert) or env.num_envs != 1:
         raise TypeError(
             f"{type(env).__name__} with {env.num_envs} worlds has no scripted expert; use one "
-            "world of reach, pick_cube, peg_insert or push, or record a person"
+            "world of reach, pick_cube, peg_insert or push, or set demonstrations to 0 and learn "
+            "from reward alone"
         )
     rng = np.random.default_rng(seed)
     ids = WorldIds(1)
@@ -141,6 +142,12 @@ def start_from_demonstrations(env: Env, episodes: Iterable[Episode], share: floa
     env.start_from(np.concatenate(states), share)
 
 
+def trembling(action: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
+    """The action as a hand does it; ``noise`` is a standard deviation in units of the action."""
+    tremble = noise * rng.standard_normal(action.shape)
+    return np.clip(action + tremble, -1, 1).astype(np.float32)
+
+
 def summarise(episodes: list[Episode]) -> dict[str, float]:
     """Number and mean length of demonstrations, as scalars of a log."""
     lengths = [len(episode) for episode in episodes]
@@ -155,9 +162,7 @@ def _demonstrate(
     episode: list[Transition] = []
     done = False
     while not done:
-        wanted = env.expert_action()
-        tremble = noise * rng.standard_normal(wanted.shape)
-        action = np.clip(wanted + tremble, -1, 1).astype(np.float32)
+        action = trembling(env.expert_action(), noise, rng)
         extra = {SIMULATOR_STATE: env.world_states()} if isinstance(env, HasStates) else None
         after = env.step(action)
         episode += split_step(ids, step.observation, action, after, source="demo", extra=extra)

@@ -48,7 +48,7 @@ class Evaluation:
 
 
 def evaluate(env: Env, act: Act, episodes: int = 100, seed: int = EVALUATION_SEED) -> Evaluation:
-    """Runs ``episodes`` episodes and counts each world's first ones, so that none is favoured.
+    """Runs episodes and counts each world's first ones, so that none is favoured.
 
     Counting whichever episodes end first would favour short ones, which are the successful ones.
 
@@ -67,12 +67,13 @@ def evaluate(env: Env, act: Act, episodes: int = 100, seed: int = EVALUATION_SEE
         step = env.step(act(step.observation))
         length += 1
         total += step.reward
+        success = step.info.get(Info.SUCCESS, np.zeros(env.num_envs, bool))
         rows.extend(
-            (bool(step.info[Info.SUCCESS][world]), int(length[world]), float(total[world]))
+            (bool(success[world]), int(length[world]), float(total[world]))
             for world in np.flatnonzero(step.done & (counted < quota))
         )
         counted += step.done
         length[step.done] = 0
         total[step.done] = 0
-    success, lengths, returns = zip(*rows, strict=True)
-    return Evaluation(np.array(success), np.array(lengths), np.array(returns))
+    successes, lengths, returns = zip(*rows, strict=True)
+    return Evaluation(np.array(successes), np.array(lengths), np.array(returns))

@@ -23,6 +23,7 @@ from robot_rl.environments import make_env, parse_options
 from robot_rl.evaluation import Act, evaluate
 from robot_rl.film import film
 from robot_rl.log import Log
+from robot_rl.machine import usable_cores
 from robot_rl.replay import Replay, mix
 from robot_rl.run import Run
 from robot_rl.sac import Sac
@@ -69,17 +70,15 @@ def train(config: TrainConfig, watch: Watch = lambda progress: None) -> Run:
         ValueError: If the environment or an option does not exist, or a number makes no sense.
         FileExistsError: If the run folder is taken.
     """
-    torch.set_num_threads(config.threads or torch.get_num_threads())
     if config.resume is not None:
         run = Run.open(config.resume)
-        config = run.config(TrainConfig)
-        training = Training(config, run, watch)
-        training.resume()
-    else:
+        with Training(run.config(TrainConfig), watch) as training:
+            training.resume(run)
+            training.learn()
+        return run
+    with Training(config, watch) as training:
         run = Run.create(config.folder or default_folder(config.env), config, config.seed)
-        training = Training(config, run, watch)
-        training.start()
-    with training:
+        training.start(run)
         training.learn()
     return run
 
@@ -100,8 +99,9 @@ def known_returns(config: SacConfig, env: Env) -> SacConfig:
 class Training:
     """The state of one run: worlds, learner, replay, log, clock."""
 
-    def __init__(self, config: TrainConfig, run: Run, watch: Watch) -> None:
-        self.config, self.run = config, run
+    def __init__(self, config: TrainConfig, watch: Watch) -> None:
+        torch.set_num_threads(config.threads or usable_cores())
+        self.config = config
         options = parse_options(config.options)
         self.env = make_env(config.env, config.num_envs, config.seed + 1, **options)
         self.judge = make_env(config.env, config.evaluation_envs, config.seed, **options)
@@ -119,9 +119,9 @@ class Training:
         self._log: Log | None = None
         self._batch: Batch | None = None
 
-    def start(self) -> None:
+    def start(self, run: Run) -> None:
         """Brings in the demonstrations and clones them."""
-        self._log = Log(self.run.folder)
+        self.run, self._log = run, Log(run.folder)
         began = time.perf_counter()
         if self.config.demonstrations or self.config.dataset:
             self._load_demonstrations()
@@ -133,9 +133,10 @@ class Training:
         self._seconds = time.perf_counter() - began
         self._evaluate()
 
-    def resume(self) -> None:
+    def resume(self, run: Run) -> None:
         """Goes back to the last checkpoint; the worlds start new episodes."""
-        checkpoint = self.run.load_checkpoint(self.schema)
+        self.run = run
+        checkpoint = run.load_checkpoint(self.schema)
         state = checkpoint.state
         self.agent.load_state_dict(state["agent"])
         self._rng.bit_generator.state = json.loads(state["generator"])

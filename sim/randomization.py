@@ -80,21 +80,33 @@ class ModelDraw:
         free = [b for b in range(nominal.nbody) if _is_free(nominal, b)]
         held = [b for b in range(nominal.nbody) if nominal.body(b).name == "peg"]
         self._bodies = [*free, *held]
+        self._free = free
+        self._free_dofs = np.isin(nominal.dof_bodyid, free)
         self._free_geoms = np.isin(nominal.geom_bodyid, free)
         self._free_bounds = nominal.body_bvhadr[free]
 
     def write(self, model: mujoco.MjModel, draw: dict[str, np.ndarray]) -> None:
         """Applies the draws of one world (each value without the leading axis)."""
         nominal = self._nominal
-        bodies = self._bodies
-        model.body_mass[bodies] = nominal.body_mass[bodies] * draw["mass"]
-        model.body_inertia[bodies] = nominal.body_inertia[bodies] * draw["mass"]
+        self._write_masses(model, draw["mass"])
         model.geom_friction[:, 0] = nominal.geom_friction[:, 0] * draw["friction"]
         model.actuator_gainprm[:, 0] = nominal.actuator_gainprm[:, 0] * draw["gain"]
         model.actuator_biasprm[:, 1:3] = nominal.actuator_biasprm[:, 1:3] * draw["gain"]
         self._write_sizes(model, draw["object_size"])
         model.light_diffuse[:] = nominal.light_diffuse * draw["light"]
         self._write_cameras(model, draw["camera"])
+
+    def _write_masses(self, model: mujoco.MjModel, factor: np.ndarray) -> None:
+        """Masses, and the inverse weights by which the engine scales contact forces.
+
+        With those of a lighter object a heavy one that is pushed flies off after a while.
+        """
+        nominal, bodies, free, dofs = self._nominal, self._bodies, self._free, self._free_dofs
+        model.body_mass[bodies] = nominal.body_mass[bodies] * factor
+        model.body_inertia[bodies] = nominal.body_inertia[bodies] * factor
+        model.body_subtreemass[free] = nominal.body_subtreemass[free] * factor
+        model.body_invweight0[free] = nominal.body_invweight0[free] / factor
+        model.dof_invweight0[dofs] = nominal.dof_invweight0[dofs] / factor
 
     def _write_sizes(self, model: mujoco.MjModel, factor: np.ndarray) -> None:
         """Sizes of free boxes, and the bounds by which the engine rules contacts out."""

@@ -1,12 +1,14 @@
 """The environment keeps the contract, repeats itself to the bit, and survives bad physics."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from controllers.lie import so3_exp
 from controllers.serial_chain import SerialChain
 from robot_rl import check_env
 from robot_rl.env import Step
@@ -22,7 +24,7 @@ from sim.push import Push
 from sim.randomization import Randomization
 from sim.reach import Reach
 from sim.task import Task
-from sim.tool_control import ToolControl, rotate, upright
+from sim.tool_control import ToolControl, rotate
 
 TASKS = (Reach, PickCube, PegInsert, Push)
 every_task = pytest.mark.parametrize("kind", TASKS, ids=lambda kind: kind.name)
@@ -31,7 +33,7 @@ GRIPPER = PROPRIOCEPTION.index("gripper")
 
 
 def _env(
-    task: Task, num_envs: int = 3, randomization: Randomization | None = None, **config: object
+    task: Task, num_envs: int = 3, randomization: Randomization | None = None, **config: Any
 ) -> MujocoEnv:
     settings = EnvConfig(threads=1, randomization=randomization or Randomization(), **config)
     return MujocoEnv(task, num_envs, config=settings)
@@ -40,6 +42,11 @@ def _env(
 def _actions(env: MujocoEnv, steps: int, seed: int = 0) -> np.ndarray:
     shape = (steps, env.num_envs, *env.action_spec.shape)
     return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
+
+
+def _after(env: MujocoEnv, actions: Iterable[np.ndarray]) -> Step:
+    """What the last of these actions led to."""
+    return [env.step(action) for action in actions][-1]
 
 
 def _assert_equal(mine: Step, other: Step, worlds: list[int] | slice = slice(None)) -> None:
@@ -57,11 +64,11 @@ def _assert_equal(mine: Step, other: Step, worlds: list[int] | slice = slice(Non
 class TestContract:
     @every_task
     def test_it_is_kept_with_states(self, kind: type[Task]) -> None:
-        check_env(lambda: _env(kind(), 2), steps=kind.horizon + 2)
+        check_env(lambda: _env(kind(), 2), steps=kind().horizon + 2)
 
     @every_task
     def test_it_is_kept_with_randomized_physics_in_the_tool_frame(self, kind: type[Task]) -> None:
-        check_env(lambda: _env(kind(), 2, WIDE, relative_frame=True), steps=kind.horizon + 2)
+        check_env(lambda: _env(kind(), 2, WIDE, relative_frame=True), steps=kind().horizon + 2)
 
     @every_task
     def test_it_is_kept_with_cameras(self, kind: type[Task]) -> None:
@@ -106,8 +113,7 @@ class TestRepetition:
         """The felt force included."""
         with _env(PegInsert()) as env:
             env.reset()
-            for _ in range(20):
-                step = env.step(env.expert_action())
+            step = _after(env, (env.expert_action() for _ in range(20)))
             snapshot = env.snapshot()
             env.reset()
             again = env.restore(snapshot)
@@ -133,9 +139,10 @@ class TestRepetition:
                 env.set_world_states(other.world_states())
 
     def test_states_of_another_task_are_refused(self) -> None:
-        with _env(Reach()) as env, _env(Push()) as other:
-            with pytest.raises(ValueError, match="take them from the same task"):
-                env.set_world_states(other.world_states())
+        with _env(Push()) as other:
+            states = other.world_states()
+        with _env(Reach()) as env, pytest.raises(ValueError, match="from the same task"):
+            env.set_world_states(states)
 
     def test_states_that_are_not_finite_are_refused_by_row(self) -> None:
         with _env(Reach()) as env:
@@ -151,12 +158,10 @@ class TestActions:
         with _env(PickCube(), 2) as env:
             env.reset()
             close = np.tile([0, 0, 0, 0, 0, 0, -0.9], (2, 1))
-            for _ in range(20):
-                before = env.step(close).observation["state"]
+            before = _after(env, [close] * 20).observation["state"]
             bad = close.copy()
             bad[0] = [np.nan, 0, 0, 0, 0, 0, 1]
-            for _ in range(10):
-                step = env.step(bad)
+            step = _after(env, [bad] * 10)
         state = step.observation["state"]
         np.testing.assert_allclose(state[0, :6], before[0, :6], atol=2e-3)
         np.testing.assert_allclose(state[:, GRIPPER], 0.05, atol=0.01)
@@ -183,20 +188,220 @@ class TestActions:
         with _env(Reach(), 8) as env:
             env.reset()
             push = np.sign(_actions(env, 1)[0])
-            for _ in range(40):
-                state = env.step(push).final_observation["state"]
+            state = _after(env, [push] * 40).final_observation["state"]
         position = state[:, :3] + [0.5, 0, 0.1]
         assert np.all((position > low - 0.01) & (position < high + 0.01))
 
     def test_in_the_tool_frame_the_same_motion_is_the_turned_action(self) -> None:
         with _env(PegInsert(), 4) as env, _env(PegInsert(), 4, relative_frame=True) as relative:
+            seen, mine = (e.reset(seed=1).observation["state"] for e in (env, relative))
+            for action in _actions(env, 15) / 2:
+                frame = panda.ROTATION_DOWN @ so3_exp(mine[:, 3:6])
+                turned = [rotate(frame, action[:, :3]), rotate(frame, action[:, 3:])]
+                seen = env.step(np.hstack(turned)).observation["state"]
+                mine = relative.step(action).observation["state"]
+        frame = panda.ROTATION_DOWN @ so3_exp(mine[:, 3:6])
+        np.testing.assert_allclose(mine[:, :6], seen[:, :6], atol=1e-4)
+        for part in (slice(6, 9), slice(9, 12), slice(12, 15), slice(15, 18)):
+            np.testing.assert_allclose(rotate(frame, mine[:, part]), seen[:, part], atol=0.01)
+
+
+class TestDivergence:
+    @staticmethod
+    def _explode(env: MujocoEnv, world: int) -> None:
+        states = env.world_states()
+        states[world, 1 + env.model.nq : 1 + env.model.nq + 7] = 1e6
+        env.set_world_states(states)
+
+    @staticmethod
+    def _poison(env: MujocoEnv, world: int) -> None:
+        env._batch.models[world].opt.gravity[:] = np.nan  # The physics itself gives NaN.
+
+    @staticmethod
+    def _heal(env: MujocoEnv) -> None:
+        for model in env._batch.models:
+            model.opt.gravity[:] = env.model.opt.gravity
+
+    @pytest.mark.parametrize("spoil", [_explode, _poison], ids=["speed", "nan"])
+    def test_the_world_ends_and_the_others_do_not_notice(
+        self,
+        spoil: Callable[[MujocoEnv, int], None],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.chdir(tmp_path)  # The engine leaves its warnings in a file there.
+        kept = tmp_path / "kept"
+        with (
+            _env(PickCube(), 4, divergence_folder=str(kept)) as env,
+            _env(PickCube(), 4) as sound,
+        ):
             env.reset(seed=1)
-            relative.reset(seed=1)
-            for action in _actions(env, 15):
-                rotation = upright(np.zeros(4)) @ _rotation(env)
-                turned = [rotate(rotation, a) for a in (action[:, :3], action[:, 3:])]
-                base = env.step(np.clip(np.hstack(turned) / 2, -1, 1))
-                tool = relative.step(action / 2)
-            seen, mine = base.observation["state"], tool.observation["state"]
-            back = _rotation(env).transpose(0, 2, 1) @ upright(np.zeros(4))
-        del seen, mine, back
+            sound.reset(seed=1)
+            actions = _actions(env, 10)
+            before, _ = (_after(e, actions[:3]) for e in (env, sound))
+            spoil(env, 2)
+            others, step = [0, 1, 3], env.step(actions[3])
+            self._heal(env)
+            _assert_equal(step, sound.step(actions[3]), others)
+            later = [env.step(action) for action in actions[4:]]
+            for action, mine in zip(actions[4:], later, strict=True):
+                _assert_equal(mine, sound.step(action), others)
+        np.testing.assert_array_equal(step.info["diverged"], [False, False, True, False])
+        np.testing.assert_array_equal(step.truncated, step.info["diverged"])
+        assert not step.terminated.any()
+        assert not step.reward.any()
+        assert np.isfinite(step.final_observation["state"]).all()
+        moved = step.observation["state"][2, :3] - before.observation["state"][2, :3]
+        assert np.abs(moved).max() > 1e-3, "it starts anew"
+        assert not any(step.done.any() for step in later)
+        self._assert_kept(kept)
+
+    def _assert_kept(self, folder: Path) -> None:
+        (file,) = folder.iterdir()
+        assert file.name == "pick_cube-0000.npz"
+        with np.load(file) as kept:
+            assert np.isfinite(kept["before"]).all()
+            assert not np.abs(kept["after"]).max() < 100
+            assert {"target", "draw_cube_position", "draw_mass"} <= set(kept)
+
+    def test_kept_states_of_an_earlier_run_stay(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        for _ in range(2):
+            with _env(Reach(), 2, divergence_folder="kept") as env:
+                env.reset()
+                self._explode(env, 0)
+                env.step(_actions(env, 1)[0])
+        assert {file.name for file in Path("kept").iterdir()} == {
+            "reach-0000.npz",
+            "reach-0001.npz",
+        }
+
+
+class TestStarts:
+    def _demonstrated(self, kind: type[Task]) -> np.ndarray:
+        """States along an episode of the expert. Shape (states, n)."""
+        with _env(kind(), 1) as env:
+            env.reset(seed=3)
+            states = []
+            for _ in range(20):
+                states.append(env.world_states()[0])
+                env.step(env.expert_action())
+        return np.array(states)
+
+    @every_task
+    def test_episodes_start_in_demonstrated_states(self, kind: type[Task]) -> None:
+        states = self._demonstrated(kind)
+        with _env(kind(), 16) as env:
+            env.start_from(states)
+            env.reset(seed=1)
+            started = env.world_states()
+        physics = slice(1, 1 + env.model.nq + env.model.nv)
+        distance = np.abs(started[:, None, physics] - states[None, :, physics]).max(axis=2)
+        assert np.all(distance.min(axis=1) == 0)
+        assert len(np.unique(distance.argmin(axis=1))) > 5
+
+    def test_the_clock_starts_anew(self) -> None:
+        with _env(Reach(), 1) as env:
+            env.start_from(self._demonstrated(Reach)[-1:])
+            env.reset(seed=1)
+            hold = np.zeros((1, 6))
+            ends = [bool(env.step(hold).truncated[0]) for _ in range(Reach.horizon)]
+        assert ends == [False] * (Reach.horizon - 1) + [True]
+
+    @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+    def test_as_large_a_share_as_asked_for_starts_there(self, share: float) -> None:
+        state = self._demonstrated(Push)[-1:]
+        with _env(Push(), 200) as env:
+            env.start_from(state, share)
+            env.reset(seed=1)
+            there = np.isclose(env.world_states()[:, 1:8], state[0, 1:8]).all(axis=1)
+        assert there.mean() == pytest.approx(share, abs=0.1)
+
+    def test_none_ends_it(self) -> None:
+        with _env(Reach()) as env, _env(Reach()) as other:
+            env.start_from(self._demonstrated(Reach))
+            env.reset()
+            env.start_from(None)
+            _assert_equal(env.reset(seed=1), other.reset(seed=1))
+
+
+class TestRandomization:
+    def test_the_preset_none_is_the_default(self) -> None:
+        with make_env("push", 2, randomization="none") as none, make_env("push", 2) as default:
+            _assert_equal(none.reset(seed=1), default.reset(seed=1))
+            for action in np.random.default_rng(0).uniform(-1, 1, (10, 2, 6)):
+                _assert_equal(none.step(action), default.step(action))
+
+    @pytest.mark.parametrize("ticks", [0, 1, 10, 25])
+    def test_a_delayed_command_comes_that_many_ticks_later(self, ticks: int) -> None:
+        delay = ticks * panda.load().opt.timestep
+        with _env(Reach(), 1, Randomization(delay=(delay, delay))) as env:
+            env.reset(seed=1)
+            reference = Batch(env.model, 1, threads=1)
+            reference.state[:] = env.world_states()[:, : reference.state.shape[1]]
+            action = np.array([[1.0, -1, 1, 0, 0, 0]])
+            env.step(action)
+            mine = env.world_states()[:, : reference.state.shape[1]]
+        chain = SerialChain.from_mujoco(env.model, panda.ARM_JOINTS, panda.TOOL_SITE)
+        q = reference.qpos[:, :7]
+        target, _ = ToolControl(chain, env.config).target(action, chain.forward(q), q)
+        control = np.tile(reference.qpos[:, None, :9], (1, 25, 1))
+        control[:, ticks:, :7] = target[:, None]
+        reference.advance(control)
+        np.testing.assert_array_equal(mine, reference.state)
+
+    def test_a_position_bias_lasts_for_the_episode_and_moves_tool_and_goal_alike(self) -> None:
+        bias = Randomization(position_noise=0.01)
+        with _env(Reach(), 3) as exact, _env(Reach(), 3, bias) as biased:
+            seen = []
+            for env in (exact, biased):
+                env.reset(seed=1)
+                seen.append([env.step(a).final_observation["state"] for a in _actions(env, 5)])
+        moved = np.subtract(seen[1], seen[0])
+        assert np.abs(moved[0, :, :3]).min() > 1e-5
+        np.testing.assert_allclose(
+            moved[:, :, :3], np.broadcast_to(moved[0, :, :3], (5, 3, 3)), atol=1e-6
+        )
+        np.testing.assert_allclose(moved[:, :, 19:], -moved[:, :, :3], atol=1e-6)
+        assert not moved[:, :, 3:19].any()
+
+    def test_sensor_noise_does_not_touch_the_physics(self) -> None:
+        noisy = Randomization(force_noise=1.0)
+        with _env(PegInsert(), 2) as exact, _env(PegInsert(), 2, noisy) as env:
+            exact.reset(seed=1)
+            env.reset(seed=1)
+            actions = _actions(env, 10)
+            state, seen = (_after(e, actions).observation["state"] for e in (exact, env))
+        force = slice(12, 18)
+        assert np.abs(state[:, force] - seen[:, force]).max() > 0.1
+        np.testing.assert_array_equal(np.delete(state, force, 1), np.delete(seen, force, 1))
+
+
+class TestPictures:
+    def test_a_picture_for_people_is_the_same_after_one_for_policies(self) -> None:
+        with _env(PickCube(), 1, image_size=48) as env:
+            env.reset(seed=1)
+            first = env.picture(48, 48)
+            env.render("front")
+            assert first.shape == (48, 48, 3)
+            np.testing.assert_array_equal(env.picture(48, 48), first)
+
+    def test_each_world_shows_its_own_scene(self) -> None:
+        with _env(Push(), 2, image_size=64) as env:
+            env.reset(seed=1)
+            pictures = [env.render("front", world) for world in (0, 1, 0)]
+        np.testing.assert_array_equal(pictures[0], pictures[2])
+        assert (pictures[0] != pictures[1]).mean() > 0.01
+
+    def test_an_unknown_camera_is_answered_with_those_there_are(self) -> None:
+        with _env(Reach(), 1, cameras=("fornt",)) as env, pytest.raises(ValueError, match="front"):
+            env.reset()
+
+    def test_close_can_be_repeated(self) -> None:
+        env = _env(Reach(), 1)
+        env.reset()
+        env.render("front")
+        env.close()
+        env.close()

@@ -39,8 +39,8 @@ def test_observation_is_relative_to_the_tool(place_worlds: Callable[..., Worlds]
 def test_a_quarter_turn_of_the_cube_changes_nothing(
     place_worlds: Callable[..., Worlds], quarters: int
 ) -> None:
-    seen = [
+    seen, turned = (
         TASK.observe(place_worlds((0.5, 0, 0.1), bodies={"cube": (0.5, 0, 0.02, turn)}))
         for turn in (0.2, 0.2 + quarters * np.pi / 2)
-    ]
-    np.testing.assert_allclose(*seen, atol=1e-12)
+    )
+    np.testing.assert_allclose(turned, seen, atol=1e-12)

@@ -1,6 +1,6 @@
 """Draws stay in their ranges, reach the model, and leave no trace in the next episode."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import mujoco
 import numpy as np
@@ -30,8 +30,12 @@ def _arrays(model: mujoco.MjModel) -> dict[str, np.ndarray]:
     return {name: v.copy() for name, v in values.items() if isinstance(v, np.ndarray)}
 
 
-def _first(draws: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: values[0] for name, values in draws.items()}
+def _draw(randomization: Randomization, seed: int = 0, **chosen: float) -> dict[str, np.ndarray]:
+    """Draws of one world, some of them chosen."""
+    draws = randomization.draw(np.random.default_rng(seed), 1)
+    return {name: values[0] for name, values in draws.items()} | {
+        name: np.array(value) for name, value in chosen.items()
+    }
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -59,8 +63,8 @@ def test_draws_fill_their_ranges() -> None:
 def test_without_randomization_the_model_stays_as_it_is(task: Task) -> None:
     model, none = _model(task), Randomization()
     before = _arrays(model)
-    draw = none.draw(np.random.default_rng(0), 1)
-    ModelDraw(_model(task), none).write(model, _first(draw))
+    draw = _draw(none)
+    ModelDraw(_model(task), none).write(model, draw)
     np.testing.assert_equal(_arrays(model), before)
     assert not draw["delay"].any()
     assert not draw["bias"].any()
@@ -70,7 +74,7 @@ def test_without_randomization_the_model_stays_as_it_is(task: Task) -> None:
 def test_an_episode_leaves_no_trace_in_the_next(task: Task) -> None:
     wide, nominal = Randomization.wide(), _model(task)
     written, fresh = _model(task), _model(task)
-    first, second = (_first(wide.draw(np.random.default_rng(seed), 1)) for seed in (1, 2))
+    first, second = _draw(wide, seed=1), _draw(wide, seed=2)
     for draw in (first, second):
         ModelDraw(nominal, wide).write(written, draw)
     ModelDraw(nominal, wide).write(fresh, second)
@@ -80,9 +84,8 @@ def test_an_episode_leaves_no_trace_in_the_next(task: Task) -> None:
 def test_each_factor_scales_what_it_names() -> None:
     nominal = _model(PickCube())
     model, one = _model(PickCube()), Randomization()
-    draw = _first(one.draw(np.random.default_rng(0), 1))
-    factors = {"mass": 1.3, "friction": 0.7, "gain": 1.1, "object_size": 1.05, "light": 0.8}
-    ModelDraw(nominal, one).write(model, draw | factors)
+    draw = _draw(one, mass=1.3, friction=0.7, gain=1.1, object_size=1.05, light=0.8)
+    ModelDraw(nominal, one).write(model, draw)
     cube, before = model.body("cube"), nominal.body("cube")
     np.testing.assert_allclose(
         [*cube.mass, *cube.inertia], 1.3 * np.r_[before.mass, before.inertia]
@@ -96,12 +99,22 @@ def test_each_factor_scales_what_it_names() -> None:
     np.testing.assert_allclose(model.light_diffuse, 0.8 * nominal.light_diffuse)
 
 
+@pytest.mark.parametrize("factor", [0.7, 1.0, 1.4])
+def test_contact_forces_are_scaled_for_the_mass_as_the_engine_would(factor: float) -> None:
+    """With the weights of a lighter cube a pushed one flies off after a while."""
+    model, one = _model(PickCube()), Randomization()
+    ModelDraw(_model(PickCube()), one).write(model, _draw(one, mass=factor))
+    mine = _arrays(model)
+    mujoco.mj_setConst(model, mujoco.MjData(model))
+    for name in ("body_invweight0", "dof_invweight0", "body_subtreemass"):
+        np.testing.assert_allclose(mine[name][1:], getattr(model, name)[1:], rtol=1e-9)
+
+
 def test_a_grown_cube_is_felt_at_its_new_surface() -> None:
     """The engine rules contacts out by bounds of its own, which must grow as well."""
     nominal, one = _model(PickCube()), Randomization()
     model = _model(PickCube())
-    draw = _first(one.draw(np.random.default_rng(0), 1))
-    ModelDraw(nominal, one).write(model, draw | {"object_size": 1.05})
+    ModelDraw(nominal, one).write(model, _draw(one, object_size=1.05))
     data = mujoco.MjData(model)
     data.qpos[:9] = [*panda.Q_READY, panda.FINGER_TRAVEL, panda.FINGER_TRAVEL]
     mujoco.mj_kinematics(model, data)
@@ -129,7 +142,7 @@ def test_cameras_move_within_their_range() -> None:
 @pytest.mark.parametrize("bad", [(1.2, 0.8), (-0.1, 1.0), (float("nan"), 1.0)])
 def test_what_is_no_range_is_refused_by_name(name: str, bad: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match=rf"{name}=.*low <= high"):
-        Randomization(**{name: bad})
+        replace(Randomization(), **{name: bad})
 
 
 def test_every_range_of_the_wide_preset_differs_from_none() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from robot_rl.demonstrations import trembling
 from sim.config import EnvConfig
 from sim.mujoco_env import MujocoEnv
 from sim.peg_insert import PegInsert
@@ -26,8 +27,7 @@ Act = Callable[[MujocoEnv, np.random.Generator], np.ndarray]
 
 def _expert(env: MujocoEnv, rng: np.random.Generator) -> np.ndarray:
     """The scripted expert with the tremble that demonstrations are recorded with."""
-    action = env.expert_action()
-    return np.clip(action + 0.1 * rng.standard_normal(action.shape), -1, 1)
+    return trembling(env.expert_action(), 0.1, rng)
 
 
 def _chance(env: MujocoEnv, rng: np.random.Generator) -> np.ndarray:
@@ -37,7 +37,7 @@ def _chance(env: MujocoEnv, rng: np.random.Generator) -> np.ndarray:
 def _success_rate(
     task: Task, act: Act, episodes: int, randomization: Randomization | None = None
 ) -> float:
-    """Share of first episodes, one per world, that succeed."""
+    """Share of first episodes, one per world, that succeed; none may diverge."""
     config = EnvConfig(threads=1, randomization=randomization or Randomization())
     with MujocoEnv(task, episodes, seed=0, config=config) as env:
         env.reset()
@@ -45,6 +45,7 @@ def _success_rate(
         running, won = np.ones(episodes, bool), np.zeros(episodes, bool)
         while running.any():
             step = env.step(act(env, rng))
+            assert not step.info["diverged"].any()
             won |= running & step.info["success"]
             running &= ~step.done
     return won.mean()
