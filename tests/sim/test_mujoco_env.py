@@ -377,31 +377,3 @@ class TestRandomization:
         force = slice(12, 18)
         assert np.abs(state[:, force] - seen[:, force]).max() > 0.1
         np.testing.assert_array_equal(np.delete(state, force, 1), np.delete(seen, force, 1))
-
-
-class TestPictures:
-    def test_a_picture_for_people_is_the_same_after_one_for_policies(self) -> None:
-        with _env(PickCube(), 1, image_size=48) as env:
-            env.reset(seed=1)
-            first = env.picture(48, 48)
-            env.render("front")
-            assert first.shape == (48, 48, 3)
-            np.testing.assert_array_equal(env.picture(48, 48), first)
-
-    def test_each_world_shows_its_own_scene(self) -> None:
-        with _env(Push(), 2, image_size=64) as env:
-            env.reset(seed=1)
-            pictures = [env.render("front", world) for world in (0, 1, 0)]
-        np.testing.assert_array_equal(pictures[0], pictures[2])
-        assert (pictures[0] != pictures[1]).mean() > 0.01
-
-    def test_an_unknown_camera_is_answered_with_those_there_are(self) -> None:
-        with _env(Reach(), 1, cameras=("fornt",)) as env, pytest.raises(ValueError, match="front"):
-            env.reset()
-
-    def test_close_can_be_repeated(self) -> None:
-        env = _env(Reach(), 1)
-        env.reset()
-        env.render("front")
-        env.close()
-        env.close()
