@@ -15,6 +15,7 @@ SUITES = {
     "replay": "sampling a batch against the bare gather, bytes per frame",
     "rendering": "pictures of two cameras",
     "simulation": "environment steps in contact",
+    "servo_versus_impedance": "the simulator's joint servos beside Cartesian impedance",
     "learner": "critic updates beside Stable-Baselines3 and SBX",
 }
 """What each module of this folder measures; its ``rows()`` does."""

@@ -203,8 +203,9 @@ class Sac:
         return {"temperature": self.log_temperature.exp().item()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that learning goes on from."""
-        return {name: getattr(self, name).state_dict() for name in _MODULES} | {
+        """A copy of everything that learning goes on from."""
+        modules = {name: getattr(self, name).state_dict() for name in _MODULES}
+        return copy.deepcopy(modules) | {
             "log_temperature": self.log_temperature.detach().clone(),
             "updates": self.updates,
             "has_clone": self.has_clone,

@@ -19,7 +19,9 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
 
 def test_the_python_example_stays_short() -> None:
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    code = [line for line in example.splitlines() if line and not line.startswith(("import", "from"))]
+    code = [
+        line for line in example.splitlines() if line and not line.startswith(("import", "from"))
+    ]
     assert len(code) <= 12
 
 

@@ -1,0 +1,90 @@
+"""Evaluation favours no episode and says how sure it is."""
+
+import numpy as np
+import pytest
+
+from robot_rl.env import ArraySpec, Info, Step
+from robot_rl.evaluation import Evaluation, evaluate
+from robot_rl.toy import PointEnv, point_expert
+
+
+class ShortOrLong:
+    """Each episode is, by a coin, a success after one step or a failure after nine."""
+
+    dt = 1.0
+    observation_spec = {"state": ArraySpec((1,))}
+    action_spec = ArraySpec((1,), low=-1, high=1)
+
+    def __init__(self, num_envs: int) -> None:
+        self.num_envs = num_envs
+        self._rng = np.random.default_rng(0)
+
+    def _draw(self) -> np.ndarray:
+        return np.where(self._rng.random(self.num_envs) < 0.5, 1, 9)
+
+    def reset(self, seed: int | None = None) -> Step:
+        self._rng = np.random.default_rng(seed)
+        self._length, self._age = self._draw(), np.zeros(self.num_envs, int)
+        return self._step(np.zeros(self.num_envs, bool))
+
+    def step(self, action: np.ndarray) -> Step:
+        self._age += 1
+        done = self._age >= self._length
+        step = self._step(done)
+        self._length = np.where(done, self._draw(), self._length)
+        self._age[done] = 0
+        return step
+
+    def _step(self, done: np.ndarray) -> Step:
+        success = done & (self._length == 1)
+        state = {"state": np.zeros((self.num_envs, 1), np.float32)}
+        return Step(
+            state, success.astype(np.float32), success, done & ~success, {Info.SUCCESS: success}
+        )
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> "ShortOrLong":
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+def test_short_successes_are_not_counted_more_often() -> None:
+    env = ShortOrLong(100)
+    rate = evaluate(env, lambda observation: np.zeros((100, 1)), episodes=400).rate
+    assert rate.low < 0.5 < rate.high
+    assert rate.estimate == pytest.approx(0.5, abs=0.1)
+
+
+def test_every_world_gives_the_same_number_of_episodes() -> None:
+    env = PointEnv(num_envs=3, seed=0)
+    outcome = evaluate(env, lambda o: np.zeros((3, 2)), episodes=7)
+    assert len(outcome.success) == 9
+
+
+def test_the_same_seed_gives_the_same_evaluation() -> None:
+    env = PointEnv(num_envs=4, seed=0)
+    first, second = (evaluate(env, point_expert, episodes=8, seed=3) for _ in range(2))
+    assert np.array_equal(first.length, second.length)
+    assert first.rate.estimate == 1
+
+
+def test_length_is_that_of_successes_and_nan_without_any() -> None:
+    success = np.array([True, False, True])
+    outcome = Evaluation(success, np.array([10, 99, 20]), success.astype(float))
+    assert outcome.success_length == 15
+    assert outcome.rate.low < 2 / 3 < outcome.rate.high
+    assert np.isnan(Evaluation(~success[:1], np.array([9]), np.zeros(1)).success_length)
+
+
+def test_an_environment_without_a_notion_of_success_is_measured_by_its_return() -> None:
+    class Silent(PointEnv):
+        def step(self, action: np.ndarray) -> Step:
+            step = super().step(action)
+            step.info.pop(Info.SUCCESS)
+            return step
+
+    outcome = evaluate(Silent(num_envs=2, seed=0), point_expert, episodes=4)
+    assert outcome.rate.estimate == 0
+    assert outcome.scalars("greedy")["greedy_return"] == 1
