@@ -1,12 +1,13 @@
-"""One learner in a process of its own, which runs updates on request and says how long they took.
+"""One learner in a process of its own, which runs updates on request and says how fast it was.
 
-Started by ``benchmarks.learner`` as ``python -m benchmarks.learner_process``, because OpenMP, XLA and the
-allocators decide at start how many threads they have. Each line on standard input is answered with one
-number: critic updates per second.
+Started by ``benchmarks.learner``, because OpenMP, XLA and the allocators decide at start how many
+threads they have. Each line on standard input is answered with one number: critic updates per
+second.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from collections.abc import Callable
@@ -25,32 +26,23 @@ Learner = Callable[[], int]
 
 def ours(critics: int, updates_per_actor_update: int, products: Any = "float32") -> Learner:
     """Our learner; two random critics of the ensemble make the target."""
+    from robot_rl.batch import Batch
     from robot_rl.config import SacConfig
-    from robot_rl.env import ArraySpec, Step
-    from robot_rl.replay import Replay
+    from robot_rl.env import ArraySpec
     from robot_rl.sac import Sac
-    from robot_rl.transition import WorldIds
 
     specs = {"state": ArraySpec((STATE,))}, ArraySpec((ACTIONS,), low=-1, high=1)
-    agent = Sac(
-        *specs,
-        SacConfig(
-            ensemble=critics,
-            critic_updates_per_actor_update=updates_per_actor_update,
-            products=products,
-        ),
+    config = SacConfig(
+        ensemble=critics,
+        critic_updates_per_actor_update=updates_per_actor_update,
+        products=products,
     )
-    replay, rng = Replay(*specs, STORED), np.random.default_rng(0)
-    ids, worlds, no = WorldIds(100), np.zeros(100, np.float32), np.zeros(100, bool)
-    states = _normal(rng, STORED // 100 + 1, 100, STATE)
-    for now, then in zip(states, states[1:], strict=False):
-        step = Step({"state": then}, worlds, no, no, {})
-        replay.append_step(ids, {"state": now}, _actions(rng, 100), step)
-        ids.advance(no)
+    agent, replay = Sac(*specs, config), _filled_replay(*specs)
+    rng, batch = np.random.default_rng(0), Batch.empty(replay.spec, BATCH)
 
     def update() -> int:
         for _ in range(updates_per_actor_update):
-            agent.update(replay.sample(BATCH, rng))
+            agent.update(replay.sample(BATCH, rng, batch))
         return updates_per_actor_update
 
     return update
@@ -89,6 +81,21 @@ LEARNERS: dict[str, Callable[..., Learner]] = {
     "stable_baselines3": stable_baselines3,
     "sbx": sbx,
 }
+
+
+def _filled_replay(observation_spec: Any, action_spec: Any) -> Any:
+    from robot_rl.env import Step
+    from robot_rl.replay import Replay
+    from robot_rl.transition import WorldIds
+
+    replay, rng = Replay(observation_spec, action_spec, STORED), np.random.default_rng(0)
+    worlds = STORED // 100
+    ids, reward, no = WorldIds(worlds), np.zeros(worlds, np.float32), np.zeros(worlds, bool)
+    for before, after in itertools.pairwise(_normal(rng, 101, worlds, STATE)):
+        step = Step({"state": after}, reward, no, no, {})
+        replay.append_step(ids, {"state": before}, _actions(rng, worlds), step)
+        ids.advance(no)
+    return replay
 
 
 def _trained(learner: Any, gradient_steps: int) -> Learner:
@@ -134,16 +141,11 @@ def rate(update: Learner, seconds: float = SECONDS) -> float:
 
 
 def main(arguments: list[str]) -> None:
-    """Builds a learner, warms it up, then answers each line."""
+    """Builds a learner, then answers each line."""
     name, threads, critics, updates, *rest = arguments
     import torch
 
     torch.set_num_threads(int(threads))
     update = LEARNERS[name](int(critics), int(updates), *rest)
-    rate(update)  # Compiles, and fills the caches.
     for _ in sys.stdin:
         print(rate(update), flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

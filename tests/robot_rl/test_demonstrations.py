@@ -62,7 +62,7 @@ def test_a_dataset_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 
 
 def test_an_environment_without_an_expert_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="no scripted expert.*demonstrations to 0"):
+    with pytest.raises(TypeError, match=r"no scripted expert.*demonstrations to 0"):
         load_or_record(TrainConfig(env="point"), tmp_path)
 
 

@@ -12,10 +12,10 @@ class ShortOrLong:
     """Each episode is, by a coin, a success after one step or a failure after nine."""
 
     dt = 1.0
-    observation_spec = {"state": ArraySpec((1,))}
     action_spec = ArraySpec((1,), low=-1, high=1)
 
     def __init__(self, num_envs: int) -> None:
+        self.observation_spec = {"state": ArraySpec((1,))}
         self.num_envs = num_envs
         self._rng = np.random.default_rng(0)
 

@@ -229,5 +229,5 @@ def test_an_ensemble_with_a_subset_learns_too() -> None:
 
 def test_observations_without_a_state_are_answered() -> None:
     image = {"images/front": ArraySpec((8, 8, 3), "uint8", 0, 255)}
-    with pytest.raises(ValueError, match="learns from a vector called state.*images/front"):
+    with pytest.raises(ValueError, match=r"learns from a vector called state.*images/front"):
         Sac(image, ArraySpec((2,), low=-1, high=1))
