@@ -15,13 +15,13 @@ from robot_rl.train import train
 
 SHORT = TrainConfig(
     env="reach",
-    demonstrations=4,
+    demonstrations=12,
     steps=16,
     evaluation_episodes=10,
     evaluation_envs=5,
     threads=1,
     videos=True,
-    sac=SacConfig(hidden=(64, 64), cloning_steps=800, learning_rate=1e-3),
+    sac=SacConfig(hidden=(64, 64), cloning_steps=1_500, learning_rate=1e-3),
 )
 
 

@@ -1,4 +1,4 @@
-"""A whole run: it learns, leaves everything behind, goes on after a kill, and refuses what is wrong."""
+"""A whole run: it learns, leaves everything behind, goes on after a kill, refuses what is wrong."""
 
 import json
 import os
