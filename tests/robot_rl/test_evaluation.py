@@ -47,7 +47,7 @@ class ShortOrLong:
     def __enter__(self) -> "ShortOrLong":
         return self
 
-    def __exit__(self, *error: object) -> None: ...
+    def __exit__(self, kind: object, error: object, trace: object) -> None: ...
 
 
 def test_short_successes_are_not_counted_more_often() -> None:

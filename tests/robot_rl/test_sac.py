@@ -10,6 +10,7 @@ import torch
 from robot_rl.batch import Batch
 from robot_rl.config import SacConfig
 from robot_rl.env import ArraySpec
+from robot_rl.networks import EnsembleLinear
 from robot_rl.sac import Sac
 
 STATE, ACTION, SIZE = 4, 2, 64
@@ -57,8 +58,10 @@ def _parameters(module: torch.nn.Module) -> torch.Tensor:
 def test_success_ends_the_value_and_a_time_out_does_not() -> None:
     agent = _agent(discount=0.9)
     with torch.no_grad():  # Every critic says 0.5 wherever it is asked.
-        agent.target_critics.layers[-1].weight.zero_()
-        agent.target_critics.layers[-1].bias.zero_()
+        last = agent.target_critics.layers[-1]
+        assert isinstance(last, EnsembleLinear)
+        last.weight.zero_()
+        last.bias.zero_()
     end = np.zeros(SIZE, bool)
     end[0] = True
     reward = end.astype(np.float32)
