@@ -97,8 +97,9 @@ def environment(threads: int) -> dict[str, str]:
     """Environment variables that hold every library to that many threads."""
     eigen = "true" if threads > 1 else "false"
     xla = f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={threads}"
-    fixed = {"OMP_NUM_THREADS": str(threads), "XLA_FLAGS": xla, "JAX_PLATFORMS": "cpu"}
-    return os.environ | fixed
+    # OpenMP's threads wait for each other by spinning; beside any other load that stops them all.
+    openmp = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    return os.environ | openmp | {"XLA_FLAGS": xla, "JAX_PLATFORMS": "cpu"}
 
 
 def measure(setting: Setting) -> dict[str, float | None]:

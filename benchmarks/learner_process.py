@@ -64,7 +64,7 @@ def stable_baselines3(critics: int, updates_per_actor_update: int) -> Learner:
 
 def sbx(critics: int, updates_per_actor_update: int) -> Learner:
     """Stable-Baselines3's sibling in JAX; all critics make the target."""
-    from sbx import SAC
+    from sbx import SAC  # pyright: ignore[reportMissingImports]  # Only the extra [bench] has it.
 
     learner = SAC(
         "MlpPolicy",
