@@ -23,7 +23,7 @@ class Row:
 
     name: str
     """``<suite>/<what>``."""
-    value: float
+    value: float | None
     unit: str
     reference: float | None = None
     """A bar, or a peer measured in the same run; None where there is neither."""
@@ -39,7 +39,9 @@ class Row:
     @property
     def ratio(self) -> float | None:
         """Value over reference."""
-        return None if not self.reference else self.value / self.reference
+        if self.value is None or not self.reference:
+            return None
+        return self.value / self.reference
 
     def to_json(self) -> dict[str, Any]:
         """All fields and the ratio; ``seeds`` only where there are any."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -42,10 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
         description="Learning for real robot arms: simulate, record, train, evaluate.",
         args=arguments,
     )
+    # Before torch loads: threads that spin at barriers starve whatever else the cores do.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         return _commands()[type(config)](config)
     except KeyboardInterrupt:
-        print("\ninterrupted; go on with: robot-rl train --resume RUN_FOLDER", file=sys.stderr)
+        hint = (
+            "; go on with: robot-rl train --resume RUN" if isinstance(config, TrainConfig) else ""
+        )
+        print(f"\ninterrupted{hint}", file=sys.stderr)
         return 130
     except EXPECTED as error:
         print(f"robot-rl: {error}", file=sys.stderr)

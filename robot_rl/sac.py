@@ -133,7 +133,8 @@ class Sac:
         """Reward + discount * lowest Q of a subset (REDQ: Chen et al., 2021); time-outs go on."""
         next_state = self.normalizer(torch.from_numpy(batch.next_observation["state"]))
         next_action, log_probability = self.actor.sample(next_state)
-        value = self._pessimistic(next_state, self._candidates(next_state, next_action)).amax(0)
+        candidates = self._candidates(next_state, next_action)
+        value = self._smallest(next_state, candidates, self.config.subset).amax(0)
         if self.config.entropy_backup:
             value = value - self.log_temperature.exp() * log_probability
         alive = 1 - torch.from_numpy(batch.terminated).float()
@@ -151,15 +152,15 @@ class Sac:
             return action[None]
         return torch.stack([action, self.cloned.greedy(state)])
 
-    def _pessimistic(self, state: Tensor, candidates: Tensor) -> Tensor:
-        """Smallest value of each action over a random subset of the target critics.
+    def _smallest(self, state: Tensor, candidates: Tensor, subset: int) -> Tensor:
+        """Smallest value of each action over a random ``subset`` of the target critics.
 
         Shapes (batch, s), (n, batch, a) -> (n, batch).
         """
         states = state.expand(len(candidates), *state.shape)
         values = self.target_critics.value(states.flatten(0, 1), candidates.flatten(0, 1))
-        if self.config.subset < self.config.ensemble:
-            values = values[torch.randperm(self.config.ensemble)[: self.config.subset]]
+        if subset < self.config.ensemble:
+            values = values[torch.randperm(self.config.ensemble)[:subset]]
         return values.amin(0).view(candidates.shape[:-1])
 
     def _best(self, state: Tensor, action: Tensor) -> Tensor:
@@ -167,7 +168,7 @@ class Sac:
         candidates = self._candidates(state, action)
         if len(candidates) == 1:
             return action
-        values = self._pessimistic(state, candidates)
+        values = self._smallest(state, candidates, self.config.ensemble)
         return torch.where((values[1] > values[0])[:, None], candidates[1], action)
 
     def _update_actor(self, state: Tensor) -> Metrics:
