@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -43,8 +42,6 @@ def main(arguments: list[str] | None = None) -> int:
         description="Learning for real robot arms: simulate, record, train, evaluate.",
         args=arguments,
     )
-    # Before torch loads: threads that spin at barriers starve whatever else the cores do.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         return _commands()[type(config)](config)
     except KeyboardInterrupt:

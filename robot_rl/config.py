@@ -103,8 +103,8 @@ class TrainConfig:
     """Worlds that evaluate side by side."""
     videos: bool = False
     """Film an episode at every evaluation."""
-    threads: int = 0
-    """Threads of torch; 0 takes one per core."""
+    threads: int = 1
+    """Threads of torch. More are faster on an idle machine, and crawl beside any other load."""
     folder: Path | None = None
     """Run folder; by default runs/<env>-<date>-<time>."""
     resume: Path | None = None

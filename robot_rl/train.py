@@ -23,7 +23,6 @@ from robot_rl.environments import make_env, parse_options
 from robot_rl.evaluation import Act, evaluate
 from robot_rl.film import film
 from robot_rl.log import Log
-from robot_rl.machine import usable_cores
 from robot_rl.replay import Replay, mix
 from robot_rl.run import Run
 from robot_rl.sac import Sac
@@ -100,7 +99,7 @@ class Training:
     """The state of one run: worlds, learner, replay, log, clock."""
 
     def __init__(self, config: TrainConfig, watch: Watch) -> None:
-        torch.set_num_threads(config.threads or usable_cores())
+        torch.set_num_threads(config.threads)
         self.config = config
         options = parse_options(config.options)
         self.env = make_env(config.env, config.num_envs, config.seed + 1, **options)
