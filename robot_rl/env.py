@@ -8,6 +8,7 @@ the same ``step``: ``Step.observation`` then belongs to the new episode and
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
@@ -32,6 +33,25 @@ class Info:
     """Age of each stream at the time of the observation: dict of arrays (num_envs,) [s]."""
     REWARD_TERMS = "reward_terms"
     """Each term of the reward: dict of arrays (num_envs,)."""
+
+
+class Closing(ABC):
+    """Closes itself at the end of a ``with`` block."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Frees what the object holds; safe to call twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 @dataclass(frozen=True)

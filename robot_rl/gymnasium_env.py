@@ -9,12 +9,11 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterator, Mapping
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
 
-from robot_rl.env import ArraySpec, Env, Info, Observation, Step
+from robot_rl.env import ArraySpec, Closing, Env, Info, Observation, Step
 
 try:
     import gymnasium
@@ -89,7 +88,7 @@ def to_gymnasium_vector(env: Env) -> VectorEnv[Any, np.ndarray, np.ndarray]:
     return _ToGymnasiumVector(env)
 
 
-class _FromGymnasium:
+class _FromGymnasium(Closing):
     """A Gymnasium vector environment that keeps our contract."""
 
     def __init__(self, vector: VectorEnv, seed: int) -> None:
@@ -124,17 +123,6 @@ class _FromGymnasium:
 
     def close(self) -> None:
         self._vector.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _sendable(self, action: np.ndarray) -> np.ndarray:
         if np.shape(action) != self._sent.shape:

@@ -16,8 +16,9 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, SupportsFloat, TextIO
+from typing import TYPE_CHECKING, SupportsFloat, TextIO
+
+from robot_rl.env import Closing
 
 if TYPE_CHECKING:
     from tensorboard.summary import Writer
@@ -29,7 +30,7 @@ JSON_LINES, CSV, TENSORBOARD = "metrics.jsonl", "metrics.csv", "tensorboard"
 _RESERVED = ("step", "time")
 
 
-class Log:
+class Log(Closing):
     """Writes scalars to a run folder.
 
     Args:
@@ -90,17 +91,6 @@ class Log:
         if self._tensorboard:
             self._tensorboard.close()
             self._tensorboard = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _write_table(self, rows: Iterable[Row]) -> None:
         text = io.StringIO()

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from robot_rl.batch import Batch
 from robot_rl.config import SacConfig
 from robot_rl.env import ArraySpec, Observation
 from robot_rl.networks import (
@@ -31,7 +32,6 @@ from robot_rl.networks import (
     ScalarHead,
     squashed_sample,
 )
-from robot_rl.replay import Batch
 
 Metrics = dict[str, float]
 
@@ -75,19 +75,29 @@ class Sac:
         )
         self.updates = 0
 
-    def act(self, observation: Observation, greedy: bool = False) -> np.ndarray:
-        """Actions for a batch of observations. Shape (batch, action), in [-1, 1]."""
+    def act(self, observation: Observation, greedy: bool | np.ndarray = False) -> np.ndarray:
+        """Actions for a batch of observations.
+
+        Args:
+            observation: Arrays of shape (batch, ...).
+            greedy: Whether to act without exploration noise: for all, or by row, shape (batch,).
+
+        Returns:
+            Shape (batch, action), in [-1, 1].
+        """
         with torch.inference_mode():
-            state = self.normalizer(torch.from_numpy(observation["state"]))
-            action = self.averaged.greedy(state) if greedy else self.averaged.sample(state)[0]
+            state = self._state(observation)
+            mean, std = self.averaged(state)
+            action = torch.tanh(mean)
+            if greedy is not True:
+                noiseless = torch.as_tensor(greedy)[..., None]
+                action = torch.where(noiseless, action, squashed_sample(mean, std)[0])
             return self._best(state, action).numpy()
 
     def act_cloned(self, observation: Observation) -> np.ndarray:
         """Actions of the cloned demonstrations alone. Shape (batch, action)."""
         with torch.inference_mode():
-            return self.cloned.greedy(
-                self.normalizer(torch.from_numpy(observation["state"]))
-            ).numpy()
+            return self.cloned.greedy(self._state(observation)).numpy()
 
     def observe(self, observation: Observation) -> None:
         """Lets the normaliser see new observations."""
@@ -95,7 +105,7 @@ class Sac:
 
     def clone(self, batch: Batch) -> Metrics:
         """One behaviour-cloning update of the actor on a batch of demonstrations."""
-        state = self.normalizer(torch.from_numpy(batch.observation["state"]))
+        state = self._state(batch.observation)
         mean, std = self.actor(state)
         loss = _imitation_loss(mean, std, torch.from_numpy(batch.action))
         _descend(self._actor_optimizer, loss)
@@ -109,13 +119,17 @@ class Sac:
 
     def update(self, batch: Batch) -> Metrics:
         """One critic update; every few of them one of actor and temperature."""
-        state = self.normalizer(torch.from_numpy(batch.observation["state"]))
+        state = self._state(batch.observation)
         metrics = self._update_critics(state, batch)
         _follow(self.target_critics, self.critics, self.config.tau)
         self.updates += 1
         if self.updates % self.config.critic_updates_per_actor_update == 0 and self._is_warm:
             metrics |= self._update_actor(state)
         return metrics
+
+    def _state(self, observation: Observation) -> Tensor:
+        """The normalised state. Shape (batch, s)."""
+        return self.normalizer(torch.from_numpy(observation["state"]))
 
     @property
     def _is_warm(self) -> bool:
@@ -131,7 +145,7 @@ class Sac:
     @torch.no_grad()
     def _target(self, batch: Batch) -> Tensor:
         """Reward + discount * lowest Q of a subset (REDQ: Chen et al., 2021); time-outs go on."""
-        next_state = self.normalizer(torch.from_numpy(batch.next_observation["state"]))
+        next_state = self._state(batch.next_observation)
         next_action, log_probability = self.actor.sample(next_state)
         candidates = self._candidates(next_state, next_action)
         value = self._smallest(next_state, candidates, self.config.subset).amax(0)

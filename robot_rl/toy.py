@@ -5,12 +5,11 @@ It learns in seconds, needs no simulator, and is the pattern to copy for a new e
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from robot_rl.env import ArraySpec, Info, Observation, Step
+from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
 
 ACCELERATION = 4.0
 """Acceleration of a full action [m/s^2]."""
@@ -20,7 +19,7 @@ HALF_WIDTH = 1.0
 """Half the side of the square, centred at the origin, that the point cannot leave [m]."""
 
 
-class PointEnv:
+class PointEnv(Closing):
     """Push a point mass to a goal; the reward is 1 in the step that reaches it, else 0.
 
     The action is an acceleration in the plane, scaled to [-1, 1]. An action that is not finite is
@@ -86,17 +85,6 @@ class PointEnv:
 
     def close(self) -> None:
         """Nothing to free."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _sendable(self, action: np.ndarray) -> np.ndarray:
         expected = (self.num_envs, *self.action_spec.shape)

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import torch
@@ -18,8 +16,9 @@ import torch
 from robot_rl.batch import Batch
 from robot_rl.config import SacConfig, TrainConfig
 from robot_rl.demonstrations import load_or_record, start_from_demonstrations, summarise
-from robot_rl.env import Env, HasReturnRange, Observation, Step
+from robot_rl.env import Closing, Env, HasReturnRange, Observation, Step
 from robot_rl.environments import make_env, parse_options
+from robot_rl.episodes import fill
 from robot_rl.evaluation import Act, evaluate
 from robot_rl.film import film
 from robot_rl.log import Log
@@ -95,13 +94,13 @@ def known_returns(config: SacConfig, env: Env) -> SacConfig:
     return config
 
 
-class Training:
+class Training(Closing):
     """The state of one run: worlds, learner, replay, log, clock."""
 
     def __init__(self, config: TrainConfig, watch: Watch) -> None:
         torch.set_num_threads(config.threads)
         self.config = config
-        options = parse_options(config.options)
+        self._options = options = parse_options(config.options)
         self.env = make_env(config.env, config.num_envs, config.seed + 1, **options)
         self.judge = make_env(config.env, config.evaluation_envs, config.seed, **options)
         specs = self.env.observation_spec, self.env.action_spec
@@ -142,9 +141,8 @@ class Training:
         torch.set_rng_state(state["torch_generator"])
         self._step, self._owed = checkpoint.step, state["owed"]
         self._seconds, self._metrics = state["seconds"], state["metrics"]
-        self._ids.episode += (
-            self._step
-        )  # No number of an episode before the interruption comes again.
+        # No number of an episode before the interruption comes again.
+        self._ids.episode += self._step
         self.replay = Replay.load(self.run.folder / "replay.npz")
         if self.config.demonstrations or self.config.dataset:
             self._load_demonstrations()
@@ -167,15 +165,8 @@ class Training:
         """Where the run stands."""
         return Progress(self._step, self.config.steps, self._seconds, dict(self._metrics))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Closes worlds and log; safe to call twice."""
         for part in (self.env, self.judge, self._log):
             if part is not None:
                 part.close()
@@ -194,9 +185,7 @@ class Training:
 
     def _choose(self, step: Step) -> np.ndarray:
         if not self._explores:
-            sampled = self.agent.act(step.observation)
-            greedy = self.agent.act(step.observation, greedy=True)
-            return np.where(self._greedy[:, np.newaxis], greedy, sampled)
+            return self.agent.act(step.observation, self._greedy)
         shape = (self.config.num_envs, *self.env.action_spec.shape)
         return self._rng.uniform(-1, 1, shape).astype(np.float32)
 
@@ -227,8 +216,7 @@ class Training:
 
     def _load_demonstrations(self) -> None:
         episodes = load_or_record(self.config, self.run.folder / "demonstrations")
-        for episode in episodes:
-            self.demonstrations.extend(episode.transitions())
+        fill(self.demonstrations, episodes)
         self._metrics |= summarise(episodes)
         if self.config.snapshot_share > 0:
             start_from_demonstrations(self.env, episodes, self.config.snapshot_share)
@@ -265,7 +253,7 @@ class Training:
     def _film(self) -> None:
         if self.config.videos:
             path = self.run.folder / "videos" / f"{self._step:07d}.webp"
-            film(self.config.env, parse_options(self.config.options), self.agent.act, path)
+            film(self.config.env, self._options, self.agent.act, path)
 
     def _checkpoint(self) -> None:
         self.replay.save(self.run.folder / "replay.npz")

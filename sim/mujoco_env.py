@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
 
 from controllers.serial_chain import SerialChain
-from robot_rl.env import ArraySpec, Info, Observation, Step
+from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
 from sim import panda
 from sim.batch import Batch
 from sim.cameras import Cameras
@@ -35,7 +34,7 @@ class Snapshot(NamedTuple):
     """State of the random generator."""
 
 
-class MujocoEnv:
+class MujocoEnv(Closing):
     """``num_envs`` worlds of one task; an action moves the tool (6) and, in some, the gripper (1).
 
     Once per step the measured pose plus the action becomes a joint target (one damped least-squares
@@ -196,17 +195,6 @@ class MujocoEnv:
         self._batch.close()
         self._cameras.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     @property
     def _q(self) -> np.ndarray:
         return self._batch.qpos[:, : len(panda.ARM_JOINTS)]
@@ -360,11 +348,10 @@ class MujocoEnv:
 
     def _write_models(self, worlds: np.ndarray) -> None:
         """Writes the draws into the worlds' models: physics, and poses of fixed bodies."""
-        poses = self.task.place(self._draw)
         for world in worlds:
-            model = self._batch.models[world]
-            self._model_draw.write(model, {k: v[world] for k, v in self._physics.items()})
-            self._placement.write_fixed(model, world, poses)
+            draw = {k: v[world] for k, v in self._physics.items()}
+            self._model_draw.write(self._batch.models[world], draw)
+        self._placement.write_fixed(self._batch.models, worlds, self.task.place(self._draw))
 
     def _catch_divergence(self, before: np.ndarray) -> np.ndarray:
         """Puts diverged worlds back to ``before`` and keeps their states for looking at."""

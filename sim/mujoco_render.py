@@ -9,11 +9,12 @@ import os
 import subprocess
 import sys
 import weakref
-from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol
 
 import mujoco
 import numpy as np
+
+from robot_rl.env import Closing
 
 Quality = Literal["fast", "video"]
 
@@ -47,7 +48,7 @@ class Renderer(Protocol):
         ...
 
 
-class CameraRenderer:
+class CameraRenderer(Closing):
     """Renders geoms (groups 0 to 2, no sites) as the cameras of a model see them.
 
     ``auto`` takes what the environment variable ``MUJOCO_GL`` names, else the first that works of
@@ -115,17 +116,6 @@ class CameraRenderer:
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class GlRenderer:

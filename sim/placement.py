@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import mujoco
 import numpy as np
 
@@ -28,11 +30,15 @@ class Placement:
             at = self._free[name]
             qpos[worlds, at : at + 7] = _upright(poses[name])[worlds]
 
-    def write_fixed(self, model: mujoco.MjModel, world: int, poses: dict[str, Pose]) -> None:
-        """Puts the fixed ones of ``poses`` into the model of one world."""
+    def write_fixed(
+        self, models: Sequence[mujoco.MjModel], worlds: np.ndarray, poses: dict[str, Pose]
+    ) -> None:
+        """Puts the fixed ones of ``poses`` into the models of ``worlds``."""
         for name in poses.keys() - self._free.keys():
-            body, pose = model.body(name).id, _upright(poses[name])[world]
-            model.body_pos[body], model.body_quat[body] = pose[:3], pose[3:]
+            body, stand = models[0].body(name).id, _upright(poses[name])
+            for world in worlds:
+                models[world].body_pos[body] = stand[world, :3]
+                models[world].body_quat[body] = stand[world, 3:]
 
 
 def _upright(pose: Pose) -> np.ndarray:

@@ -157,8 +157,10 @@ def test_a_folder_without_a_run_has_no_rows(tmp_path: Path) -> None:
 
 def test_a_log_can_be_closed_twice(tmp_path: Path) -> None:
     log = Log(tmp_path)
+    log.write(1, {"x": 2})
     log.close()
     log.close()
+    assert [row["x"] for row in read_log(tmp_path)] == [2]
 
 
 def test_without_tensorboard_the_other_files_are_written_and_torch_never_loads(

@@ -76,3 +76,5 @@ def test_a_world_without_sense_counts_as_diverged(batch: Batch, value: float) ->
 def test_close_can_be_repeated(batch: Batch) -> None:
     batch.close()
     batch.close()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        batch.advance(np.zeros((3, 1, batch.models[0].nu)))

@@ -36,6 +36,10 @@ def test_an_unknown_camera_is_answered_with_those_there_are() -> None:
 def test_close_can_be_repeated() -> None:
     env = MujocoEnv(Reach())
     env.reset()
-    env.render("front")
+    before = env.render("front")
     env.close()
+    env.close()
+    np.testing.assert_array_equal(
+        env.render("front"), before
+    )  # A renderer opens when it is wanted.
     env.close()
