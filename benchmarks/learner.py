@@ -30,7 +30,7 @@ ROUNDS = 5
 SETTINGS = ((2, 1), (10, 20))
 """Critics, and critic updates per actor update."""
 OURS = {"ours float32": ("ours", "float32"), "ours bfloat16": ("ours", "bfloat16")}
-PEERS = {"Stable-Baselines3": ("stable_baselines3",), "SBX": ("sbx",)}
+PEERS = {"Stable-Baselines3": ("stable_baselines3", "float32"), "SBX": ("sbx", "float32")}
 REFERENCE = "SBX"
 ROOT = Path(__file__).parents[1]
 
@@ -58,10 +58,9 @@ class Setting(NamedTuple):
 class Turns:
     """A learner's process, which answers each request with its speed."""
 
-    def __init__(self, learner: tuple[str, ...], setting: Setting) -> None:
-        name, *rest = learner
+    def __init__(self, learner: tuple[str, str], setting: Setting) -> None:
         self._process = subprocess.Popen(
-            _command("learner_process", setting.threads, name, *setting.arguments, *rest),
+            _command("learner_process", setting.threads, *learner, *setting.arguments),
             cwd=ROOT,
             env=environment(setting.threads),
             stdin=subprocess.PIPE,
@@ -97,9 +96,8 @@ def environment(threads: int) -> dict[str, str]:
     """Environment variables that hold every library to that many threads."""
     eigen = "true" if threads > 1 else "false"
     xla = f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={threads}"
-    # OpenMP's threads wait for each other by spinning; beside any other load that stops them all.
-    openmp = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
-    return os.environ | openmp | {"XLA_FLAGS": xla, "JAX_PLATFORMS": "cpu"}
+    limits = {"OMP_NUM_THREADS": str(threads), "XLA_FLAGS": xla, "JAX_PLATFORMS": "cpu"}
+    return os.environ | limits
 
 
 def measure(setting: Setting) -> dict[str, float | None]:
@@ -128,7 +126,7 @@ def _all_learners(setting: Setting) -> Iterator[dict[str, Turns]]:
 
 def limits(setting: Setting, products: str) -> dict:
     """Peak, operations of an update and the split of its time; see ``learner_limits``."""
-    command = _command("learner_limits", setting.threads, *setting.arguments, products)
+    command = _command("learner_limits", setting.threads, products, *setting.arguments)
     run = subprocess.run(
         command, cwd=ROOT, env=environment(setting.threads), capture_output=True, check=True
     )

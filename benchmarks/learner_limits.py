@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import torch
 from torch.profiler import profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.learner_process import Learner, ours
+from robot_rl.train import prepare_torch
 
 PRODUCTS = ("aten::bmm", "aten::baddbmm", "aten::mm", "aten::addmm")
 OPTIMIZER = ("Optimizer.", "aten::_fused_adam", "aten::lerp_", "aten::_foreach_lerp_")
@@ -58,11 +60,11 @@ def _kind(name: str) -> str:
     return "optimizer" if name.startswith(OPTIMIZER) else "element-wise"
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[Any]) -> None:
     """Measures one setting of our learner."""
-    threads, critics, updates, products = arguments
-    torch.set_num_threads(int(threads))
-    update = ours(int(critics), int(updates), products)
+    products, threads, critics, updates = arguments
+    prepare_torch(int(threads), products)
+    update = ours(int(critics), int(updates))
     update()
     found = {"peak": peak(products), "operations": operations(update), "split": split(update)}
     print(json.dumps(found))

@@ -24,7 +24,7 @@ Learner = Callable[[], int]
 """Does some updates, sampling included, and returns how many."""
 
 
-def ours(critics: int, updates_per_actor_update: int, products: Any = "float32") -> Learner:
+def ours(critics: int, updates_per_actor_update: int) -> Learner:
     """Our learner; two random critics of the ensemble make the target."""
     from robot_rl.batch import Batch
     from robot_rl.config import SacConfig
@@ -32,11 +32,7 @@ def ours(critics: int, updates_per_actor_update: int, products: Any = "float32")
     from robot_rl.sac import Sac
 
     specs = {"state": ArraySpec((STATE,))}, ArraySpec((ACTIONS,), low=-1, high=1)
-    config = SacConfig(
-        ensemble=critics,
-        critic_updates_per_actor_update=updates_per_actor_update,
-        products=products,
-    )
+    config = SacConfig(ensemble=critics, critic_updates_per_actor_update=updates_per_actor_update)
     agent, replay = Sac(*specs, config), _filled_replay(*specs)
     rng, batch = np.random.default_rng(0), Batch.empty(replay.spec, BATCH)
 
@@ -140,12 +136,12 @@ def rate(update: Learner, seconds: float = SECONDS) -> float:
     return updates / (time.perf_counter() - start)
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[Any]) -> None:
     """Builds a learner, then answers each line."""
-    name, threads, critics, updates, *rest = arguments
-    import torch
+    name, products, threads, critics, updates = arguments
+    from robot_rl.train import prepare_torch
 
-    torch.set_num_threads(int(threads))
-    update = LEARNERS[name](int(critics), int(updates), *rest)
+    prepare_torch(int(threads), products)
+    update = LEARNERS[name](int(critics), int(updates))
     for _ in sys.stdin:
         print(rate(update), flush=True)

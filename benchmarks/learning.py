@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.table import BUILD, Row, show_rows, write_rows
-from robot_rl.config import SacConfig, TrainConfig
+from robot_rl.config import TrainConfig
 from robot_rl.log import Row as LogRow
 from robot_rl.log import read_log
 from robot_rl.machine import usable_cores
@@ -50,7 +50,7 @@ STUDIES = (
     Study("peg_insert, no demonstrations", replace(PEG, demonstrations=0, steps=15_000)),
     Study("pick_cube", replace(PEG, env="pick_cube", steps=12_000)),
     Study("bfloat16 products", SHORT, (0, 1, 2, 3, 4)),
-    Study("float32 products", replace(SHORT, sac=SacConfig(products="float32")), (0, 1, 2, 3, 4)),
+    Study("float32 products", replace(SHORT, products="float32"), (0, 1, 2, 3, 4)),
 )
 
 

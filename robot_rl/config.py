@@ -31,8 +31,6 @@ class SacConfig:
     """Bins of the histogram."""
     return_range: tuple[float, float] | None = None
     """Known range of discounted returns; targets are clipped to it. None asks the environment."""
-    products: Products = "bfloat16"
-    """Precision of the factors in matrix products; parameters and sums stay float32."""
     learning_rate: float = 3e-4
     """Adam's step size for actor, critics and temperature."""
     tau: float = 0.005
@@ -105,6 +103,8 @@ class TrainConfig:
     """Film an episode at every evaluation."""
     threads: int = 1
     """Threads of torch. More are faster on an idle machine, and crawl beside any other load."""
+    products: Products = "bfloat16"
+    """Precision of the factors in matrix products, where the processor has units for it."""
     folder: Path | None = None
     """Run folder; by default runs/<env>-<date>-<time>."""
     resume: Path | None = None

@@ -15,7 +15,7 @@ from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema
 from robot_rl.statistics import adastop
-from robot_rl.train import known_returns
+from robot_rl.train import known_returns, prepare_torch
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ def load_policy(folder: Path, env: Env, name: str) -> Sac:
 def _measure(folder: Path, config: EvaluateConfig) -> dict[str, Evaluation]:
     settings = Run.open(folder).config(TrainConfig)
     options = parse_options(settings.options)
+    prepare_torch(settings.threads, settings.products)
     with make_env(settings.env, settings.evaluation_envs, config.seed, **options) as env:
         agent = load_policy(folder, env, settings.env)
         outcomes = {

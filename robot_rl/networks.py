@@ -2,61 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from robot_rl.config import Products
+Members = Tensor | None
+"""Which members of an ensemble answer: their numbers, or None for all."""
 
 
 class EnsembleLinear(nn.Module):
     """``ensemble`` independent linear layers in one batched product."""
 
-    def __init__(
-        self, ensemble: int, inputs: int, outputs: int, products: Products = "bfloat16"
-    ) -> None:
+    def __init__(self, ensemble: int, inputs: int, outputs: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(ensemble, inputs, outputs))
         self.bias = nn.Parameter(torch.zeros(ensemble, 1, outputs))
-        self._half = products == "bfloat16"
         bound = math.sqrt(6 / (inputs + outputs))
         nn.init.uniform_(self.weight, -bound, bound)  # Xavier, as in RLPD.
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Shape (ensemble, batch, inputs) -> (ensemble, batch, outputs)."""
-        if self._half:
-            return _HalfProduct.apply(x, self.weight, self.bias)
-        return torch.baddbmm(self.bias, x, self.weight)
-
-
-class _HalfProduct(torch.autograd.Function):
-    """``torch.baddbmm`` with bfloat16 factors, in both directions; parameters stay float32.
-
-    Processors with bfloat16 units multiply several times faster than in float32.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        x, weight = x.bfloat16(), weight.bfloat16()
-        ctx.save_for_backward(x, weight)
-        return torch.baddbmm(bias.bfloat16(), x, weight).float()
-
-    @staticmethod
-    def backward(
-        ctx: Any, *gradients: Tensor
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        (gradient,) = gradients
-        x, weight = ctx.saved_tensors
-        half = gradient.bfloat16()
-        of_x, of_weight, of_bias = ctx.needs_input_grad
-        return (
-            torch.bmm(half, weight.mT).float() if of_x else None,
-            torch.bmm(x.mT, half).float() if of_weight else None,
-            gradient.sum(1, keepdim=True) if of_bias else None,
-        )
+    def forward(self, x: Tensor, members: Members = None) -> Tensor:
+        """Shape (members, batch, inputs) -> (members, batch, outputs)."""
+        weight, bias = _of(members, self.weight), _of(members, self.bias)
+        if weight.shape[-1] == 1:  # Not worth a matrix product, and exact in every precision.
+            return (x * weight.mT).sum(-1, keepdim=True) + bias
+        return torch.baddbmm(bias, x, weight)
 
 
 class EnsembleLayerNorm(nn.Module):
@@ -67,11 +40,33 @@ class EnsembleLayerNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(ensemble, width))
         self.bias = nn.Parameter(torch.zeros(ensemble, width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalises the last axis. Shape (ensemble, batch, width)."""
+    def forward(self, x: Tensor, members: Members = None) -> Tensor:
+        """Normalises the last axis. Shape (members, batch, width)."""
         # One fused kernel per member is faster than one normalisation and a batched scale.
-        members = zip(x, self.weight, self.bias, strict=True)
-        return torch.stack([F.layer_norm(m, m.shape[-1:], w, b) for m, w, b in members])
+        each = zip(x, _of(members, self.weight), _of(members, self.bias), strict=True)
+        return torch.stack([F.layer_norm(m, m.shape[-1:], w, b) for m, w, b in each])
+
+
+def _of(members: Members, parameter: Tensor) -> Tensor:
+    return parameter if members is None else parameter[members]
+
+
+class EnsembleTrunk(nn.Module):
+    """Hidden layers: linear, LayerNorm, ReLU."""
+
+    def __init__(self, ensemble: int, inputs: int, hidden: tuple[int, ...]) -> None:
+        super().__init__()
+        self.ensemble = ensemble
+        pairs = list(itertools.pairwise((inputs, *hidden)))
+        self.linears = nn.ModuleList(EnsembleLinear(ensemble, *pair) for pair in pairs)
+        self.norms = nn.ModuleList(EnsembleLayerNorm(ensemble, width) for width in hidden)
+
+    def forward(self, x: Tensor, members: Members = None) -> Tensor:
+        """Shape (batch, inputs) -> (members, batch, width)."""
+        x = x.expand(self.ensemble if members is None else len(members), *x.shape)
+        for linear, norm in zip(self.linears, self.norms, strict=True):
+            x = torch.relu_(norm(linear(x, members), members))
+        return x
 
 
 class Head(Protocol):
@@ -119,7 +114,8 @@ class CategoricalHead(nn.Module):
 
     def value(self, output: Tensor) -> Tensor:
         """Mean of the histogram. Shape (..., bins) -> (...)."""
-        return torch.softmax(output, dim=-1) @ self.centres
+        # No matrix product: those may be rounded to bfloat16, and targets must not be.
+        return (torch.softmax(output, dim=-1) * self.centres).sum(-1)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy to the Gaussian around each return, cut off at the outer edges."""
@@ -137,38 +133,21 @@ class CategoricalHead(nn.Module):
 class Critics(nn.Module):
     """``ensemble`` critics Q(s, a) of linear, LayerNorm, ReLU (as in RLPD, Ball et al., 2023)."""
 
-    def __init__(
-        self,
-        inputs: int,
-        hidden: tuple[int, ...],
-        ensemble: int,
-        head: Head,
-        products: Products = "bfloat16",
-    ) -> None:
+    def __init__(self, inputs: int, hidden: tuple[int, ...], ensemble: int, head: Head) -> None:
         super().__init__()
         self.ensemble = ensemble
         self.head = head
-        last = EnsembleLinear(ensemble, hidden[-1], head.outputs, products)
-        self.layers = nn.Sequential(*_trunk(ensemble, inputs, hidden, products), last)
+        self.trunk = EnsembleTrunk(ensemble, inputs, hidden)
+        self.last = EnsembleLinear(ensemble, hidden[-1], head.outputs)
 
-    def forward(self, state: Tensor, action: Tensor) -> Tensor:
-        """Raw outputs. Shapes (batch, s), (batch, a) -> (ensemble, batch, outputs)."""
-        x = torch.cat([state, action], dim=-1)
-        return self.layers(x.expand(self.ensemble, *x.shape))
+    def forward(self, state: Tensor, action: Tensor, members: Members = None) -> Tensor:
+        """Raw outputs. Shapes (batch, s), (batch, a) -> (members, batch, outputs)."""
+        features = self.trunk(torch.cat([state, action], dim=-1), members)
+        return self.last(features, members)
 
-    def value(self, state: Tensor, action: Tensor) -> Tensor:
-        """Q-values. Shapes (batch, s), (batch, a) -> (ensemble, batch)."""
-        return self.head.value(self(state, action))
-
-
-def _trunk(
-    ensemble: int, inputs: int, hidden: tuple[int, ...], products: Products
-) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for before, width in zip((inputs, *hidden), hidden, strict=False):
-        layers += [EnsembleLinear(ensemble, before, width, products)]
-        layers += [EnsembleLayerNorm(ensemble, width), nn.ReLU()]
-    return layers
+    def value(self, state: Tensor, action: Tensor, members: Members = None) -> Tensor:
+        """Q-values. Shapes (batch, s), (batch, a) -> (members, batch)."""
+        return self.head.value(self(state, action, members))
 
 
 class GaussianActor(nn.Module):
@@ -176,18 +155,16 @@ class GaussianActor(nn.Module):
 
     MIN_STD, MAX_STD = 1e-5, 5.0
 
-    def __init__(
-        self, inputs: int, hidden: tuple[int, ...], actions: int, products: Products = "bfloat16"
-    ) -> None:
+    def __init__(self, inputs: int, hidden: tuple[int, ...], actions: int) -> None:
         super().__init__()
-        self.trunk = nn.Sequential(*_trunk(1, inputs, hidden, products))
+        self.trunk = EnsembleTrunk(1, inputs, hidden)
         self.head = nn.Linear(hidden[-1], 2 * actions)
         nn.init.uniform_(self.head.weight, -1e-3, 1e-3)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation before the squashing. Shape (batch, s) -> (batch, a) each."""
-        mean, log_std = self.head(self.trunk(state[None])[0]).chunk(2, dim=-1)
+        mean, log_std = self.head(self.trunk(state)[0]).chunk(2, dim=-1)
         return mean, log_std.clamp(math.log(self.MIN_STD), math.log(self.MAX_STD)).exp()
 
     def sample(self, state: Tensor) -> tuple[Tensor, Tensor]:

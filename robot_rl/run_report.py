@@ -39,17 +39,17 @@ def write_run_report(run: Run, title: str) -> Path:
 
 def _summary(rows: Sequence[Row]) -> list[tuple[str, str]]:
     first, last = rows[0], rows[-1]
-    summary = [
-        ("success, greedy", _percent(last["greedy_success"])),
-        ("success, sampled", _percent(last["sampled_success"])),
-        ("steps of an episode", f"{last['greedy_length']:.0f}"),
-        ("environment steps", f"{last['step']:,.0f}"),
-        ("minutes", f"{last['seconds'] / 60:.1f}"),
+    numbers = [
+        ("success untrained", _percent, first.get("untrained_success")),
+        ("success of cloning", _percent, first.get("cloned_success")),
+        ("success, greedy", _percent, last["greedy_success"]),
+        ("success, sampled", _percent, last["sampled_success"]),
+        ("steps of a demonstration", "{:.0f}".format, first.get("demonstration_length")),
+        ("steps of an episode", "{:.0f}".format, last["greedy_length"]),
+        ("environment steps", "{:,.0f}".format, last["step"]),
+        ("minutes", "{:.1f}".format, last["seconds"] / 60),
     ]
-    if "demonstration_length" in first:
-        summary.insert(3, ("steps of a demonstration", f"{first['demonstration_length']:.0f}"))
-        summary.insert(2, ("success of cloning", _percent(first["cloned_success"])))
-    return summary
+    return [(label, write(number)) for label, write, number in numbers if number is not None]
 
 
 def _panels(rows: Sequence[Row]) -> list[Panel]:
@@ -120,10 +120,12 @@ def _row(row: Row) -> tuple[float | str, ...]:
 
 
 def _videos(folder: Path, rows: Sequence[Row]) -> list[Video]:
-    """First, middle and last film."""
-    films = sorted(folder.glob("*.webp"))
-    chosen = sorted({0, len(films) // 2, len(films) - 1}) if films else []
-    return [Video(f"After {int(films[i].stem):,} environment steps", films[i]) for i in chosen]
+    """Before learning, after cloning, and in the end."""
+    films = sorted(folder.glob("[0-9]*.webp"))
+    chosen = sorted({films[0], films[-1]}) if films else []
+    shown = [Video(f"After {int(path.stem):,} environment steps", path) for path in chosen]
+    untrained = folder / "untrained.webp"
+    return [Video("Untrained", untrained), *shown] if untrained.exists() else shown
 
 
 def _percent(share: float) -> str:

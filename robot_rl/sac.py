@@ -28,6 +28,7 @@ from robot_rl.networks import (
     Critics,
     GaussianActor,
     Head,
+    Members,
     Normalizer,
     ScalarHead,
     squashed_sample,
@@ -55,13 +56,11 @@ class Sac:
             )
         inputs, actions = observation_spec["state"].shape[0], action_spec.shape[0]
         self.normalizer = Normalizer(inputs)
-        self.actor = GaussianActor(inputs, config.hidden, actions, config.products)
+        self.actor = GaussianActor(inputs, config.hidden, actions)
         self.averaged = copy.deepcopy(self.actor).requires_grad_(False)
         self.cloned = copy.deepcopy(self.actor).requires_grad_(False)
         self.has_clone = False
-        self.critics = Critics(
-            inputs + actions, config.hidden, config.ensemble, make_head(config), config.products
-        )
+        self.critics = Critics(inputs + actions, config.hidden, config.ensemble, make_head(config))
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(config.initial_temperature)))
         self.target_entropy = (
@@ -148,7 +147,7 @@ class Sac:
         next_state = self._state(batch.next_observation)
         next_action, log_probability = self.actor.sample(next_state)
         candidates = self._candidates(next_state, next_action)
-        value = self._smallest(next_state, candidates, self.config.subset).amax(0)
+        value = self._smallest(next_state, candidates, self._draw_subset()).amax(0)
         if self.config.entropy_backup:
             value = value - self.log_temperature.exp() * log_probability
         alive = 1 - torch.from_numpy(batch.terminated).float()
@@ -166,23 +165,26 @@ class Sac:
             return action[None]
         return torch.stack([action, self.cloned.greedy(state)])
 
-    def _smallest(self, state: Tensor, candidates: Tensor, subset: int) -> Tensor:
-        """Smallest value of each action over a random ``subset`` of the target critics.
+    def _smallest(self, state: Tensor, candidates: Tensor, members: Members = None) -> Tensor:
+        """Smallest value of each action over some of the target critics.
 
         Shapes (batch, s), (n, batch, a) -> (n, batch).
         """
-        states = state.expand(len(candidates), *state.shape)
-        values = self.target_critics.value(states.flatten(0, 1), candidates.flatten(0, 1))
-        if subset < self.config.ensemble:
-            values = values[torch.randperm(self.config.ensemble)[:subset]]
+        states = state.expand(len(candidates), *state.shape).flatten(0, 1)
+        values = self.target_critics.value(states, candidates.flatten(0, 1), members)
         return values.amin(0).view(candidates.shape[:-1])
+
+    def _draw_subset(self) -> Members:
+        """The random critics that make one target."""
+        size = self.config.subset
+        return torch.randperm(self.config.ensemble)[:size] if size < self.config.ensemble else None
 
     def _best(self, state: Tensor, action: Tensor) -> Tensor:
         """The action, or the cloned one where the critics value it more. Shape (batch, a)."""
         candidates = self._candidates(state, action)
         if len(candidates) == 1:
             return action
-        values = self._smallest(state, candidates, self.config.ensemble)
+        values = self._smallest(state, candidates)
         return torch.where((values[1] > values[0])[:, None], candidates[1], action)
 
     def _update_actor(self, state: Tensor) -> Metrics:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from robot_rl.batch import Batch
-from robot_rl.config import SacConfig, TrainConfig
+from robot_rl.config import Products, SacConfig, TrainConfig
 from robot_rl.demonstrations import load_or_record, start_from_demonstrations, summarise
 from robot_rl.env import Closing, Env, HasReturnRange, Observation, Step
 from robot_rl.environments import make_env, parse_options
@@ -87,6 +87,12 @@ def default_folder(env: str) -> Path:
     return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
+def prepare_torch(threads: int, products: Products) -> None:
+    """Sets, for the whole process, torch's threads and the precision of its matrix products."""
+    torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision("medium" if products == "bfloat16" else "highest")
+
+
 def known_returns(config: SacConfig, env: Env) -> SacConfig:
     """The learner's settings with the range of returns that the environment knows of, if any."""
     if config.return_range is None and isinstance(env, HasReturnRange):
@@ -98,7 +104,7 @@ class Training(Closing):
     """The state of one run: worlds, learner, replay, log, clock."""
 
     def __init__(self, config: TrainConfig, watch: Watch) -> None:
-        torch.set_num_threads(config.threads)
+        prepare_torch(config.threads, config.products)
         self.config = config
         self._options = options = parse_options(config.options)
         self.env = make_env(config.env, config.num_envs, config.seed + 1, **options)
@@ -120,16 +126,21 @@ class Training(Closing):
     def start(self, run: Run) -> None:
         """Brings in the demonstrations and clones them."""
         self.run, self._log = run, Log(run.folder)
-        began = time.perf_counter()
         if self.config.demonstrations or self.config.dataset:
+            self._judge("untrained", partial(self.agent.act, greedy=True))
+            self._film("untrained")
+            began = time.perf_counter()
             self._load_demonstrations()
             self.agent.observe(self._all_demonstrated())
-            for _ in range(self.config.sac.cloning_steps):
-                self._metrics |= self.agent.clone(self._sample(self.replay))
-            if self.config.sac.cloning_steps:
-                self.agent.keep_clone()
-        self._seconds = time.perf_counter() - began
+            self._clone()
+            self._seconds = time.perf_counter() - began
         self._evaluate()
+
+    def _clone(self) -> None:
+        for _ in range(self.config.sac.cloning_steps):
+            self._metrics |= self.agent.clone(self._sample(self.replay))
+        if self.config.sac.cloning_steps:
+            self.agent.keep_clone()
 
     def resume(self, run: Run) -> None:
         """Goes back to the last checkpoint; the worlds start new episodes."""
@@ -231,14 +242,17 @@ class Training(Closing):
         """Judges the policy, writes log and checkpoint."""
         began = time.perf_counter()
         for name, act in self._policies().items():
-            outcome = evaluate(self.judge, act, self.config.evaluation_episodes)
-            self._metrics |= outcome.scalars(name)
+            self._judge(name, act)
         self._seconds += time.perf_counter() - began
         assert self._log is not None
         self._log.write(self._step, self._metrics | {"seconds": self._seconds})
-        self._film()
+        self._film(f"{self._step:07d}")
         self._checkpoint()
         self._watch(self.progress)
+
+    def _judge(self, name: str, act: Act) -> None:
+        outcome = evaluate(self.judge, act, self.config.evaluation_episodes)
+        self._metrics |= outcome.scalars(name)
 
     def _policies(self) -> dict[str, Act]:
         """Greedy and sampled; at the start also the clone, which is the floor."""
@@ -250,9 +264,9 @@ class Training(Closing):
             policies["cloned"] = self.agent.act_cloned
         return policies
 
-    def _film(self) -> None:
+    def _film(self, name: str) -> None:
         if self.config.videos:
-            path = self.run.folder / "videos" / f"{self._step:07d}.webp"
+            path = self.run.folder / "videos" / f"{name}.webp"
             film(self.config.env, self._options, self.agent.act, path)
 
     def _checkpoint(self) -> None:

@@ -16,7 +16,7 @@ from sim import panda
 CAMERAS = ("front", "wrist")
 """For policies."""
 SPECTATOR = "spectator"
-"""For people: sees the whole arm."""
+"""For people: sees hand and workspace from close by."""
 ORANGE, BLUE, GREEN = (0.95, 0.55, 0.15, 1), (0.2, 0.45, 0.75, 1), (0.2, 0.7, 0.35, 1)
 _WORLD = {"contype": 1, "conaffinity": 7}
 _TOOL = {"contype": 4, "conaffinity": 0}
@@ -56,7 +56,7 @@ def arm_scene() -> mujoco.MjSpec:
         height=64,
     )
     _add_camera(scene, "front", [0.85, -0.25, 0.3], [0.5, 0, 0.06], fovy=45)
-    _add_camera(scene, SPECTATOR, [1.2, -0.75, 0.6], [0.38, 0, 0.2], fovy=45)
+    _add_camera(scene, SPECTATOR, [0.95, -0.45, 0.34], [0.46, 0, 0.12], fovy=40)
     scene.body("hand").add_camera(
         name="wrist", pos=[0.09, 0, 0.0], xyaxes=[0, 1, 0, 0.94, 0, 0.34], fovy=70
     )

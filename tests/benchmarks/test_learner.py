@@ -17,7 +17,7 @@ def test_a_learner_answers_with_its_speed() -> None:
 
 
 def test_a_learner_that_is_missing_says_why() -> None:
-    turns = Turns(("a_peer_that_is_not_installed",), SETTING)
+    turns = Turns(("a_peer_that_is_not_installed", "float32"), SETTING)
     with pytest.raises(RuntimeError, match="KeyError: 'a_peer_that_is_not_installed'"):
         turns.take()
     turns.close()

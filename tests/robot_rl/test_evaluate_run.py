@@ -58,3 +58,10 @@ def test_the_report_shows_curves_films_and_the_floor(run: Run) -> None:
     assert (run.folder / "report.json").exists()
     for text in ("Reach", "behaviour cloning", "success of cloning", "image/webp", "minutes"):
         assert text in page
+    films = [page.index(f"{title}</") for title in ("Untrained", "After 0 environment steps")]
+    assert films == sorted(films)
+
+
+def test_the_log_says_what_demonstrations_brought(run: Run) -> None:
+    first = read_log(run.folder)[0]
+    assert first["untrained_success"] < first["cloned_success"]

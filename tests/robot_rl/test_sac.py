@@ -10,11 +10,10 @@ import torch
 from robot_rl.batch import Batch
 from robot_rl.config import SacConfig
 from robot_rl.env import ArraySpec
-from robot_rl.networks import EnsembleLinear
 from robot_rl.sac import Sac
 
 STATE, ACTION, SIZE = 4, 2, 64
-CONFIG = SacConfig(hidden=(32, 32), return_range=(0.0, 1.0), products="float32")
+CONFIG = SacConfig(hidden=(32, 32), return_range=(0.0, 1.0))
 
 
 def _agent(**settings: Any) -> Sac:
@@ -58,8 +57,7 @@ def _parameters(module: torch.nn.Module) -> torch.Tensor:
 def test_success_ends_the_value_and_a_time_out_does_not() -> None:
     agent = _agent(discount=0.9)
     with torch.no_grad():  # Every critic says 0.5 wherever it is asked.
-        last = agent.target_critics.layers[-1]
-        assert isinstance(last, EnsembleLinear)
+        last = agent.target_critics.last
         last.weight.zero_()
         last.bias.zero_()
     end = np.zeros(SIZE, bool)
