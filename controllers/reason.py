@@ -30,3 +30,5 @@ class Reason(IntFlag):
     """Contact was too hard; latched until ``reset``."""
     STOP = auto()
     """Somebody called ``stop``; latched until ``reset``."""
+    STALE = auto()
+    """A required stream was too old, and nothing was sent."""

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from controllers.lie import se3, so3_exp, so3_log
+from controllers.lie import (
+    quat_exp,
+    quat_inverse,
+    quat_log,
+    quat_multiply,
+    se3,
+    so3_exp,
+    so3_log,
+)
 from controllers.limits import Limits
 
 if TYPE_CHECKING:
@@ -134,6 +142,13 @@ def interpolate_pose(start: np.ndarray, goal: np.ndarray, fraction: float) -> np
     turn = so3_exp(fraction * so3_log(goal[:3, :3] @ start[:3, :3].T))
     position = interpolate_joints(start[:3, 3], goal[:3, 3], fraction)
     return se3(position, turn @ start[:3, :3])
+
+
+def interpolate_pose_vector(start: np.ndarray, goal: np.ndarray, fraction: float) -> np.ndarray:
+    """As ``interpolate_pose``, for ``x y z qx qy qz qw``. Shape (7,)."""
+    turn = quat_log(quat_multiply(goal[3:], quat_inverse(start[3:])))
+    quat = quat_multiply(quat_exp(fraction * turn), start[3:])
+    return np.concatenate([interpolate_joints(start[:3], goal[:3], fraction), quat])
 
 
 class TargetInterpolator:

@@ -17,6 +17,10 @@ ENVIRONMENTS: dict[str, str] = {
     "pick_cube": "sim.environments:make_pick_cube",
     "peg_insert": "sim.environments:make_peg_insert",
     "push": "sim.environments:make_push",
+    "twin_reach": "sim.environments:make_twin_reach",
+    "twin_pick_cube": "sim.environments:make_twin_pick_cube",
+    "twin_peg_insert": "sim.environments:make_twin_peg_insert",
+    "twin_push": "sim.environments:make_twin_push",
 }
 """``module:factory`` by name; a factory takes ``num_envs``, ``seed`` and options of its own."""
 

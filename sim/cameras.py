@@ -12,10 +12,15 @@ if TYPE_CHECKING:
 
 
 class Cameras:
-    """Renders all worlds of one model; one renderer per size and quality."""
+    """Renders all worlds of one model; one renderer per size and quality.
 
-    def __init__(self, model: mujoco.MjModel) -> None:
-        self._model = model
+    Args:
+        model: Fixes meshes, textures and number of geoms.
+        backend: As of ``CameraRenderer``.
+    """
+
+    def __init__(self, model: mujoco.MjModel, backend: str = "auto") -> None:
+        self._model, self._backend = model, backend
         self._renderers: dict[tuple[int, int, Quality], CameraRenderer] = {}
 
     def render(
@@ -31,7 +36,9 @@ class Cameras:
         if kind not in self._renderers:
             from sim.mujoco_render import CameraRenderer
 
-            self._renderers[kind] = CameraRenderer(self._model, *size, quality=quality)
+            self._renderers[kind] = CameraRenderer(
+                self._model, *size, backend=self._backend, quality=quality
+            )
         return self._renderers[kind].render(model, data, camera)
 
     def close(self) -> None:

@@ -8,21 +8,19 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import mujoco
 import numpy as np
 
-from controllers.serial_chain import SerialChain
-from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
+from robot_rl.env import Observation, Step
 from sim import panda
 from sim.batch import Batch
 from sim.cameras import Cameras
 from sim.config import EnvConfig
 from sim.placement import Placement
-from sim.proprioception import PROPRIOCEPTION, external_wrench, proprioception
+from sim.proprioception import arm_fields, external_wrench, proprioception, tool_weight
 from sim.randomization import ModelDraw
-from sim.scene import SPECTATOR, arm_scene
+from sim.scene import SPECTATOR
 from sim.task import Task, Worlds
-from sim.tool_control import ToolControl
+from sim.task_env import TaskEnv
 
 
 class Snapshot(NamedTuple):
@@ -34,11 +32,8 @@ class Snapshot(NamedTuple):
     """State of the random generator."""
 
 
-class MujocoEnv(Closing):
-    """``num_envs`` worlds of one task; an action moves the tool (6) and, in some, the gripper (1).
-
-    Once per step the measured pose plus the action becomes a joint target (one damped least-squares
-    step); the joint servos inside the engine follow it at the physics rate, compliant in contact.
+class MujocoEnv(TaskEnv):
+    """``num_envs`` worlds of one task, their joint servos inside the engine at the physics rate.
 
     Args:
         task: The task, with its parameters.
@@ -50,55 +45,20 @@ class MujocoEnv(Closing):
     def __init__(
         self, task: Task, num_envs: int = 1, seed: int = 0, config: EnvConfig | None = None
     ) -> None:
-        self.task = task
-        self.config = config or EnvConfig()
-        self.num_envs = num_envs
-        self.dt = self.config.control_dt
-        scene = arm_scene()
-        task.build(scene)
-        self.model = scene.compile()
-        self._chain = SerialChain.from_mujoco(self.model, panda.ARM_JOINTS, panda.TOOL_SITE)
-        self._control = ToolControl(self._chain, self.config)
+        super().__init__(task, num_envs, config)
         self._batch = Batch(self.model, num_envs, self.config.threads or None)
         self._ticks = round(self.dt / self.model.opt.timestep)
         self._model_draw = ModelDraw(self.model, self.config.randomization)
         self._rng = np.random.default_rng(seed)
         self._placement = Placement(self.model)
-        self._tool_weight = _tool_weight(self.model)
+        self._tool_weight = tool_weight(self.model)
         self._draw = task.draw(np.random.default_rng(0), num_envs)
         self._physics = self.config.randomization.draw(np.random.default_rng(0), num_envs)
-        self._elapsed = np.zeros(num_envs, np.int64)
-        self._target = np.zeros((num_envs, self.model.nu))
         self._wrench = np.zeros((num_envs, 6))
         self._starts: np.ndarray | None = None
         self._start_share = 0.0
         self._tool = self._chain.forward(self._q)
         self._cameras = Cameras(self.model)
-
-    @property
-    def observation_spec(self) -> dict[str, ArraySpec]:
-        """``state`` and one ``images/<camera>`` per camera."""
-        names = PROPRIOCEPTION
-        if self.config.privileged:
-            names = (*names, *self.task.observation_names)
-        size = self.config.image_size
-        image = ArraySpec((size, size, 3), "uint8", 0, 255)
-        return {"state": ArraySpec((len(names),), names=names)} | {
-            f"images/{camera}": image for camera in self.config.cameras
-        }
-
-    @property
-    def action_spec(self) -> ArraySpec:
-        """Translation, rotation vector and, where the task moves it, gripper opening."""
-        names = ("x", "y", "z", "rx", "ry", "rz")
-        if self.task.held_opening is None:
-            names = (*names, "gripper")
-        return ArraySpec((len(names),), low=-1.0, high=1.0, names=names)
-
-    @property
-    def return_range(self) -> tuple[float, float] | None:
-        """0 to 1 with the sparse reward, unknown with a shaped one."""
-        return (0.0, 1.0) if self.task.reward_terms.keys() == {"success"} else None
 
     def reset(self, seed: int | None = None) -> Step:
         """Starts a new episode in every world; the same seed gives the same episodes."""
@@ -120,31 +80,8 @@ class MujocoEnv(Closing):
         before = self._batch.state.copy()
         sent, target = self._solve(action)
         self._advance(target)
-        self._elapsed += 1
-        diverged = self._catch_divergence(before)
-        worlds = self._worlds()
-        success = self.task.success(worlds) & ~diverged
-        truncated = ((self._elapsed >= self.task.horizon) | diverged) & ~success
-        terms = self._reward_terms(worlds, ~diverged)
-        final = self._observation(worlds)
-        info = {
-            Info.FINAL_OBSERVATION: final,
-            Info.ACTION_SENT: sent,
-            Info.SUCCESS: success,
-            Info.REWARD_TERMS: terms,
-            "diverged": diverged,
-        }
-        observation = self._restart(success | truncated, final)
-        reward = np.sum(list(terms.values()), axis=0).astype(np.float32)
-        return Step(observation, reward, success, truncated, info)
-
-    def expert_action(self) -> np.ndarray:
-        """The task's scripted expert, without noise. Shape (num_envs, action)."""
-        (position, yaw), gripper = self.task.expert(self._worlds())
-        action = self._control.action_towards(self._tool, position, yaw)
-        if self.task.held_opening is None:
-            action = np.column_stack([action, 2 * gripper - 1])
-        return action.astype(np.float32)
+        self._elapsed[:] += 1
+        return self._outcome(sent, self._catch_divergence(before))
 
     def world_states(self) -> np.ndarray:
         """Physics, targets, clock, wrench and draws of each world. Shape (num_envs, n), float64."""
@@ -199,36 +136,6 @@ class MujocoEnv(Closing):
     def _q(self) -> np.ndarray:
         return self._batch.qpos[:, : len(panda.ARM_JOINTS)]
 
-    def _accept(self, action: np.ndarray) -> np.ndarray:
-        action = np.asarray(action, np.float64)
-        wanted = (self.num_envs, *self.action_spec.shape)
-        if action.shape != wanted:
-            raise ValueError(
-                f"action has shape {action.shape}, this environment takes {wanted}: "
-                f"{', '.join(self.action_spec.names)} for each of {self.num_envs} worlds"
-            )
-        finite = np.isfinite(action).all(axis=1, keepdims=True)
-        return np.where(finite, np.clip(action, -1, 1), self._hold())
-
-    def _hold(self) -> np.ndarray:
-        """The action that moves neither tool nor gripper. Shape (worlds, action)."""
-        hold = np.zeros((self.num_envs, *self.action_spec.shape))
-        if self.task.held_opening is None:
-            hold[:, 6] = 2 * self._target[:, 7] / panda.FINGER_TRAVEL - 1
-        return hold
-
-    def _solve(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The action as sent, and the targets of joints and fingers. Shape (worlds, 9) [rad, m]."""
-        q, sent = self._control.target(action[:, :6], self._tool, self._q)
-        sent = np.hstack([sent, action[:, 6:]]).astype(np.float32)
-        return sent, np.hstack([q, self._fingers(action)])
-
-    def _fingers(self, action: np.ndarray) -> np.ndarray:
-        """Finger targets [m]. Shape (worlds, 2)."""
-        held = self.task.held_opening
-        opening = (action[:, 6] + 1) / 2 if held is None else np.full(self.num_envs, held)
-        return np.repeat(opening[:, None] * panda.FINGER_TRAVEL, 2, axis=1)
-
     def _advance(self, target: np.ndarray) -> None:
         """Runs the physics for one policy step; the last target holds until a late one comes."""
         delay = np.round(self._physics["delay"] / self.model.opt.timestep)
@@ -241,15 +148,9 @@ class MujocoEnv(Closing):
         self._wrench = external_wrench(sensors.mean(axis=1), rotation, weight)
 
     def _worlds(self) -> Worlds:
-        tool, qpos = self._tool, self._batch.qpos
-        joints = len(panda.ARM_JOINTS)
-        twist = (tool.jacobian @ self._batch.qvel[:, :joints, None])[..., 0]
-        fingers = qpos[:, joints : joints + 2].sum(axis=1)
+        qpos, qvel = self._batch.qpos, self._batch.qvel
         return Worlds(
-            tool_position=tool.position,
-            tool_rotation=tool.rotation,
-            twist=twist,
-            opening=fingers / (2 * panda.FINGER_TRAVEL),
+            **arm_fields(self._tool, qpos, qvel),
             bodies=self._placement.read(qpos),
             draw=self._draw,
             elapsed=self._elapsed.copy(),
@@ -271,18 +172,6 @@ class MujocoEnv(Closing):
             images = [self.render(camera, world) for world in range(self.num_envs)]
             observation[f"images/{camera}"] = np.stack(images)
         return observation
-
-    def _reward_terms(self, worlds: Worlds, valid: np.ndarray) -> dict[str, np.ndarray]:
-        return {
-            name: np.where(valid, weight * term(worlds), 0.0)
-            for name, (weight, term) in self.task.reward_terms.items()
-        }
-
-    def _restart(self, done: np.ndarray, final: Observation) -> Observation:
-        if not done.any():
-            return {key: value.copy() for key, value in final.items()}
-        self._begin(np.flatnonzero(done))
-        return self._observation(self._worlds())
 
     def _begin(self, worlds: np.ndarray) -> None:
         """Starts new episodes in the worlds with these indices."""
@@ -313,16 +202,6 @@ class MujocoEnv(Closing):
         self._placement.write_free(self._batch.qpos, worlds, self.task.place(self._draw))
         self._wrench[worlds] = 0
         self._tool = self._chain.forward(self._q)
-
-    def _first_step(self) -> Step:
-        observation = self._observation(self._worlds())
-        nothing = np.zeros(self.num_envs, bool)
-        info = {
-            Info.FINAL_OBSERVATION: {key: value.copy() for key, value in observation.items()},
-            Info.SUCCESS: nothing.copy(),
-            Info.ACTION_SENT: self.action_spec.zeros(self.num_envs),
-        }
-        return Step(observation, np.zeros(self.num_envs, np.float32), nothing, nothing.copy(), info)
 
     def _parts(self) -> list[np.ndarray]:
         """Everything that a world consists of, worlds first."""
@@ -377,8 +256,3 @@ class MujocoEnv(Closing):
 def _write(into: dict[str, np.ndarray], worlds: np.ndarray, values: dict[str, np.ndarray]) -> None:
     for key, value in values.items():
         into[key][worlds] = value
-
-
-def _tool_weight(model: mujoco.MjModel) -> float:
-    """Weight beyond the wrist sensor [N]."""
-    return float(model.body_subtreemass[model.body("hand").id] * -model.opt.gravity[2])

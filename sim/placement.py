@@ -11,30 +11,34 @@ from sim.task import Pose
 
 
 class Placement:
-    """Poses by body name, for a batch of worlds of one model."""
+    """Poses by body name, for a batch of worlds of one model.
+
+    Attributes:
+        free: Where the seven positions of each free body begin in ``qpos``, by name.
+    """
 
     def __init__(self, model: mujoco.MjModel) -> None:
         free = np.flatnonzero(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE)
-        self._free = {
+        self.free = {
             model.body(model.jnt_bodyid[joint]).name: int(model.jnt_qposadr[joint])
             for joint in free
         }
 
     def read(self, qpos: np.ndarray) -> dict[str, np.ndarray]:
         """Position and quaternion wxyz of each free body in ``qpos``. Shape (worlds, 7)."""
-        return {name: qpos[:, at : at + 7].copy() for name, at in self._free.items()}
+        return {name: qpos[:, at : at + 7].copy() for name, at in self.free.items()}
 
     def write_free(self, qpos: np.ndarray, worlds: np.ndarray, poses: dict[str, Pose]) -> None:
         """Puts the free ones of ``poses`` into the rows ``worlds`` of ``qpos``."""
-        for name in poses.keys() & self._free.keys():
-            at = self._free[name]
+        for name in poses.keys() & self.free.keys():
+            at = self.free[name]
             qpos[worlds, at : at + 7] = _upright(poses[name])[worlds]
 
     def write_fixed(
         self, models: Sequence[mujoco.MjModel], worlds: np.ndarray, poses: dict[str, Pose]
     ) -> None:
         """Puts the fixed ones of ``poses`` into the models of ``worlds``."""
-        for name in poses.keys() - self._free.keys():
+        for name in poses.keys() - self.free.keys():
             body, stand = models[0].body(name).id, _upright(poses[name])
             for world in worlds:
                 models[world].body_pos[body] = stand[world, :3]

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from controllers.serial_chain import ToolState
+from sim import panda
 from sim.task import Worlds
 from sim.tool_control import away_from_down, rotate
+
+if TYPE_CHECKING:
+    import mujoco
 
 PROPRIOCEPTION = (
     *("x", "y", "z", "roll", "pitch", "yaw"),
@@ -16,6 +23,28 @@ PROPRIOCEPTION = (
 """Tool pose relative to the work area, twist, external wrench, opening (SERL's 19 numbers)."""
 
 _WORK_AREA = np.array([0.5, 0.0, 0.1])
+
+
+def arm_fields(tool: ToolState, q: np.ndarray, dq: np.ndarray) -> dict[str, np.ndarray]:
+    """The fields of ``Worlds`` that belong to the arm, by name.
+
+    Args:
+        tool: Of the configuration ``q``.
+        q: Positions, the joints of arm and fingers first. Shape (worlds, n) [rad, m].
+        dq: Velocities, in the same order. Shape (worlds, n) [rad/s, m/s].
+    """
+    joints = len(panda.ARM_JOINTS)
+    return {
+        "tool_position": tool.position,
+        "tool_rotation": tool.rotation,
+        "twist": (tool.jacobian @ dq[:, :joints, None])[..., 0],
+        "opening": q[:, joints : joints + 2].sum(axis=1) / (2 * panda.FINGER_TRAVEL),
+    }
+
+
+def tool_weight(model: mujoco.MjModel) -> float:
+    """Weight beyond the wrist sensor [N]."""
+    return float(model.body_subtreemass[model.body("hand").id] * -model.opt.gravity[2])
 
 
 def proprioception(worlds: Worlds, wrench: np.ndarray, frame: np.ndarray) -> np.ndarray:

@@ -117,12 +117,26 @@ class ModelDraw:
         model.bvh_aabb[bounds, 3:] = nominal.bvh_aabb[bounds, 3:] * factor
 
     def _write_cameras(self, model: mujoco.MjModel, draw: np.ndarray) -> None:
-        model.cam_pos[:] = self._nominal.cam_pos + self._range.camera_position * draw[:3]
-        turn, rotvec = np.empty(4), self._range.camera_angle * draw[3:]
-        angle = float(np.linalg.norm(rotvec))
-        mujoco.mju_axisAngle2Quat(turn, rotvec / max(angle, 1e-12), angle)
-        for camera in range(model.ncam):
-            mujoco.mju_mulQuat(model.cam_quat[camera], self._nominal.cam_quat[camera], turn)
+        shift, turn = self._range.camera_position * draw[:3], self._range.camera_angle * draw[3:]
+        move_cameras(model, self._nominal, shift, turn)
+
+
+def move_cameras(
+    model: mujoco.MjModel, nominal: mujoco.MjModel, shift: np.ndarray, turn: np.ndarray
+) -> None:
+    """Puts all cameras of ``model`` beside those of ``nominal``.
+
+    Args:
+        model: Changed in place.
+        nominal: Where the cameras belong.
+        shift: In the frame of the body that carries the camera. Shape (3,) [m].
+        turn: Rotation vector in the camera's frame. Shape (3,) [rad].
+    """
+    model.cam_pos[:] = nominal.cam_pos + shift
+    quat, angle = np.empty(4), float(np.linalg.norm(turn))
+    mujoco.mju_axisAngle2Quat(quat, turn / max(angle, 1e-12), angle)
+    for camera in range(model.ncam):
+        mujoco.mju_mulQuat(model.cam_quat[camera], nominal.cam_quat[camera], quat)
 
 
 def _is_free(model: mujoco.MjModel, body: int) -> bool:

@@ -12,6 +12,7 @@ import mujoco
 import numpy as np
 
 from sim import panda
+from sim.task import Task
 
 CAMERAS = ("front", "wrist")
 """For policies."""
@@ -61,6 +62,13 @@ def arm_scene() -> mujoco.MjSpec:
         name="wrist", pos=[0.09, 0, 0.0], xyaxes=[0, 1, 0, 0.94, 0, 0.34], fovy=70
     )
     return scene
+
+
+def task_model(task: Task) -> mujoco.MjModel:
+    """The scene with everything that a task adds, compiled."""
+    scene = arm_scene()
+    task.build(scene)
+    return scene.compile()
 
 
 def add_box(

@@ -11,12 +11,24 @@ from robot_rl.env import Env
 from robot_rl.environments import ENVIRONMENTS, make_env
 from robot_rl.toy import PointEnv
 
+TWINS = [name for name in ENVIRONMENTS if name.startswith("twin_")]
+BATCHED = [name for name in ENVIRONMENTS if name not in TWINS]
 
-@pytest.mark.parametrize("name", [*ENVIRONMENTS, "gym:Pendulum-v1"])
+
+@pytest.mark.parametrize("name", [*BATCHED, "gym:Pendulum-v1"])
 def test_every_name_makes_an_environment_of_as_many_worlds_as_asked(name: str) -> None:
     with make_env(name, num_envs=2, seed=1) as env:
         assert isinstance(env, Env)
         assert env.num_envs == 2
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_twin_is_one_robot(name: str) -> None:
+    with make_env(name, seed=1) as env:
+        assert isinstance(env, Env)
+        assert env.num_envs == 1
+    with pytest.raises(ValueError, match="num_envs=2, but a twin is one robot; set num_envs=1"):
+        make_env(name, num_envs=2)
 
 
 def test_options_reach_the_factory() -> None:
@@ -38,8 +50,9 @@ def test_options_reach_gymnasium() -> None:
             "peg_inset",
             {},
             ValueError,
-            "no environment 'peg_inset' (did you mean 'peg_insert'?); choose point, reach, "
-            "pick_cube, peg_insert, push, or gym:<id of a Gymnasium environment>",
+            "no environment 'peg_inset' (did you mean 'peg_insert' or 'twin_peg_insert'?); "
+            "choose point, reach, pick_cube, peg_insert, push, twin_reach, twin_pick_cube, "
+            "twin_peg_insert, twin_push, or gym:<id of a Gymnasium environment>",
         ),
         ("xyz", {}, ValueError, "no environment 'xyz'; choose point, reach,"),
         ("gym:Pendulun-v1", {}, ValueError, "Did you mean: `Pendulum`?"),

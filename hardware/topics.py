@@ -1,0 +1,149 @@
+"""The topics in a contract: what a robot reports, what it listens to, and with which quality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hardware import contract_checks as checks
+
+Mode = Literal["joint_position", "joint_velocity", "cartesian_pose", "cartesian_twist"]
+CommandType = Literal[
+    "Float64MultiArray", "JointTrajectory", "PoseStamped", "TwistStamped", "Twist"
+]
+GripperType = Literal["Float64MultiArray", "Float64", "JointTrajectory"]
+
+
+@dataclass(frozen=True)
+class Qos:
+    """Quality of service of one topic, history always "keep last"."""
+
+    reliability: Literal["reliable", "best_effort"] = "reliable"
+    """A reliable subscriber never hears a best-effort publisher."""
+    depth: int = 1
+    """Messages kept; 1 means that only the newest counts."""
+    durability: Literal["volatile", "transient_local"] = "volatile"
+    """``transient_local`` gives the last message to those who come later."""
+
+    def __post_init__(self) -> None:
+        checks.within("depth", self.depth, 1, 1000, "messages")
+
+
+SENSOR = Qos(reliability="best_effort")
+"""What sensors are heard with; it also hears reliable publishers."""
+
+
+@dataclass(frozen=True)
+class StateTopic:
+    """A topic that the arm publishes; its message type follows from its place in the contract."""
+
+    topic: str
+    max_age: float = 0.1
+    """Age beyond which the stream counts as stale and nothing is commanded any more [s]."""
+    rate: float | None = None
+    """Messages per second if not ``rates.state`` [Hz]."""
+    qos: Qos = SENSOR
+
+    def __post_init__(self) -> None:
+        checks.relative(self.topic)
+        checks.within("max_age", self.max_age, 0.001, 10, "s")
+        if self.rate is not None:
+            checks.within("rate", self.rate, 0.1, 1000, "Hz")
+
+
+@dataclass(frozen=True)
+class State:
+    """What the arm reports."""
+
+    joint_states: StateTopic
+    """``JointState``: joints by name; order may change, further joints are no harm."""
+    current_pose: StateTopic | None = None
+    """``PoseStamped`` of the tool in the base frame; without it the model's kinematics serve."""
+    wrench: StateTopic | None = None
+    """``WrenchStamped`` at the tool; without it nothing watches contact forces."""
+
+
+@dataclass(frozen=True)
+class ExtraPose:
+    """A further ``PoseStamped``, e.g. of a task's object, for policies that act on state."""
+
+    name: str
+    topic: str
+    max_age: float = 0.1
+    """Age beyond which the stream counts as stale [s]."""
+    rate: float | None = None
+    """Messages per second if not ``rates.state`` [Hz]."""
+    qos: Qos = SENSOR
+
+    def __post_init__(self) -> None:
+        checks.identifier(self.name)
+        StateTopic(self.topic, self.max_age, self.rate)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera; its frames become ``images/<name>`` of an observation."""
+
+    name: str
+    topic: str
+    width: int
+    """Columns that the camera publishes [pixels]."""
+    height: int
+    """Rows that the camera publishes [pixels]."""
+    rate: float
+    """Frames per second [Hz]."""
+    type: Literal["raw", "compressed"] = "raw"
+    """``Image`` or ``CompressedImage``; ``topic`` is the whole name in both cases."""
+    max_age: float | None = None
+    """Age beyond which the stream counts as stale; three periods unless given [s]."""
+    qos: Qos = SENSOR
+
+    def __post_init__(self) -> None:
+        checks.identifier(self.name)
+        checks.relative(self.topic)
+        checks.within("width", self.width, 1, 8192, "pixels")
+        checks.within("height", self.height, 1, 8192, "pixels")
+        checks.within("rate", self.rate, 0.1, 500, "Hz")
+        if self.max_age is not None:
+            checks.within("max_age", self.max_age, 0.001, 10, "s")
+
+    @property
+    def stale_after(self) -> float:
+        """Age beyond which the stream counts as stale [s]."""
+        return 3 / self.rate if self.max_age is None else self.max_age
+
+
+@dataclass(frozen=True)
+class Command:
+    """The stream that moves the arm."""
+
+    topic: str
+    mode: Mode
+    type: CommandType
+    """``Float64MultiArray`` has no names: its order is that of ``joints.arm``, and the controller's
+    ``joints`` parameter must say the same."""
+    qos: Qos = field(default_factory=Qos)
+
+    def __post_init__(self) -> None:
+        checks.relative(self.topic)
+        checks.fits_mode(self.mode, self.type)
+
+
+@dataclass(frozen=True)
+class Gripper:
+    """A gripper that follows one number."""
+
+    topic: str
+    type: GripperType
+    open: float
+    """Value that opens it, in the unit of its driver."""
+    closed: float
+    """Value that closes it."""
+    qos: Qos = field(default_factory=Qos)
+    state: StateTopic | None = None
+    """``JointState`` of the gripper's joints if they are not among ``state.joint_states``."""
+
+    def __post_init__(self) -> None:
+        checks.relative(self.topic)
+        if self.open == self.closed:
+            raise ValueError(f"open is {self.open:g}, and so is closed; give two values")
