@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sim.config import EnvConfig
 from sim.mujoco_env import MujocoEnv
@@ -14,6 +13,7 @@ from sim.push import Push
 from sim.randomization import Randomization
 from sim.reach import Reach
 
+T = TypeVar("T")
 TaskClass = type[Reach] | type[PickCube] | type[PegInsert] | type[Push]
 
 
@@ -28,7 +28,7 @@ def make(task: TaskClass, num_envs: int = 1, seed: int = 0, **options: Any) -> M
             (``cameras=("front",)``); ``randomization`` may also be ``"none"`` or ``"wide"``.
 
     Raises:
-        TypeError: If an option is a field of neither.
+        TypeError: If an option is a field of neither, or a flag or box is given something else.
     """
     of_task, of_env = _fields(task), _fields(EnvConfig)
     if unknown := options.keys() - of_task - of_env:
@@ -40,10 +40,20 @@ def make(task: TaskClass, num_envs: int = 1, seed: int = 0, **options: Any) -> M
         options["randomization"] = _randomization(name)
     if isinstance(camera := options.get("cameras"), str):
         options["cameras"] = (camera,)
-    config = EnvConfig(**{k: v for k, v in options.items() if k in of_env})
-    return MujocoEnv(
-        task(**{k: v for k, v in options.items() if k in of_task}), num_envs, seed, config
-    )
+    config = _filled(EnvConfig, {k: v for k, v in options.items() if k in of_env})
+    chosen = _filled(task, {k: v for k, v in options.items() if k in of_task})
+    return MujocoEnv(chosen, num_envs, seed, config)
+
+
+def _filled(settings: type[T], options: dict[str, Any]) -> T:
+    """The dataclass, which checks its numbers itself; any text would do for a flag."""
+    for name, value in options.items():
+        default = getattr(settings(), name)
+        checked = isinstance(default, bool) or dataclasses.is_dataclass(default)
+        if checked and not isinstance(value, type(default)):
+            kind = type(default).__name__
+            raise TypeError(f"{name} is {value!r}; give a {kind}, e.g. {default!r}")
+    return settings(**options)
 
 
 def _fields(settings: type) -> set[str]:
@@ -57,7 +67,23 @@ def _randomization(name: str) -> Randomization:
     return presets[name]()
 
 
-make_reach = partial(make, Reach)
-make_pick_cube = partial(make, PickCube)
-make_peg_insert = partial(make, PegInsert)
-make_push = partial(make, Push)
+@dataclasses.dataclass(frozen=True)
+class Factory:
+    """Makes environments of one task."""
+
+    task: TaskClass
+
+    @property
+    def settings(self) -> tuple[type, ...]:
+        """The dataclasses whose fields are the options."""
+        return self.task, EnvConfig
+
+    def __call__(self, num_envs: int = 1, seed: int = 0, **options: Any) -> MujocoEnv:
+        """As ``make``."""
+        return make(self.task, num_envs, seed, **options)
+
+
+make_reach = Factory(Reach)
+make_pick_cube = Factory(PickCube)
+make_peg_insert = Factory(PegInsert)
+make_push = Factory(Push)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import count
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import mujoco
@@ -17,6 +15,7 @@ from sim import panda
 from sim.batch import Batch
 from sim.cameras import Cameras
 from sim.config import EnvConfig
+from sim.divergence import DivergedStates
 from sim.placement import Placement
 from sim.proprioception import PROPRIOCEPTION, external_wrench, proprioception
 from sim.randomization import ModelDraw
@@ -74,6 +73,7 @@ class MujocoEnv(Closing):
         self._start_share = 0.0
         self._tool = self._chain.forward(self._q)
         self._cameras = Cameras(self.model)
+        self._diverged = DivergedStates(self.config.divergence_folder, task.name)
 
     @property
     def observation_spec(self) -> dict[str, ArraySpec]:
@@ -111,7 +111,8 @@ class MujocoEnv(Closing):
         """Applies ``action``, shape (num_envs, action), for ``dt``.
 
         A world holds tool and gripper where its action is not finite. One whose physics diverges is
-        truncated and starts anew, and its states are kept in ``divergence_folder``.
+        truncated and starts anew, and its states are kept in ``divergence_folder``, where there is
+        room.
 
         Raises:
             ValueError: If the action has another shape.
@@ -126,7 +127,7 @@ class MujocoEnv(Closing):
         success = self.task.success(worlds) & ~diverged
         truncated = ((self._elapsed >= self.task.horizon) | diverged) & ~success
         terms = self._reward_terms(worlds, ~diverged)
-        final = self._observation(worlds)
+        final = self._observation(worlds, np.arange(self.num_envs))
         info = {
             Info.FINAL_OBSERVATION: final,
             Info.ACTION_SENT: sent,
@@ -255,22 +256,27 @@ class MujocoEnv(Closing):
             elapsed=self._elapsed.copy(),
         )
 
-    def _observation(self, worlds: Worlds) -> Observation:
-        noise = self.config.randomization.force_noise
-        wrench = self._wrench
-        if noise > 0:
-            scale = noise * np.array([1, 1, 1, 0.1, 0.1, 0.1])
-            wrench = wrench + scale * self._rng.standard_normal(wrench.shape)
+    def _observation(self, worlds: Worlds, rows: np.ndarray) -> Observation:
+        """What the worlds with these indices see; noise and pictures are made for them alone."""
         frame = self._control.frame(worlds.tool_rotation)
         seen = replace(worlds, tool_position=worlds.tool_position + self._physics["bias"])
-        parts = [proprioception(seen, wrench, frame)]
+        parts = [proprioception(seen, self._felt_wrench(rows), frame)]
         if self.config.privileged:
             parts.append(self.task.observe(seen))
-        observation = {"state": np.hstack(parts).astype(np.float32)}
+        observation = {"state": np.hstack(parts)[rows].astype(np.float32)}
         for camera in self.config.cameras:
-            images = [self.render(camera, world) for world in range(self.num_envs)]
+            images = [self.render(camera, int(world)) for world in rows]
             observation[f"images/{camera}"] = np.stack(images)
         return observation
+
+    def _felt_wrench(self, rows: np.ndarray) -> np.ndarray:
+        """The wrench, in these worlds with a sensor's noise. Shape (worlds, 6) [N, N m]."""
+        noise = self.config.randomization.force_noise
+        wrench = self._wrench.copy()
+        if noise > 0:
+            scale = noise * np.array([1, 1, 1, 0.1, 0.1, 0.1])
+            wrench[rows] += scale * self._rng.standard_normal((len(rows), 6))
+        return wrench
 
     def _reward_terms(self, worlds: Worlds, valid: np.ndarray) -> dict[str, np.ndarray]:
         return {
@@ -279,10 +285,13 @@ class MujocoEnv(Closing):
         }
 
     def _restart(self, done: np.ndarray, final: Observation) -> Observation:
-        if not done.any():
-            return {key: value.copy() for key, value in final.items()}
-        self._begin(np.flatnonzero(done))
-        return self._observation(self._worlds())
+        """Starts anew where an episode ended; the other worlds go on from what they saw."""
+        observation = {key: value.copy() for key, value in final.items()}
+        if len(ended := np.flatnonzero(done)) > 0:
+            self._begin(ended)
+            for key, value in self._observation(self._worlds(), ended).items():
+                observation[key][ended] = value
+        return observation
 
     def _begin(self, worlds: np.ndarray) -> None:
         """Starts new episodes in the worlds with these indices."""
@@ -315,7 +324,7 @@ class MujocoEnv(Closing):
         self._tool = self._chain.forward(self._q)
 
     def _first_step(self) -> Step:
-        observation = self._observation(self._worlds())
+        observation = self._observation(self._worlds(), np.arange(self.num_envs))
         nothing = np.zeros(self.num_envs, bool)
         info = {
             Info.FINAL_OBSERVATION: {key: value.copy() for key, value in observation.items()},
@@ -365,13 +374,9 @@ class MujocoEnv(Closing):
         return bad
 
     def _keep(self, world: int, before: np.ndarray) -> None:
-        folder = Path(self.config.divergence_folder)
-        folder.mkdir(parents=True, exist_ok=True)
         draw = {f"draw_{k}": v[world] for k, v in (self._draw | self._physics).items()}
-        paths = (folder / f"{self.task.name}-{i:04d}.npz" for i in count())
-        path = next(path for path in paths if not path.exists())
         after, target = self._batch.state[world], self._target[world]
-        np.savez(path, before=before, after=after, target=target, **draw)
+        self._diverged.keep(before=before, after=after, target=target, **draw)
 
 
 def _write(into: dict[str, np.ndarray], worlds: np.ndarray, values: dict[str, np.ndarray]) -> None:
