@@ -11,6 +11,8 @@ from rich.console import Console
 from benchmarks.table import Row, show_rows, write_rows
 
 SUITES = {
+    "start": "the command line's first answer",
+    "experts": "success of the scripted experts",
     "controllers": "one control tick",
     "replay": "sampling a batch against the bare gather, bytes per frame",
     "rendering": "pictures of two cameras",

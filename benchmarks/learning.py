@@ -73,6 +73,11 @@ class Outcome:
         """``step`` or ``seconds`` of the first evaluation at the goal, per seed; inf if never."""
         return [next((row[quantity] for row in log if _at_goal(row)), np.inf) for log in self.logs]
 
+    def watched(self) -> float:
+        """Steps between the goal and the last evaluation that ``kept`` saw, of the shortest."""
+        spans = [[row["step"] for row in _afterwards(log)] for log in self.logs]
+        return min(span[-1] - span[0] for span in spans)
+
     def kept(self) -> float:
         """Worst evaluation, over all seeds, in the steps after the goal was first reached."""
         return min(row["greedy_success"] for log in self.logs for row in _afterwards(log))
@@ -146,6 +151,7 @@ def _rows(outcome: Outcome) -> Iterator[Row]:
     yield row("steps to 95 %, slowest seed", max(outcome.reached("step")), "steps", 15_000)
     yield row("seconds to 95 %, slowest seed", max(outcome.reached("seconds")), "s", 360)
     yield row(f"worst evaluation in the {KEEP_STEPS:,} steps after", outcome.kept(), "share", KEPT)
+    yield row("steps over which that was watched, shortest", outcome.watched(), "steps")
     lengths = _mean(outcome.first("demonstration_length"))
     yield row("episode length, mean", _mean(outcome.last("greedy_length")), "steps", lengths)
 

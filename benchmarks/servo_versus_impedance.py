@@ -43,8 +43,17 @@ STICKY = 1.0
 STEADY = 0.2
 """The end of a run, over which forces are averaged [s]."""
 FREE = np.array([0.5, 0.0, 0.2])
-BLOCK = PegInsert(hole=Box((0.5, 0.0, 0.0), (0.0, 0.0, 0.0)), clearance=-0.019)
-"""Its hole is 1 mm wide, so that the peg stands on it."""
+
+
+class Plate(PegInsert):
+    """Its hole is too narrow, which no task may have, so that the peg stands on the block."""
+
+    def __post_init__(self) -> None:
+        """Nothing to refuse."""
+
+
+BLOCK = Plate(hole=Box((0.5, 0.0, 0.0), (0.0, 0.0, 0.0)), clearance=-0.019)
+"""Its hole is 1 mm wide."""
 CONTACT = np.array([0.5, 0.0, BLOCK.block_height + PEG_BELOW_TOOL])
 _ARM = slice(0, len(panda.ARM_JOINTS))
 _CONFIG = EnvConfig()

@@ -1,8 +1,9 @@
 """The one filter between every source of commands and the arm.
 
-Ordered: validity before any arithmetic (``np.clip`` lets NaN through), clock, limits of position
-and workspace, guard of the first frame, speed and acceleration against the last command *sent*. A
-stop, once latched, replaces the request, so that stopping keeps the limits like any other motion.
+Ordered: contact force, clock, latched stop, validity before any arithmetic (``np.clip`` lets NaN
+through), limits of position, guard of the first frame, then speed, acceleration and workspace
+against the last command *sent*. A latched stop replaces the request, so that stopping keeps the
+limits like any other motion.
 """
 
 from __future__ import annotations
@@ -120,17 +121,19 @@ class SafetyFilter:
         self._followed_at = time
         return self._advance(self._stream, target, self._stream.target, time, reasons)
 
-    def hold(self, measured: np.ndarray, time: float) -> Sent:
+    def hold(self, measured: np.ndarray, time: float, wrench: np.ndarray | None = None) -> Sent:
         """The command to send when the source is silent: rest where the arm was measured first.
 
         Args:
             measured: Where the arm is. Shape (size,).
             time: Now [s].
+            wrench: As for ``filter``.
 
         Returns:
             The command; None if nothing has been sent, so that an arm is never moved by silence.
         """
         measured = _vector("measured", measured, self._space.size)
+        self._feel(wrench)
         if not self._clock_runs(time):
             return self._repeat(Reason.CLOCK | self._latched)
         return self._come_to_rest(measured, time, Reason.SILENCE | self._latched)

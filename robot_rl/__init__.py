@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from robot_rl.check_env import ContractError, check_env
-from robot_rl.env import ArraySpec, Env, Info, Observation, Step
+from robot_rl.env import ArraySpec, Closing, Env, Info, Observation, Step
 from robot_rl.environments import ENVIRONMENTS, make_env
 from robot_rl.transition import Transition, WorldIds
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from robot_rl.config import SacConfig
     from robot_rl.episodes import Episodes
     from robot_rl.evaluation import Evaluation, evaluate
-    from robot_rl.gymnasium_env import to_gymnasium
+    from robot_rl.gymnasium_env import to_gymnasium, to_gymnasium_vector
     from robot_rl.replay import Replay
     from robot_rl.run import Run
     from robot_rl.sac import Sac
@@ -28,6 +28,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ENVIRONMENTS",
     "ArraySpec",
+    "Closing",
     "ContractError",
     "Env",
     "Episodes",
@@ -45,6 +46,7 @@ __all__ = [
     "evaluate",
     "make_env",
     "to_gymnasium",
+    "to_gymnasium_vector",
 ]
 
 _LAZY = {
@@ -56,6 +58,7 @@ _LAZY = {
     "SacConfig": "config",
     "evaluate": "evaluation",
     "to_gymnasium": "gymnasium_env",
+    "to_gymnasium_vector": "gymnasium_env",
 }
 """Module of each name that loads on first use."""
 

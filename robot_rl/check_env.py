@@ -104,11 +104,15 @@ class _Found(dict[str, str]):
             self.setdefault(if_raised, f"{type(error).__name__}: {error} ({place})")
 
 
-def _members(env: object) -> Iterator[Violation]:
+def missing_members(env: object) -> list[str]:
+    """Names of the contract's members that ``env`` lacks; no property is read."""
     specs = ("num_envs", "dt", "observation_spec", "action_spec")
     members = (*specs, "reset", "step", "close", "__enter__", "__exit__")
-    missing = [name for name in members if name not in dir(env)]  # hasattr would read properties
-    if missing:
+    return [name for name in members if name not in dir(env)]
+
+
+def _members(env: object) -> Iterator[Violation]:
+    if missing := missing_members(env):
         yield "the environment has every member of the contract", f"no {', '.join(missing)}"
 
 

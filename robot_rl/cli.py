@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from tyro.conf import subcommand
 
+from robot_rl import __version__
 from robot_rl.config import (
     DatasetConfig,
     DemoConfig,
     DoctorConfig,
     EvaluateConfig,
+    OptionsConfig,
     RecordConfig,
     ReplayConfig,
+    ResumeConfig,
     TrainConfig,
 )
+from robot_rl.ranges import RangeError
+
+if TYPE_CHECKING:
+    from robot_rl.run import Run
 
 Command = (
     Annotated[DemoConfig, subcommand("demo")]
     | Annotated[TrainConfig, subcommand("train")]
+    | Annotated[ResumeConfig, subcommand("resume")]
     | Annotated[EvaluateConfig, subcommand("evaluate")]
     | Annotated[RecordConfig, subcommand("record")]
     | Annotated[ReplayConfig, subcommand("replay")]
     | Annotated[DatasetConfig, subcommand("dataset")]
+    | Annotated[OptionsConfig, subcommand("options")]
     | Annotated[DoctorConfig, subcommand("doctor")]
 )
 
@@ -36,19 +47,17 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         Exit status: 0 for success, 1 for an answered error, 130 for an interruption.
     """
-    config = tyro.cli(
-        Command,  # pyright: ignore[reportArgumentType]  # tyro takes unions, its stub does not.
-        prog="robot-rl",
-        description="Learning for real robot arms: simulate, record, train, evaluate.",
-        args=arguments,
-    )
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments == ["--version"]:
+        print(f"robot-rl {__version__}")
+        return 0
+    if "" not in sys.path:
+        sys.path.append("")  # for --env module:factory; last, so that it hides nothing installed
     try:
+        config = _parse(arguments)
         return _commands()[type(config)](config)
-    except KeyboardInterrupt:
-        hint = (
-            "; go on with: robot-rl train --resume RUN" if isinstance(config, TrainConfig) else ""
-        )
-        print(f"\ninterrupted{hint}", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        print(f"\ninterrupted{interruption}", file=sys.stderr)
         return 130
     except EXPECTED as error:
         print(f"robot-rl: {error}", file=sys.stderr)
@@ -59,14 +68,47 @@ EXPECTED = (ValueError, TypeError, OSError, RuntimeError, ImportError)
 """Errors whose message is the answer; anything else is a defect and shows its trace."""
 
 
+def _parse(arguments: list[str]) -> Any:
+    """The settings that were typed.
+
+    Raises:
+        RangeError: If a value makes no sense.
+        SystemExit: If help was asked for, or the arguments fit no command; all is printed then.
+    """
+    drawn = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(drawn):
+            return tyro.cli(
+                Command,  # pyright: ignore[reportArgumentType]  # tyro takes unions, its stub not.
+                prog="robot-rl",
+                description="Learning for real robot arms: simulate, record, train, evaluate. "
+                "--version prints the version.",
+                args=arguments,
+            )
+    except SystemExit as ended:
+        _raise_range_error_behind(ended)
+        print(drawn.getvalue(), end="", file=sys.stderr)
+        raise
+
+
+def _raise_range_error_behind(error: BaseException | None) -> None:
+    """Raises the error of our own that tyro answered with a box and an exit, if it was one."""
+    while error is not None:
+        if isinstance(error, RangeError):
+            raise error from None
+        error = error.__context__
+
+
 def _commands() -> dict[type, Callable[[Any], int]]:
     return {
         DemoConfig: _demo,
         TrainConfig: _train,
+        ResumeConfig: _resume,
         EvaluateConfig: _evaluate,
         RecordConfig: _record,
         ReplayConfig: _replay,
         DatasetConfig: _dataset,
+        OptionsConfig: _options,
         DoctorConfig: _doctor,
     }
 
@@ -80,11 +122,25 @@ def _demo(config: DemoConfig) -> int:
 
 def _train(config: TrainConfig) -> int:
     from robot_rl.progress import Monitor
-    from robot_rl.run_report import write_run_report
     from robot_rl.train import train
 
     with Monitor() as monitor:
         run = train(config, monitor)
+    return _reported(run)
+
+
+def _resume(config: ResumeConfig) -> int:
+    from robot_rl.progress import Monitor
+    from robot_rl.train import resume
+
+    with Monitor() as monitor:
+        run = resume(config.run, config.steps, monitor)
+    return _reported(run)
+
+
+def _reported(run: Run) -> int:
+    from robot_rl.run_report import write_run_report
+
     print(f"run: {run.folder}\nreport: {write_run_report(run, run.config(TrainConfig).env)}")
     return 0
 
@@ -130,6 +186,13 @@ def _dataset(config: DatasetConfig) -> int:
     return (
         info(config.dataset) if config.action == "info" else verify(config.dataset, config.repair)
     )
+
+
+def _options(config: OptionsConfig) -> int:
+    from robot_rl.options import options_of
+
+    print(*options_of(config.env) or [f"{config.env} has no options"], sep="\n")
+    return 0
 
 
 def _doctor(config: DoctorConfig) -> int:

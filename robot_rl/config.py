@@ -8,6 +8,8 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from robot_rl.ranges import ASCENDING, above, at_least, check, each, within
+
 HeadName = Literal["scalar", "categorical"]
 Products = Literal["float32", "bfloat16"]
 ActorValue = Literal["min", "mean"]
@@ -32,7 +34,7 @@ class SacConfig:
     return_range: tuple[float, float] | None = None
     """Known range of discounted returns; targets are clipped to it. None asks the environment."""
     learning_rate: float = 3e-4
-    """Adam's step size for actor, critics and temperature."""
+    """Adam's step size for actor and critics."""
     tau: float = 0.005
     """Share of the online critics that moves into the target critics per update."""
     actor_value: ActorValue = "min"
@@ -64,15 +66,38 @@ class SacConfig:
     imitation_bootstrap: bool = True
     """Act and bootstrap with the cloned action wherever the critics value it more (IBRL)."""
 
+    def __post_init__(self) -> None:
+        check(
+            self,
+            discount=above(0, up_to=1),
+            hidden=each(at_least(1)),
+            ensemble=at_least(1),
+            subset=within(1, self.ensemble, "the ensemble"),
+            bins=at_least(2),
+            return_range=ASCENDING,
+            learning_rate=above(0),
+            tau=above(0, up_to=1),
+            actor_tau=above(0, up_to=1),
+            batch_size=at_least(2),
+            utd_ratio=above(0),
+            critic_updates_per_actor_update=at_least(1),
+            initial_temperature=above(0),
+            temperature_learning_rate=above(0),
+            cloning_steps=at_least(0),
+            critic_warmup=at_least(0),
+            cloning_weight=each(above(0)),
+            cloning_decay=at_least(1),
+        )
+
 
 @dataclass(frozen=True)
 class TrainConfig:
     """Learn a task in simulation from demonstrations and reward."""
 
     env: str = "peg_insert"
-    """Environment: reach, pick_cube, peg_insert, push, point, or gym:<id>."""
+    """reach, pick_cube, peg_insert, push, point, gym:<id>, or your own as module:factory."""
     options: tuple[str, ...] = ()
-    """Settings of the environment, e.g. clearance=0.0005 randomization=wide."""
+    """Settings of the environment, e.g. clearance=0.0005; `robot-rl options ENV` lists them."""
     steps: int = 15_000
     """Environment steps, counted over all worlds."""
     seed: int = 0
@@ -97,8 +122,8 @@ class TrainConfig:
     """Environment steps between evaluations."""
     evaluation_episodes: int = 100
     """Episodes of each evaluation, greedy and sampled."""
-    evaluation_envs: int = 25
-    """Worlds that evaluate side by side."""
+    evaluation_envs: int = 50
+    """Worlds that evaluate side by side; with more of them other episodes are drawn."""
     videos: bool = False
     """Film an episode at every evaluation."""
     threads: int = 1
@@ -107,9 +132,39 @@ class TrainConfig:
     """Precision of the factors in matrix products, where the processor has units for it."""
     folder: Path | None = None
     """Run folder; by default runs/<env>-<date>-<time>."""
-    resume: Path | None = None
-    """Go on with the run in this folder; its own settings count."""
     sac: SacConfig = field(default_factory=SacConfig)
+
+    def __post_init__(self) -> None:
+        needed = max(self.sac.batch_size, 4 * self.num_envs)
+        check(
+            self,
+            steps=at_least(1),
+            seed=at_least(0),
+            num_envs=at_least(1),
+            demonstrations=at_least(0),
+            capacity=at_least(needed, "for a batch and four steps of all worlds"),
+            random_steps=at_least(0),
+            learning_starts=at_least(0),
+            greedy_share=within(0, 1),
+            snapshot_share=within(0, 1),
+            evaluate_every=at_least(1),
+            evaluation_episodes=at_least(1),
+            evaluation_envs=at_least(1),
+            threads=at_least(1),
+        )
+
+
+@dataclass(frozen=True)
+class ResumeConfig:
+    """Go on with a run that was interrupted, or train a finished one for longer."""
+
+    run: Positional[Path]
+    """Run folder; its own settings count."""
+    steps: int | None = None
+    """New number of environment steps; None keeps the run's own."""
+
+    def __post_init__(self) -> None:
+        check(self, steps=at_least(1))
 
 
 @dataclass(frozen=True)
@@ -122,6 +177,9 @@ class DemoConfig:
     """Environment steps."""
     seed: int = 0
     """Seed of everything."""
+
+    def __post_init__(self) -> None:
+        check(self, steps=at_least(1), seed=at_least(0))
 
 
 @dataclass(frozen=True)
@@ -139,6 +197,9 @@ class EvaluateConfig:
     video: Path | None = None
     """Film one episode into this file."""
 
+    def __post_init__(self) -> None:
+        check(self, episodes=at_least(1), seed=at_least(0))
+
 
 @dataclass(frozen=True)
 class RecordConfig:
@@ -149,7 +210,7 @@ class RecordConfig:
     env: str = "peg_insert"
     """Environment with a scripted expert."""
     options: tuple[str, ...] = ()
-    """Settings of the environment, e.g. clearance=0.0005 cameras=front,wrist."""
+    """Settings of the environment, e.g. cameras=front,wrist; `robot-rl options ENV` lists them."""
     episodes: int = 20
     """Successful episodes to record."""
     noise: float = 0.1
@@ -160,6 +221,9 @@ class RecordConfig:
     """Who demonstrates."""
     seed: int = 0
     """Seed of episodes and tremble."""
+
+    def __post_init__(self) -> None:
+        check(self, episodes=at_least(1), noise=at_least(0), seed=at_least(0))
 
 
 @dataclass(frozen=True)
@@ -173,6 +237,9 @@ class ReplayConfig:
     video: Path | None = None
     """Film it into this file."""
 
+    def __post_init__(self) -> None:
+        check(self, episode=at_least(0))
+
 
 @dataclass(frozen=True)
 class DatasetConfig:
@@ -184,6 +251,14 @@ class DatasetConfig:
     """Folder of the dataset."""
     repair: bool = False
     """With verify: move broken and unfinished episodes to quarantine/."""
+
+
+@dataclass(frozen=True)
+class OptionsConfig:
+    """List the settings of an environment, for --options."""
+
+    env: Positional[str]
+    """Name of the environment, as for train."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class Info:
     FINAL_OBSERVATION = "final_observation"
     """Observation at the end of this step, before any reset; keys and shapes as the observation."""
     ACTION_SENT = "action_sent"
-    """The action that passed the safety filter. Shape (num_envs, action)."""
+    """The action after all limits, as it was carried out. Shape (num_envs, action)."""
     INTERVENED = "intervened"
     """Whether a person chose the action. Shape (num_envs,), bool."""
     SUCCESS = "success"

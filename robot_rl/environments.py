@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
+from robot_rl.check_env import missing_members
 from robot_rl.env import Env
+from robot_rl.suggestion import did_you_mean
 
 ENVIRONMENTS: dict[str, str] = {
     "point": "robot_rl.toy:PointEnv",
@@ -26,31 +27,56 @@ ENVIRONMENTS: dict[str, str] = {
 
 GYMNASIUM_PREFIX = "gym:"
 """``gym:<id>`` is the Gymnasium environment of that id, e.g. ``gym:Pendulum-v1``."""
+ALWAYS_GIVEN = ("num_envs", "seed")
+"""Arguments of every factory; all others are options."""
 
 
 def make_env(name: str, num_envs: int = 1, seed: int = 0, **options: Any) -> Env:
     """Makes the environment of a name.
 
     Args:
-        name: A key of ``ENVIRONMENTS``, or ``gym:<id>``.
+        name: A key of ``ENVIRONMENTS``, ``gym:<id>``, or ``module:factory`` for one of your own.
         num_envs: Number of worlds.
         seed: Seed of everything the environment draws.
         **options: Passed to the factory, or to ``gymnasium.make``.
 
     Raises:
-        ValueError: If the name is unknown.
-        TypeError: If the factory has no such option.
+        ValueError: If the name is unknown, or ``num_envs`` is not positive.
+        TypeError: If the factory has no such option, or makes something else than an environment.
     """
+    if num_envs < 1:
+        raise ValueError(f"num_envs is {num_envs}; give at least 1")
     if name.startswith(GYMNASIUM_PREFIX):
         from robot_rl.gymnasium_env import from_gymnasium
 
         return from_gymnasium(name.removeprefix(GYMNASIUM_PREFIX), num_envs, seed, **options)
-    if name not in ENVIRONMENTS:
-        choices = f"{', '.join(ENVIRONMENTS)}, or {GYMNASIUM_PREFIX}<id of a Gymnasium environment>"
-        raise ValueError(f"no environment {name!r}{_hint(name, ENVIRONMENTS)}; choose {choices}")
-    factory = _load(ENVIRONMENTS[name])
-    _check_options(name, factory, options)
-    return factory(num_envs=num_envs, seed=seed, **options)
+    factory = find_factory(name)
+    arguments = {"num_envs": num_envs, "seed": seed, **options}
+    _check_arguments(name, factory, arguments)
+    env = factory(**arguments)
+    if missing := missing_members(env):
+        raise TypeError(
+            f"{name!r} makes {type(env).__name__}, which lacks {', '.join(missing)}; "
+            "an environment has the members of robot_rl.Env, and robot_rl.check_env tests it"
+        )
+    return env
+
+
+def find_factory(name: str) -> Callable[..., Env]:
+    """What makes the environment of a name, other than Gymnasium's.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if name in ENVIRONMENTS:
+        return _load(ENVIRONMENTS[name])
+    if ":" in name:
+        return _load(name)
+    raise ValueError(
+        f"no environment {name!r}{did_you_mean(name, ENVIRONMENTS)}; choose "
+        f"{', '.join(ENVIRONMENTS)}, {GYMNASIUM_PREFIX}<id of a Gymnasium environment>, "
+        "or module:factory for your own"
+    )
 
 
 def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
@@ -79,23 +105,46 @@ def _parse(value: str) -> Any:
 
 
 def _load(address: str) -> Callable[..., Env]:
-    module, _, attribute = address.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    path, _, attribute = address.partition(":")
+    try:
+        module = importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if not f"{path}.".startswith(f"{error.name}."):
+            raise  # the module is there, and lacks one that it imports
+        raise ValueError(
+            f"no module {error.name!r} for the environment {address!r}; "
+            "install it, or run in the folder that holds it"
+        ) from error
+    factory = getattr(module, attribute, None)
+    if not callable(factory):
+        names = [name for name, member in vars(module).items() if callable(member)]
+        raise ValueError(
+            f"module {path!r} has no class or function {attribute!r}"
+            f"{did_you_mean(attribute, names)}; write module:factory, e.g. mine.tasks:MyEnv"
+        )
+    return cast("Callable[..., Env]", factory)
 
 
-def _check_options(name: str, factory: Callable[..., Env], options: Iterable[str]) -> None:
-    parameters = inspect.signature(factory).parameters
+def _check_arguments(name: str, factory: Callable[..., Env], arguments: dict[str, Any]) -> None:
+    signature = inspect.signature(factory)
+    _check_options(name, signature, arguments)
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        raise TypeError(
+            f"environment {name!r} cannot be made: {error}; "
+            f"its factory is called with the keywords {', '.join(arguments)}"
+        ) from error
+
+
+def _check_options(name: str, signature: inspect.Signature, options: Iterable[str]) -> None:
+    parameters = signature.parameters
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
         return  # the factory itself knows which are valid
-    valid = [option for option in parameters if option not in ("num_envs", "seed")]
+    valid = [option for option in parameters if option not in ALWAYS_GIVEN]
     for option in options:
-        if option not in valid:
+        if option not in (*valid, *ALWAYS_GIVEN):
             raise TypeError(
-                f"environment {name!r} has no option {option!r}{_hint(option, valid)}; "
+                f"environment {name!r} has no option {option!r}{did_you_mean(option, valid)}; "
                 f"choose {', '.join(valid) or 'none, for it has no options'}"
             )
-
-
-def _hint(value: str, choices: Iterable[str]) -> str:
-    close = difflib.get_close_matches(value, choices)
-    return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""

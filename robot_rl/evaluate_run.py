@@ -35,6 +35,7 @@ def evaluate_run(config: EvaluateConfig) -> Measured:
     outcomes = _measure(config.run, config)
     if config.against is None:
         return Measured(outcomes)
+    _require_same_task(config.run, config.against)
     outcomes |= _measure(config.against, config)
     return Measured(outcomes, _compare(outcomes, config.episodes))
 
@@ -58,28 +59,47 @@ def _measure(folder: Path, config: EvaluateConfig) -> dict[str, Evaluation]:
     prepare_torch(settings.threads, settings.products)
     with make_env(settings.env, settings.evaluation_envs, config.seed, **options) as env:
         agent = load_policy(folder, env, settings.env)
+        greedy = partial(agent.act, greedy=True)
         outcomes = {
-            f"{folder} greedy": evaluate(
-                env, partial(agent.act, greedy=True), config.episodes, config.seed
-            ),
+            f"{folder} greedy": evaluate(env, greedy, config.episodes, config.seed),
             f"{folder} sampled": evaluate(env, agent.act, config.episodes, config.seed),
         }
     if config.video is not None and folder == config.run:
-        film(settings.env, options, partial(agent.act, greedy=True), config.video, seed=config.seed)
+        film(settings.env, options, greedy, config.video, seed=config.seed)
     return outcomes
 
 
+def _require_same_task(*folders: Path) -> None:
+    """Comparing needs two runs of one environment, judged on the same episodes.
+
+    Raises:
+        ValueError: If they are the same run, or their environments differ.
+    """
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise ValueError(f"{folders[0]} cannot be compared with itself; name another run")
+    tasks = []
+    for folder in folders:
+        settings = Run.open(folder).config(TrainConfig)
+        tasks.append((settings.env, *settings.options, f"{settings.evaluation_envs} worlds"))
+    if len(set(tasks)) > 1:
+        lines = (f"{f} is {', '.join(t)}" for f, t in zip(folders, tasks, strict=True))
+        raise ValueError(f"only runs of one task can be compared, but {'; '.join(lines)}")
+
+
 def _compare(outcomes: dict[str, Evaluation], episodes: int) -> str:
-    """AdaStop on the episodes' success, in five looks."""
-    scores = {name: each.success for name, each in outcomes.items() if name.endswith("greedy")}
+    """AdaStop on the episodes' scores, in five looks."""
+    scores = {name: each.score for name, each in outcomes.items() if name.endswith("greedy")}
     comparisons = adastop(scores, group_size=max(1, episodes // 5))
     return "\n".join(str(comparison) for comparison in comparisons)
 
 
 def _sentence(outcome: Evaluation) -> str:
-    rate = outcome.rate
+    count, rate = len(outcome.length), outcome.rate
+    mean = f"mean return {outcome.episode_return.mean():.4g}"
+    if outcome.success is None:
+        return f"{mean} over {count} episodes"
+    steps = f", in {outcome.success_length:.1f} steps" if outcome.success.any() else ""
     return (
-        f"{rate.estimate:.0%} of {len(outcome.success)} episodes succeed "
-        f"(95 % interval {rate.low:.0%} to {rate.high:.0%}), "
-        f"in {outcome.success_length:.1f} steps"
+        f"{rate.estimate:.0%} of {count} episodes succeed "
+        f"(95 % interval {rate.low:.0%} to {rate.high:.0%}){steps}; {mean}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,10 +18,10 @@ EVALUATION_SEED = 12345
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Outcome of each evaluated episode, in the order in which they ended."""
+    """Outcome of each evaluated episode; the same place is the same episode in every evaluation."""
 
-    success: np.ndarray
-    """Shape (episodes,), bool."""
+    success: np.ndarray | None
+    """Shape (episodes,), bool; None if the environment does not say what success is."""
     length: np.ndarray
     """Shape (episodes,) [steps]."""
     episode_return: np.ndarray
@@ -28,13 +29,22 @@ class Evaluation:
 
     @property
     def rate(self) -> Interval:
-        """Success rate with its 95 % Wilson interval."""
+        """Success rate with its 95 % Wilson interval; NaN without success."""
+        if self.success is None:
+            return Interval(np.nan, np.nan, np.nan)
         return wilson_interval(int(self.success.sum()), len(self.success))
 
     @property
     def success_length(self) -> float:
         """Mean length of the successful episodes [steps]; NaN without any."""
-        return float(self.length[self.success].mean()) if self.success.any() else float("nan")
+        if self.success is None or not self.success.any():
+            return float("nan")
+        return float(self.length[self.success].mean())
+
+    @property
+    def score(self) -> np.ndarray:
+        """What counts in a comparison: success if there is one, else the return. Shape (n,)."""
+        return self.episode_return if self.success is None else self.success.astype(float)
 
     def scalars(self, prefix: str) -> dict[str, float]:
         """As rows of a log."""
@@ -47,33 +57,45 @@ class Evaluation:
         }
 
 
-def evaluate(env: Env, act: Act, episodes: int = 100, seed: int = EVALUATION_SEED) -> Evaluation:
-    """Runs episodes and counts each world's first ones, so that none is favoured.
+class _Outcome(NamedTuple):
+    """Of each world's episode. Shape (worlds,) each."""
 
-    Counting whichever episodes end first would favour short ones, which are the successful ones.
+    success: np.ndarray
+    known: np.ndarray
+    """Whether the environment said anything about success."""
+    length: np.ndarray
+    episode_return: np.ndarray
+
+
+def evaluate(env: Env, act: Act, episodes: int = 100, seed: int = EVALUATION_SEED) -> Evaluation:
+    """Runs a fixed set of episodes: those that each world begins with after a few resets.
+
+    The set follows from the seed and the number of worlds alone. Counting whichever episodes end
+    first would favour short ones, which are the successful ones.
 
     Args:
         env: Environment of any number of worlds; it is reset.
         act: Observation -> actions, shape (num_envs, action).
-        episodes: How many, rounded up to a multiple of the number of worlds.
-        seed: Seed of the environment.
+        episodes: How many.
+        seed: Seed of the first reset; the next ones count up from it.
     """
-    quota = -(-episodes // env.num_envs)
-    counted = np.zeros(env.num_envs, np.int64)
+    rounds = range(-(-episodes // env.num_envs))
+    outcomes = [_first_episodes(env, act, seed + number) for number in rounds]
+    every = (np.concatenate(column)[:episodes] for column in zip(*outcomes, strict=True))
+    success, known, length, episode_return = every
+    return Evaluation(success if known.all() else None, length, episode_return)
+
+
+def _first_episodes(env: Env, act: Act, seed: int) -> _Outcome:
+    """Each world's first episode; worlds that end early go on without being counted."""
+    step, running = env.reset(seed), np.ones(env.num_envs, bool)
+    success, known = np.zeros((2, env.num_envs), bool)
     length, total = np.zeros(env.num_envs, np.int64), np.zeros(env.num_envs)
-    rows: list[tuple[bool, int, float]] = []
-    step = env.reset(seed)
-    while (counted < quota).any():
+    while running.any():
         step = env.step(act(step.observation))
-        length += 1
-        total += step.reward
-        success = step.info.get(Info.SUCCESS, np.zeros(env.num_envs, bool))
-        rows.extend(
-            (bool(success[world]), int(length[world]), float(total[world]))
-            for world in np.flatnonzero(step.done & (counted < quota))
-        )
-        counted += step.done
-        length[step.done] = 0
-        total[step.done] = 0
-    successes, lengths, returns = zip(*rows, strict=True)
-    return Evaluation(np.array(successes), np.array(lengths), np.array(returns))
+        length += running
+        total += np.where(running, step.reward, 0)
+        success |= running & step.info.get(Info.SUCCESS, False)
+        known |= Info.SUCCESS in step.info
+        running &= ~step.done
+    return _Outcome(success, known, length, total)

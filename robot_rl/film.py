@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from robot_rl.env import Info
 from robot_rl.environments import make_env
 from robot_rl.evaluation import EVALUATION_SEED, Act
 from robot_rl.video import write_video
@@ -35,11 +36,14 @@ def film(
     """Films one episode into ``path``.
 
     Returns:
-        Whether the episode succeeded; False also if the environment cannot be looked at.
+        Whether the episode succeeded.
+
+    Raises:
+        TypeError: If the environment cannot be looked at.
     """
     with make_env(name, 1, seed, **options) as env:
         if not isinstance(env, HasCamera):
-            return False
+            raise TypeError(f"{name} has no camera to film it with; leave the video out")
         step, frames = env.reset(seed), [env.picture(*size)]
         while not step.done[0]:
             step = env.step(act(step.observation))
@@ -47,4 +51,4 @@ def film(
                 frames.append(env.picture(*size))
         path.parent.mkdir(parents=True, exist_ok=True)
         write_video(path, frames + frames[-1:] * LINGER, round(1 / env.dt))
-        return bool(step.info["success"][0])
+        return bool(step.info.get(Info.SUCCESS, [False])[0])

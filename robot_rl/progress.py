@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +21,6 @@ class Monitor:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console()
         self._live = Live(console=self._console, refresh_per_second=4, transient=True)
-        self._evaluated: tuple[float, ...] = ()
         self._printed_header = False
 
     def __enter__(self) -> Self:
@@ -36,9 +37,7 @@ class Monitor:
 
     def __call__(self, progress: Progress) -> None:
         """Shows where the run stands."""
-        evaluated = tuple(progress.metrics.get(name, -1.0) for name in _SHOWN)
-        if evaluated != self._evaluated and evaluated[0] >= 0:
-            self._evaluated = evaluated
+        if progress.evaluated:
             self._print_row(progress)
         self._live.update(self._line(progress))
 
@@ -46,10 +45,10 @@ class Monitor:
         if not self._printed_header:
             self._console.print("    step  minutes   greedy  sampled  episode", style="bold")
             self._printed_header = True
-        greedy, sampled, length = self._evaluated
+        metrics = progress.metrics
         self._console.print(
-            f"{progress.step:8,d} {progress.seconds / 60:8.1f} {greedy:8.0%} {sampled:8.0%} "
-            f"{length:8.1f}"
+            f"{progress.step:8,d} {progress.seconds / 60:8.1f} {score(metrics, 'greedy'):>8} "
+            f"{score(metrics, 'sampled'):>8} {_number(metrics['greedy_length']):>8}"
         )
 
     def _line(self, progress: Progress) -> Table:
@@ -61,12 +60,21 @@ class Monitor:
             f"{progress.step:,} of {progress.steps:,} steps",
             f"{progress.rate:.0f} steps/s",
             f"{_clock(progress.remaining)} left",
-            f"success {max(self._evaluated[0], 0):.0%}" if self._evaluated else "",
+            f"greedy {score(progress.metrics, 'greedy')}",
         )
         return line
 
 
-_SHOWN = ("greedy_success", "sampled_success", "greedy_length")
+def score(metrics: Mapping[str, float], policy: str) -> str:
+    """Success of a policy, or its mean return where the task knows no success."""
+    success = metrics.get(f"{policy}_success", math.nan)
+    if not math.isnan(success):
+        return f"{success:.0%}"
+    return _number(metrics.get(f"{policy}_return", math.nan))
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.1f}"
 
 
 def _clock(seconds: float) -> str:

@@ -69,7 +69,8 @@ class Run:
         folder = Path(folder)
         if (folder / FACTS).exists():
             raise FileExistsError(
-                f"{folder} already holds a run; choose another folder, or resume that one"
+                f"{folder} already holds a run; choose another folder, or go on with it: "
+                f"robot-rl resume {folder}"
             )
         folder.mkdir(parents=True, exist_ok=True)
         facts = {
@@ -104,6 +105,10 @@ class Run:
             SettingsError: If the file does not fit ``kind``.
         """
         return load_settings(kind, self.folder / CONFIG)
+
+    def save_config(self, config: Any) -> None:
+        """Replaces the settings, e.g. where a run gets more steps."""
+        save_settings(config, self.folder / CONFIG)
 
     @property
     def steps(self) -> list[int]:

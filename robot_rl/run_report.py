@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from robot_rl.config import TrainConfig
 from robot_rl.log import Row, read_log
+from robot_rl.progress import score
 from robot_rl.report import Curve, Panel, Report, Table, Video, write_report
 from robot_rl.run import Run
 
+Quantity = Literal["success", "return"]
 POLICIES = {"greedy": "policy, greedy", "sampled": "policy, sampled", "cloned": "behaviour cloning"}
+
+_JUDGED = ("untrained", "behaviour cloning", "greedy", "sampled")
 
 
 def write_run_report(run: Run, title: str) -> Path:
@@ -40,40 +45,59 @@ def write_run_report(run: Run, title: str) -> Path:
 def _summary(rows: Sequence[Row]) -> list[tuple[str, str]]:
     first, last = rows[0], rows[-1]
     numbers = [
-        ("success untrained", _percent, first.get("untrained_success")),
-        ("success of cloning", _percent, first.get("cloned_success")),
-        ("success, greedy", _percent, last["greedy_success"]),
-        ("success, sampled", _percent, last["sampled_success"]),
-        ("steps of a demonstration", "{:.0f}".format, first.get("demonstration_length")),
-        ("steps of an episode", "{:.0f}".format, last["greedy_length"]),
-        ("environment steps", "{:,.0f}".format, last["step"]),
-        ("minutes", "{:.1f}".format, last["seconds"] / 60),
+        ("untrained", score(first, "untrained")),
+        ("behaviour cloning", score(first, "cloned")),
+        ("greedy", score(last, "greedy")),
+        ("sampled", score(last, "sampled")),
+        ("steps of a demonstration", _number(first.get("demonstration_length", math.nan))),
+        ("steps of an episode", _number(last["greedy_length"])),
+        ("environment steps", f"{last['step']:,.0f}"),
+        ("minutes", f"{last['seconds'] / 60:.1f}"),
     ]
-    return [(label, write(number)) for label, write, number in numbers if number is not None]
+    quantity = _quantity(rows)
+    return [
+        (f"{quantity}, {label}" if label in _JUDGED else label, text)
+        for label, text in numbers
+        if text
+    ]
+
+
+def _quantity(rows: Sequence[Row]) -> Quantity:
+    """What policies are judged by: success, or the return of a task that knows none."""
+    return "return" if math.isnan(rows[0]["greedy_success"]) else "success"
 
 
 def _panels(rows: Sequence[Row]) -> list[Panel]:
     steps = [row["step"] for row in rows]
     minutes = [row["seconds"] / 60 for row in rows]
-    length = [_curve(rows, name, "length", steps) for name in ("greedy", "sampled")]
-    level = rows[0].get("demonstration_length")
-    if level is not None:
-        length.append(Curve("demonstrations", [steps[0], steps[-1]], [level, level]))
-    return [
-        Panel(
-            "Success over steps", "environment steps", "success rate", _success(rows, steps), (0, 1)
-        ),
-        Panel("Success over time", "minutes", "success rate", _success(rows, minutes), (0, 1)),
-        Panel("Length of successful episodes", "environment steps", "steps", length),
+    quantity, span = _quantity(rows), None
+    label = quantity
+    if quantity == "success":
+        label, span = "success rate", (0, 1)
+    title = quantity.capitalize()
+    panels = [
+        Panel(f"{title} over steps", "environment steps", label, _judged(rows, steps), span),
+        Panel(f"{title} over time", "minutes", label, _judged(rows, minutes), span),
+        Panel("Length of successful episodes", "environment steps", "steps", _length(rows, steps)),
         Panel("Value", "environment steps", "Q and target", _scalars(rows, ("q", "target_mean"))),
     ]
+    return panels if quantity == "success" else [panels[0], panels[1], panels[3]]
 
 
-def _success(rows: Sequence[Row], x: list[float]) -> list[Curve]:
-    curves = [_curve(rows, name, "success", x) for name in ("greedy", "sampled")]
-    if "cloned_success" in rows[0]:
-        floor = rows[0]["cloned_success"]
+def _judged(rows: Sequence[Row], x: list[float]) -> list[Curve]:
+    quantity = _quantity(rows)
+    curves = [_curve(rows, name, quantity, x) for name in ("greedy", "sampled")]
+    floor = rows[0].get(f"cloned_{quantity}")
+    if floor is not None:
         curves.append(Curve(POLICIES["cloned"], [x[0], x[-1]], [floor, floor]))
+    return curves
+
+
+def _length(rows: Sequence[Row], steps: list[float]) -> list[Curve]:
+    curves = [_curve(rows, name, "length", steps) for name in ("greedy", "sampled")]
+    level = rows[0].get("demonstration_length")
+    if level is not None:
+        curves.append(Curve("demonstrations", [steps[0], steps[-1]], [level, level]))
     return curves
 
 
@@ -108,14 +132,14 @@ def _table(rows: Sequence[Row]) -> Table:
 
 
 def _row(row: Row) -> tuple[float | str, ...]:
-    low, high = _percent(row["greedy_success_low"]), _percent(row["greedy_success_high"])
+    low, high = (row[f"greedy_success_{end}"] for end in ("low", "high"))
     return (
         row["step"],
         round(row["seconds"] / 60, 2),
-        _percent(row["greedy_success"]),
-        f"{low} to {high}",
-        _percent(row["sampled_success"]),
-        "" if math.isnan(row["greedy_length"]) else round(row["greedy_length"], 1),
+        score(row, "greedy"),
+        "" if math.isnan(low) else f"{low:.0%} to {high:.0%}",
+        score(row, "sampled"),
+        _number(row["greedy_length"]),
     )
 
 
@@ -128,5 +152,5 @@ def _videos(folder: Path, rows: Sequence[Row]) -> list[Video]:
     return [Video("Untrained", untrained), *shown] if untrained.exists() else shown
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.1f}"

@@ -7,12 +7,13 @@ of the wrong kind, is refused by its full name.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import math
 import types
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from robot_rl.suggestion import did_you_mean
 
 T = TypeVar("T")
 
@@ -110,7 +111,7 @@ def _read_dataclass(kind: type, value: Any, name: str) -> Any:
 def _read_literal(choices: tuple[Any, ...], value: Any, name: str) -> Any:
     if value not in choices:
         valid = ", ".join(map(repr, choices))
-        raise SettingsError(f"{name} is {value!r}{_hint(value, choices)}; choose {valid}")
+        raise SettingsError(f"{name} is {value!r}{did_you_mean(value, choices)}; choose {valid}")
     return value
 
 
@@ -178,9 +179,4 @@ def _check(kind: Any, value: Any, name: str) -> None:
 
 
 def _no_such_field(key: str, valid: list[str], name: str) -> str:
-    return f"{name} has no field {key!r}{_hint(key, valid)}; valid are {', '.join(valid)}"
-
-
-def _hint(value: Any, choices: Any) -> str:
-    close = difflib.get_close_matches(str(value), map(str, choices))
-    return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+    return f"{name} has no field {key!r}{did_you_mean(key, valid)}; valid are {', '.join(valid)}"

@@ -75,9 +75,14 @@ class Comparison:
     """Mean score of ``first`` less that of ``second``."""
 
     def __str__(self) -> str:
-        relation = {"larger": ">", "smaller": "<", "equal": "=", "undecided": "?"}[self.decision]
+        relation = {
+            "larger": "is better than",
+            "smaller": "is worse than",
+            "equal": "shows no difference to",
+            "undecided": "needs more scores to be told from",
+        }[self.decision]
         return (
-            f"{self.first} {relation} {self.second}  "
+            f"{self.first} {relation} {self.second} "
             f"(difference {self.difference:+.3g}, {self.scores} scores each)"
         )
 

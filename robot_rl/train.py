@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,18 @@ import torch
 
 from robot_rl.batch import Batch
 from robot_rl.config import Products, SacConfig, TrainConfig
-from robot_rl.demonstrations import load_or_record, start_from_demonstrations, summarise
+from robot_rl.demonstrations import (
+    HasExpert,
+    load_or_record,
+    start_from_demonstrations,
+    summarise,
+)
 from robot_rl.env import Closing, Env, HasReturnRange, Observation, Step
 from robot_rl.environments import make_env, parse_options
 from robot_rl.episodes import fill
-from robot_rl.evaluation import Act, evaluate
-from robot_rl.film import film
+from robot_rl.evaluation import Act
+from robot_rl.interruption import Interruption
+from robot_rl.judge import Judge
 from robot_rl.log import Log
 from robot_rl.replay import Replay, mix
 from robot_rl.run import Run
@@ -36,9 +43,11 @@ class Progress:
     step: int
     steps: int
     seconds: float
-    """Wall clock of learning and evaluating so far."""
+    """Wall clock of acting, updating and evaluating so far; films and checkpoints do not count."""
     metrics: dict[str, float]
     """The newest value of everything measured."""
+    evaluated: bool = False
+    """Whether the policy was evaluated just now."""
 
     @property
     def rate(self) -> float:
@@ -51,11 +60,12 @@ class Progress:
         return (self.steps - self.step) / max(self.rate, 1e-9)
 
 
+REPLAY = "replay.npz"
 Watch = Callable[[Progress], None]
 
 
 def train(config: TrainConfig, watch: Watch = lambda progress: None) -> Run:
-    """Runs, or goes on with, a whole training.
+    """Runs a whole training.
 
     Args:
         config: What to learn and how.
@@ -67,18 +77,59 @@ def train(config: TrainConfig, watch: Watch = lambda progress: None) -> Run:
     Raises:
         ValueError: If the environment or an option does not exist, or a number makes no sense.
         FileExistsError: If the run folder is taken.
+        KeyboardInterrupt: If a person or a scheduler ended it, after a last checkpoint.
     """
-    if config.resume is not None:
-        run = Run.open(config.resume)
-        with Training(run.config(TrainConfig), watch) as training:
-            training.resume(run)
-            training.learn()
-        return run
     with Training(config, watch) as training:
         run = Run.create(config.folder or default_folder(config.env), config, config.seed)
-        training.start(run)
+        with _resumable(run):
+            training.start(run)
+            training.learn()
+    return run
+
+
+def resume(folder: Path, steps: int | None = None, watch: Watch = lambda progress: None) -> Run:
+    """Goes on with a run from its last checkpoint, or from its start if it has none.
+
+    Args:
+        folder: Of the run.
+        steps: New number of environment steps; None keeps the run's own.
+        watch: As for ``train``.
+
+    Raises:
+        FileNotFoundError: If the folder holds no run.
+        ValueError: If the run has all its steps already.
+        KeyboardInterrupt: As ``train``.
+    """
+    run = Run.open(folder)
+    config = run.config(TrainConfig)
+    config = replace(config, steps=steps or config.steps)
+    if run.steps and run.steps[-1] >= config.steps:
+        raise ValueError(
+            f"{folder} has {run.steps[-1]:,} of {config.steps:,} steps; "
+            f"to train on give more, e.g. --steps {2 * run.steps[-1]}"
+        )
+    with Training(config, watch) as training, _resumable(run):
+        run.save_config(config)
+        training.resume(run) if run.steps else training.start(run)
         training.learn()
     return run
+
+
+@contextmanager
+def _resumable(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"; go on with: robot-rl resume {run.folder}") from None
+
+
+def _require_demonstrations(config: TrainConfig, env: Env) -> None:
+    """Refuses, before anything is on disk, to record where nobody can demonstrate."""
+    if config.demonstrations and config.dataset is None and not isinstance(env, HasExpert):
+        raise ValueError(
+            f"{config.env} has no scripted expert to record {config.demonstrations} demonstrations "
+            "from; add --demonstrations 0 to learn from reward alone, or --dataset DATASET"
+        )
 
 
 def default_folder(env: str) -> Path:
@@ -106,9 +157,10 @@ class Training(Closing):
     def __init__(self, config: TrainConfig, watch: Watch) -> None:
         prepare_torch(config.threads, config.products)
         self.config = config
-        self._options = options = parse_options(config.options)
+        options = parse_options(config.options)
         self.env = make_env(config.env, config.num_envs, config.seed + 1, **options)
-        self.judge = make_env(config.env, config.evaluation_envs, config.seed, **options)
+        _require_demonstrations(config, self.env)
+        self.judge = Judge(config)
         specs = self.env.observation_spec, self.env.action_spec
         self.schema = Schema.of(self.env, config.env)
         self.agent = Sac(*specs, known_returns(config.sac, self.env), config.seed)
@@ -125,10 +177,10 @@ class Training(Closing):
 
     def start(self, run: Run) -> None:
         """Brings in the demonstrations and clones them."""
-        self.run, self._log = run, Log(run.folder)
+        self.run, self._log = run, Log(run.folder, resume_step=-1)
         if self.config.demonstrations or self.config.dataset:
-            self._judge("untrained", partial(self.agent.act, greedy=True))
-            self._film("untrained")
+            self._metrics |= self.judge.measure("untrained", self._act_greedily)
+            self.judge.film(self._act_greedily, self._video("untrained"))
             began = time.perf_counter()
             self._load_demonstrations()
             self.agent.observe(self._all_demonstrated())
@@ -154,22 +206,42 @@ class Training(Closing):
         self._seconds, self._metrics = state["seconds"], state["metrics"]
         # No number of an episode before the interruption comes again.
         self._ids.episode += self._step
-        self.replay = Replay.load(self.run.folder / "replay.npz")
+        self._load_replay()
         if self.config.demonstrations or self.config.dataset:
             self._load_demonstrations()
         self._log = Log(self.run.folder, resume_step=self._step)
 
+    def _load_replay(self) -> None:
+        path = self.run.folder / REPLAY
+        if path.exists():
+            self.replay = Replay.load(path)
+        else:
+            warnings.warn(f"{path} is missing: the online data begin anew", stacklevel=3)
+
     def learn(self) -> None:
-        """Acts and updates until all steps are done."""
+        """Acts and updates until all steps are done.
+
+        Raises:
+            KeyboardInterrupt: If it was asked to stop; there is a checkpoint of the last step.
+        """
         step = self.env.reset(self.config.seed + 1 + self._step)
-        while self._step < self.config.steps:
-            began = time.perf_counter()
-            step = self._act(step)
-            self._update()
-            self._seconds += time.perf_counter() - began
-            self._watch(self.progress)
-            if self._is_due(self.config.evaluate_every) or self._step >= self.config.steps:
-                self._evaluate()
+        with Interruption() as interruption:
+            while self._step < self.config.steps:
+                step = self._act_and_update(step)
+                if self._is_due(self.config.evaluate_every) or self._step >= self.config.steps:
+                    self._evaluate()
+                elif interruption.asked:
+                    self._checkpoint()
+                if interruption.asked:
+                    raise KeyboardInterrupt
+
+    def _act_and_update(self, step: Step) -> Step:
+        began = time.perf_counter()
+        step = self._act(step)
+        self._update()
+        self._seconds += time.perf_counter() - began
+        self._watch(self.progress)
+        return step
 
     @property
     def progress(self) -> Progress:
@@ -242,35 +314,32 @@ class Training(Closing):
         """Judges the policy, writes log and checkpoint."""
         began = time.perf_counter()
         for name, act in self._policies().items():
-            self._judge(name, act)
+            self._metrics |= self.judge.measure(name, act)
         self._seconds += time.perf_counter() - began
         assert self._log is not None
         self._log.write(self._step, self._metrics | {"seconds": self._seconds})
-        self._film(f"{self._step:07d}")
+        self.judge.film(self._act_greedily, self._video(f"{self._step:07d}"))
         self._checkpoint()
-        self._watch(self.progress)
+        self._watch(replace(self.progress, evaluated=True))
 
-    def _judge(self, name: str, act: Act) -> None:
-        outcome = evaluate(self.judge, act, self.config.evaluation_episodes)
-        self._metrics |= outcome.scalars(name)
+    def _act_greedily(self, observation: Observation) -> np.ndarray:
+        return self.agent.act(observation, greedy=True)
+
+    def _video(self, name: str) -> Path:
+        return self.run.folder / "videos" / f"{name}.webp"
 
     def _policies(self) -> dict[str, Act]:
         """Greedy and sampled; at the start also the clone, which is the floor."""
         policies: dict[str, Act] = {
-            "greedy": partial(self.agent.act, greedy=True),
+            "greedy": self._act_greedily,
             "sampled": self.agent.act,
         }
         if self._step == 0 and self.agent.has_clone:
             policies["cloned"] = self.agent.act_cloned
         return policies
 
-    def _film(self, name: str) -> None:
-        if self.config.videos:
-            path = self.run.folder / "videos" / f"{name}.webp"
-            film(self.config.env, self._options, self.agent.act, path)
-
     def _checkpoint(self) -> None:
-        self.replay.save(self.run.folder / "replay.npz")
+        self.replay.save(self.run.folder / REPLAY)
         state = {
             "agent": self.agent.state_dict(),
             "generator": json.dumps(self._rng.bit_generator.state),

@@ -23,7 +23,7 @@ class Batch:
 
     def __init__(self, model: mujoco.MjModel, worlds: int, threads: int | None = None) -> None:
         self.models = [copy.copy(model) for _ in range(worlds)]
-        wanted = min(worlds, threads or os.cpu_count() or 1)
+        wanted = min(worlds, threads or _usable_cores())
         self._threads = wanted if wanted > 1 else 0
         self._data = [mujoco.MjData(model) for _ in range(max(1, self._threads))]
         self._rollout = Rollout(nthread=self._threads)
@@ -31,6 +31,8 @@ class Batch:
         mujoco.mj_getState(model, self._data[0], self.state[0], _FULL)
         self.state[:] = self.state[0]
         self._nq, self._nv = model.nq, model.nv
+        self._timestep = model.opt.timestep
+        self._broken_off = np.zeros(worlds, bool)
 
     @property
     def qpos(self) -> np.ndarray:
@@ -44,9 +46,9 @@ class Batch:
 
     @property
     def diverged(self) -> np.ndarray:
-        """Which worlds are in a state that no arm can be in. Shape (worlds,), bool."""
+        """Which worlds the engine gave up, or are as no arm can be. Shape (worlds,), bool."""
         finite = np.isfinite(self.state).all(axis=1)
-        return ~finite | (np.abs(self.qvel).max(axis=1) > _MAX_SPEED)
+        return self._broken_off | ~finite | (np.abs(self.qvel).max(axis=1) > _MAX_SPEED)
 
     def advance(self, control: np.ndarray) -> np.ndarray:
         """Steps every world through ``control``, shape (worlds, ticks, nu).
@@ -55,7 +57,11 @@ class Batch:
             The sensors at each tick. Shape (worlds, ticks, nsensordata).
         """
         states, sensors = self._rollout.rollout(self.models, self._data, self.state, control)
+        advanced = np.asarray(states)[:, -1, 0] - self.state[:, 0]
         self.state = np.ascontiguousarray(np.asarray(states)[:, -1])
+        # With a warning the engine resets the world and leaves out the remaining ticks.
+        missing = control.shape[1] * self._timestep - advanced
+        self._broken_off = np.abs(missing) > self._timestep / 2
         return np.asarray(sensors)
 
     def view(self, world: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
@@ -68,3 +74,10 @@ class Batch:
     def close(self) -> None:
         """Ends the threads; safe to call twice."""
         self._rollout.close()
+
+
+def _usable_cores() -> int:
+    """Cores that this process may run on: in a container, fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from sim.config import EnvConfig
+from sim.config import EnvConfig, TwinConfig
 from sim.gap import gap_profile
 from sim.mujoco_env import MujocoEnv
 from sim.peg_insert import PegInsert
@@ -18,6 +17,7 @@ from sim.reach import Reach
 from sim.task import Task
 from sim.twin_env import TwinEnv
 
+T = TypeVar("T")
 TaskClass = type[Reach] | type[PickCube] | type[PegInsert] | type[Push]
 
 
@@ -32,23 +32,20 @@ def make(task: TaskClass, num_envs: int = 1, seed: int = 0, **options: Any) -> M
             (``cameras=("front",)``); ``randomization`` may also be ``"none"`` or ``"wide"``.
 
     Raises:
-        TypeError: If an option is a field of neither.
+        TypeError: If an option is a field of neither, or a flag or box is given something else.
     """
     of_task, config = _split(task, options, ())
     return MujocoEnv(of_task, num_envs, seed, config)
 
 
-def make_twin(
-    task: TaskClass, num_envs: int = 1, seed: int = 0, gap: str = "none", **options: Any
-) -> TwinEnv:
+def make_twin(task: TaskClass, num_envs: int = 1, seed: int = 0, **options: Any) -> TwinEnv:
     """One twin with ``task`` in front of it.
 
     Args:
         task: Class of the task.
         num_envs: A twin is one robot: 1.
         seed: Seed of episodes and noise.
-        gap: Name of a gap profile.
-        **options: As of ``make``.
+        **options: As of ``make``, and ``gap``, the name of a gap profile.
 
     Raises:
         TypeError: If an option is unknown.
@@ -56,8 +53,9 @@ def make_twin(
     """
     if num_envs != 1:
         raise ValueError(f"num_envs={num_envs}, but a twin is one robot; set num_envs=1")
-    of_task, config = _split(task, options, ("gap",))
-    return TwinEnv(of_task, gap_profile(gap), seed, config)
+    twin = TwinConfig(options.pop("gap", TwinConfig.gap))
+    of_task, config = _split(task, options, _fields(TwinConfig))
+    return TwinEnv(of_task, gap_profile(twin.gap), seed, config)
 
 
 def _split(
@@ -74,8 +72,19 @@ def _split(
         options["randomization"] = _randomization(name)
     if isinstance(camera := options.get("cameras"), str):
         options["cameras"] = (camera,)
-    config = EnvConfig(**{k: v for k, v in options.items() if k in of_env})
-    return task(**{k: v for k, v in options.items() if k in of_task}), config
+    config = _filled(EnvConfig, {k: v for k, v in options.items() if k in of_env})
+    return _filled(task, {k: v for k, v in options.items() if k in of_task}), config
+
+
+def _filled(settings: type[T], options: dict[str, Any]) -> T:
+    """The dataclass, which checks its numbers itself; any text would do for a flag."""
+    for name, value in options.items():
+        default = getattr(settings(), name)
+        checked = isinstance(default, bool) or dataclasses.is_dataclass(default)
+        if checked and not isinstance(value, type(default)):
+            kind = type(default).__name__
+            raise TypeError(f"{name} is {value!r}; give a {kind}, e.g. {default!r}")
+    return settings(**options)
 
 
 def _fields(settings: type) -> set[str]:
@@ -89,12 +98,41 @@ def _randomization(name: str) -> Randomization:
     return presets[name]()
 
 
-make_reach = partial(make, Reach)
-make_pick_cube = partial(make, PickCube)
-make_peg_insert = partial(make, PegInsert)
-make_push = partial(make, Push)
+@dataclasses.dataclass(frozen=True)
+class Factory:
+    """Makes environments of one task."""
 
-make_twin_reach = partial(make_twin, Reach)
-make_twin_pick_cube = partial(make_twin, PickCube)
-make_twin_peg_insert = partial(make_twin, PegInsert)
-make_twin_push = partial(make_twin, Push)
+    task: TaskClass
+
+    @property
+    def settings(self) -> tuple[type, ...]:
+        """The dataclasses whose fields are the options."""
+        return self.task, EnvConfig
+
+    def __call__(self, num_envs: int = 1, seed: int = 0, **options: Any) -> MujocoEnv:
+        """As ``make``."""
+        return make(self.task, num_envs, seed, **options)
+
+
+class TwinFactory(Factory):
+    """Makes twins with one task in front of them."""
+
+    @property
+    def settings(self) -> tuple[type, ...]:
+        """The dataclasses whose fields are the options."""
+        return *super().settings, TwinConfig
+
+    def __call__(self, num_envs: int = 1, seed: int = 0, **options: Any) -> TwinEnv:
+        """As ``make_twin``."""
+        return make_twin(self.task, num_envs, seed, **options)
+
+
+make_reach = Factory(Reach)
+make_pick_cube = Factory(PickCube)
+make_peg_insert = Factory(PegInsert)
+make_push = Factory(Push)
+
+make_twin_reach = TwinFactory(Reach)
+make_twin_pick_cube = TwinFactory(PickCube)
+make_twin_peg_insert = TwinFactory(PegInsert)
+make_twin_push = TwinFactory(Push)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import count
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +13,7 @@ from sim import panda
 from sim.batch import Batch
 from sim.cameras import Cameras
 from sim.config import EnvConfig
+from sim.divergence import DivergedStates
 from sim.placement import Placement
 from sim.proprioception import arm_fields, external_wrench, proprioception, tool_weight
 from sim.randomization import ModelDraw
@@ -59,6 +58,7 @@ class MujocoEnv(TaskEnv):
         self._start_share = 0.0
         self._tool = self._chain.forward(self._q)
         self._cameras = Cameras(self.model)
+        self._diverged = DivergedStates(self.config.divergence_folder, task.name)
 
     def reset(self, seed: int | None = None) -> Step:
         """Starts a new episode in every world; the same seed gives the same episodes."""
@@ -71,7 +71,8 @@ class MujocoEnv(TaskEnv):
         """Applies ``action``, shape (num_envs, action), for ``dt``.
 
         A world holds tool and gripper where its action is not finite. One whose physics diverges is
-        truncated and starts anew, and its states are kept in ``divergence_folder``.
+        truncated and starts anew, and its states are kept in ``divergence_folder``, where there is
+        room.
 
         Raises:
             ValueError: If the action has another shape.
@@ -156,22 +157,27 @@ class MujocoEnv(TaskEnv):
             elapsed=self._elapsed.copy(),
         )
 
-    def _observation(self, worlds: Worlds) -> Observation:
-        noise = self.config.randomization.force_noise
-        wrench = self._wrench
-        if noise > 0:
-            scale = noise * np.array([1, 1, 1, 0.1, 0.1, 0.1])
-            wrench = wrench + scale * self._rng.standard_normal(wrench.shape)
+    def _observation(self, worlds: Worlds, rows: np.ndarray) -> Observation:
+        """What the worlds with these indices see; noise and pictures are made for them alone."""
         frame = self._control.frame(worlds.tool_rotation)
         seen = replace(worlds, tool_position=worlds.tool_position + self._physics["bias"])
-        parts = [proprioception(seen, wrench, frame)]
+        parts = [proprioception(seen, self._felt_wrench(rows), frame)]
         if self.config.privileged:
             parts.append(self.task.observe(seen))
-        observation = {"state": np.hstack(parts).astype(np.float32)}
+        observation = {"state": np.hstack(parts)[rows].astype(np.float32)}
         for camera in self.config.cameras:
-            images = [self.render(camera, world) for world in range(self.num_envs)]
+            images = [self.render(camera, int(world)) for world in rows]
             observation[f"images/{camera}"] = np.stack(images)
         return observation
+
+    def _felt_wrench(self, rows: np.ndarray) -> np.ndarray:
+        """The wrench, in these worlds with a sensor's noise. Shape (worlds, 6) [N, N m]."""
+        noise = self.config.randomization.force_noise
+        wrench = self._wrench.copy()
+        if noise > 0:
+            scale = noise * np.array([1, 1, 1, 0.1, 0.1, 0.1])
+            wrench[rows] += scale * self._rng.standard_normal((len(rows), 6))
+        return wrench
 
     def _begin(self, worlds: np.ndarray) -> None:
         """Starts new episodes in the worlds with these indices."""
@@ -244,13 +250,9 @@ class MujocoEnv(TaskEnv):
         return bad
 
     def _keep(self, world: int, before: np.ndarray) -> None:
-        folder = Path(self.config.divergence_folder)
-        folder.mkdir(parents=True, exist_ok=True)
         draw = {f"draw_{k}": v[world] for k, v in (self._draw | self._physics).items()}
-        paths = (folder / f"{self.task.name}-{i:04d}.npz" for i in count())
-        path = next(path for path in paths if not path.exists())
         after, target = self._batch.state[world], self._target[world]
-        np.savez(path, before=before, after=after, target=target, **draw)
+        self._diverged.keep(before=before, after=after, target=target, **draw)
 
 
 def _write(into: dict[str, np.ndarray], worlds: np.ndarray, values: dict[str, np.ndarray]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import mujoco
 import numpy as np
 
+from sim.ranges import require_not_negative, require_positive
 from sim.scene import BLUE, ORANGE, add_box
 from sim.task import Box, Pose, Start, Target, Term, Worlds, distance, wrap
 
@@ -32,11 +33,13 @@ class PegInsert:
     insertion_depth: float = 0.02
     """Depth of the tip below the block's top that counts as inserted [m]."""
     hole: Box = field(default_factory=lambda: Box((0.5, 0.0, 0.0), (0.03, 0.03, 0.0)))
+    """Where the hole is drawn, at the height of the table [m]."""
     hole_yaw: float = 0.25
     """Half range of the hole's rotation [rad]."""
     start: Start = field(
         default_factory=lambda: Start(Box((0.5, 0.0, 0.13), (0.03, 0.03, 0.015)), yaw=0.2)
     )
+    """Where the tool starts."""
     dense: bool = False
     """Adds a shaping term to the sparse reward."""
 
@@ -44,6 +47,10 @@ class PegInsert:
     horizon = 100
     held_opening = 0.25
     observation_names = ("hole_x", "hole_y", "hole_z", "hole_yaw")
+
+    def __post_init__(self) -> None:
+        require_positive(self, "clearance", "peg_width", "block_height", "insertion_depth")
+        require_not_negative(self, "hole_yaw")
 
     @property
     def reward_terms(self) -> dict[str, tuple[float, Term]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import mujoco
 import numpy as np
 
+from sim.ranges import require_not_negative, require_positive
 from sim.scene import ORANGE, add_box
 from sim.task import Box, Pose, Start, Target, Term, Worlds, distance, wrap
 
@@ -20,11 +21,13 @@ class PickCube:
     lift: float = 0.08
     """Height of the cube's bottom above the table that counts as picked [m]."""
     cube: Box = field(default_factory=lambda: Box((0.5, 0.0, 0.0), (0.05, 0.05, 0.0)))
+    """Where the cube is drawn [m]."""
     cube_yaw: float = 0.4
     """Half range of the cube's rotation [rad]."""
     start: Start = field(
         default_factory=lambda: Start(Box((0.5, 0.0, 0.16), (0.03, 0.03, 0.02)), yaw=0.2)
     )
+    """Where the tool starts."""
     dense: bool = False
     """Adds shaping terms to the sparse reward."""
 
@@ -32,6 +35,10 @@ class PickCube:
     horizon = 100
     held_opening = None
     observation_names = ("cube_x", "cube_y", "cube_z", "cube_yaw", "cube_height")
+
+    def __post_init__(self) -> None:
+        require_positive(self, "cube_half", "lift")
+        require_not_negative(self, "cube_yaw")
 
     @property
     def reward_terms(self) -> dict[str, tuple[float, Term]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import mujoco
 import numpy as np
 
+from sim.ranges import require_positive
 from sim.scene import GREEN, ORANGE, add_box
 from sim.task import Box, Pose, Start, Target, Term, Worlds
 
@@ -20,10 +21,13 @@ class Push:
     tolerance: float = 0.025
     """Distance of the cube's centre from the goal that counts as pushed [m]."""
     cube: Box = field(default_factory=lambda: Box((0.47, 0.0, 0.0), (0.03, 0.06, 0.0)))
+    """Where the cube is drawn [m]."""
     goal: Box = field(default_factory=lambda: Box((0.6, 0.0, 0.0), (0.02, 0.06, 0.0)))
+    """Where the goal is drawn [m]."""
     start: Start = field(
         default_factory=lambda: Start(Box((0.4, 0.0, 0.09), (0.02, 0.04, 0.01)), yaw=0.1)
     )
+    """Where the tool starts."""
     dense: bool = False
     """Adds a shaping term to the sparse reward."""
 
@@ -31,6 +35,9 @@ class Push:
     horizon = 120
     held_opening = 0.0
     observation_names = ("cube_x", "cube_y", "cube_z", "goal_x", "goal_y")
+
+    def __post_init__(self) -> None:
+        require_positive(self, "cube_half", "tolerance")
 
     @property
     def reward_terms(self) -> dict[str, tuple[float, Term]]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from sim.ranges import require_not_negative
+
 Range = tuple[float, float]
 SAME: Range = (1.0, 1.0)
 NONE: Range = (0.0, 0.0)
@@ -42,6 +44,8 @@ class Randomization:
             low, high = getattr(self, name)
             if not 0 <= low <= high:
                 raise ValueError(f"{name}=({low}, {high}) is no range; give 0 <= low <= high")
+        noises = ("position_noise", "force_noise", "camera_position", "camera_angle")
+        require_not_negative(self, *noises)
 
     @classmethod
     def wide(cls) -> Randomization:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import mujoco
 import numpy as np
 
+from sim.ranges import require_positive
 from sim.scene import GREEN, add_box
 from sim.task import Box, Pose, Start, Target, Term, Worlds, distance
 
@@ -18,7 +19,9 @@ class Reach:
     tolerance: float = 0.015
     """Distance from the goal that counts as reached [m]."""
     goal: Box = field(default_factory=lambda: Box((0.5, 0.0, 0.2), (0.1, 0.15, 0.1)))
+    """Where the goal is drawn [m]."""
     start: Start = field(default_factory=Start)
+    """Where the tool starts."""
     dense: bool = False
     """Adds a shaping term to the sparse reward."""
 
@@ -26,6 +29,9 @@ class Reach:
     horizon = 60
     held_opening = 0.0
     observation_names = ("goal_x", "goal_y", "goal_z")
+
+    def __post_init__(self) -> None:
+        require_positive(self, "tolerance")
 
     @property
     def reward_terms(self) -> dict[str, tuple[float, Term]]:

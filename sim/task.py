@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from sim.ranges import require_not_negative
+
 if TYPE_CHECKING:
     import mujoco
 
@@ -120,6 +122,10 @@ class Box:
     centre: tuple[float, float, float]
     half: tuple[float, float, float]
 
+    def __post_init__(self) -> None:
+        if not all(half >= 0 for half in self.half):
+            raise ValueError(f"half is {self.half}; give the box three half sides, none below 0")
+
     def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Shape (count, 3) [m]."""
         return np.asarray(self.centre) + rng.uniform(-1, 1, (count, 3)) * np.asarray(self.half)
@@ -132,6 +138,9 @@ class Start:
     box: Box = field(default_factory=lambda: Box((0.5, 0.0, 0.2), (0.03, 0.03, 0.02)))
     yaw: float = 0.2
     """Half range [rad]."""
+
+    def __post_init__(self) -> None:
+        require_not_negative(self, "yaw")
 
     def sample(self, rng: np.random.Generator, count: int) -> dict[str, np.ndarray]:
         """The two draws that every task has."""

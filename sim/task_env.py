@@ -81,8 +81,8 @@ class TaskEnv(Closing):
         """The true state."""
 
     @abstractmethod
-    def _observation(self, worlds: Worlds) -> Observation:
-        """What is measured of it."""
+    def _observation(self, worlds: Worlds, rows: np.ndarray) -> Observation:
+        """What is measured of it in the worlds with these indices, and only there."""
 
     @abstractmethod
     def _begin(self, worlds: np.ndarray) -> None:
@@ -131,7 +131,7 @@ class TaskEnv(Closing):
         success = self.task.success(worlds) & ~diverged
         truncated = ((self._elapsed >= self.task.horizon) | diverged) & ~success
         terms = self._reward_terms(worlds, ~diverged)
-        final = self._observation(worlds)
+        final = self._observation(worlds, np.arange(self.num_envs))
         info = {
             Info.FINAL_OBSERVATION: final,
             Info.ACTION_SENT: sent,
@@ -150,13 +150,16 @@ class TaskEnv(Closing):
         }
 
     def _restart(self, done: np.ndarray, final: Observation) -> Observation:
-        if not done.any():
-            return {key: value.copy() for key, value in final.items()}
-        self._begin(np.flatnonzero(done))
-        return self._observation(self._worlds())
+        """Starts anew where an episode ended; the other worlds go on from what they saw."""
+        observation = {key: value.copy() for key, value in final.items()}
+        if len(ended := np.flatnonzero(done)) > 0:
+            self._begin(ended)
+            for key, value in self._observation(self._worlds(), ended).items():
+                observation[key][ended] = value
+        return observation
 
     def _first_step(self) -> Step:
-        observation = self._observation(self._worlds())
+        observation = self._observation(self._worlds(), np.arange(self.num_envs))
         nothing = np.zeros(self.num_envs, bool)
         info = {
             Info.FINAL_OBSERVATION: {key: value.copy() for key, value in observation.items()},

@@ -100,7 +100,7 @@ class TwinEnv(TaskEnv):
         q, dq = self._state.q[None], self._state.dq[None]
         return replace(worlds, **arm_fields(self._tool, q, dq))
 
-    def _observation(self, worlds: Worlds) -> Observation:
+    def _observation(self, worlds: Worlds, rows: np.ndarray) -> Observation:
         seen = self._as_measured(worlds)
         frame = self._control.frame(seen.tool_rotation)
         parts = [proprioception(seen, self._state.wrench[None], frame)]

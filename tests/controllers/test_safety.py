@@ -185,6 +185,11 @@ def test_hard_contact_stops_the_arm_until_it_is_reset(
     np.testing.assert_allclose(commands(after)[-1], there)
 
 
+def test_hard_contact_while_the_source_is_silent_latches_as_well(engaged: SafetyFilter) -> None:
+    assert engaged.hold(panda.Q_READY, DT, HARD).reasons & Reason.FORCE
+    assert engaged.latched == Reason.FORCE
+
+
 def test_contact_below_the_threshold_stops_nothing(engaged: SafetyFilter) -> None:
     light = 0.99 * HARD * PANDA.force / HARD[2]
     assert engaged.filter(panda.Q_READY, panda.Q_READY, DT, light).reasons == Reason.NONE

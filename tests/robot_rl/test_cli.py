@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import robot_rl
 from robot_rl.cli import main
 
-COMMANDS = ("demo", "train", "evaluate", "record", "replay", "dataset", "doctor")
+COMMANDS = ("demo", "train", "evaluate", "record", "replay", "dataset", "options", "doctor")
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,11 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         main([command, "--help"])
     assert ended.value.code == 0
     assert f"robot-rl {command}" in capsys.readouterr().out
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"robot-rl {robot_rl.__version__}\n"
 
 
 def test_help_loads_nothing_heavy() -> None:

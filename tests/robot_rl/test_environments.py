@@ -52,7 +52,7 @@ def test_options_reach_gymnasium() -> None:
             ValueError,
             "no environment 'peg_inset' (did you mean 'peg_insert' or 'twin_peg_insert'?); "
             "choose point, reach, pick_cube, peg_insert, push, twin_reach, twin_pick_cube, "
-            "twin_peg_insert, twin_push, or gym:<id of a Gymnasium environment>",
+            "twin_peg_insert, twin_push, gym:<id of a Gymnasium environment>, or module:factory",
         ),
         ("xyz", {}, ValueError, "no environment 'xyz'; choose point, reach,"),
         ("gym:Pendulun-v1", {}, ValueError, "Did you mean: `Pendulum`?"),
@@ -70,6 +70,69 @@ def test_a_wrong_name_or_option_is_answered_with_the_right_ones(
 ) -> None:
     with pytest.raises(error, match=re.escape(message)):
         make_env(name, **options)
+
+
+@pytest.mark.parametrize("num_envs", [0, -3])
+@pytest.mark.parametrize("name", ["point", "reach", "gym:Pendulum-v1", "robot_rl.toy:PointEnv"])
+def test_less_than_one_world_is_refused_of_every_kind(name: str, num_envs: int) -> None:
+    with pytest.raises(ValueError, match=f"^num_envs is {num_envs}; give at least 1$"):
+        make_env(name, num_envs)
+
+
+OWN = """
+import robot_rl.toy
+
+class Mine(robot_rl.toy.PointEnv):
+    pass
+
+def of_one_world(seed):
+    return Mine(1, seed)
+
+def no_env(num_envs, seed):
+    return object()
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module of somebody's own, importable by the name that is returned."""
+    (tmp_path / "own_tasks.py").write_text(OWN)
+    (tmp_path / "own_broken.py").write_text("import own_missing_part")
+    monkeypatch.syspath_prepend(tmp_path)
+    return "own_tasks"
+
+
+def test_an_environment_of_ones_own_is_made_with_worlds_seed_and_options(own: str) -> None:
+    with make_env(f"{own}:Mine", 3, 5, max_steps=7) as env:
+        assert isinstance(env, PointEnv)
+        assert (env.num_envs, env.max_steps) == (3, 7)
+        same = PointEnv(3, 5).reset().observation["state"]
+        assert (env.reset().observation["state"] == same).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("own_task:Mine", ValueError, "no module 'own_task' for the environment 'own_task:Mine'; "),
+        ("own_tasks.sub:Mine", ValueError, "no module 'own_tasks.sub' for"),
+        ("own_broken:Mine", ModuleNotFoundError, "No module named 'own_missing_part'"),
+        ("own_tasks:Mina", ValueError, "no class or function 'Mina' (did you mean 'Mine'?)"),
+        ("own_tasks:", ValueError, "no class or function ''; write module:factory"),
+        ("own_tasks:robot_rl", ValueError, "no class or function 'robot_rl'"),
+        ("own_tasks:of_one_world", TypeError, "unexpected keyword argument 'num_envs'; its"),
+        ("own_tasks:no_env", TypeError, "makes object, which lacks num_envs, dt,"),
+    ],
+)
+def test_a_wrong_environment_of_ones_own_is_answered(
+    own: str, name: str, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        make_env(name)
+
+
+def test_an_option_that_ones_own_lacks_is_answered(own: str) -> None:
+    with pytest.raises(TypeError, match=r"no option 'max_step' \(did you mean 'max_steps'\?\)"):
+        make_env(f"{own}:Mine", max_step=3)
 
 
 def test_the_table_loads_no_engine() -> None:

@@ -42,7 +42,7 @@ def test_a_good_and_a_bad_policy_are_told_apart(run: Run, tmp_path: Path) -> Non
     other = train(lost)
     config = EvaluateConfig(run=run.folder, against=other.folder, episodes=50)
     measured = evaluate_run(config)
-    assert f"{run.folder} greedy > {other.folder} greedy" in measured.verdict
+    assert f"{run.folder} greedy is better than {other.folder} greedy" in measured.verdict
 
 
 def test_a_film_can_be_watched(run: Run, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_film_can_be_watched(run: Run, tmp_path: Path) -> None:
 def test_the_report_shows_curves_films_and_the_floor(run: Run) -> None:
     page = write_run_report(run, "Reach").read_text(encoding="utf-8")
     assert (run.folder / "report.json").exists()
-    for text in ("Reach", "behaviour cloning", "success of cloning", "image/webp", "minutes"):
+    for text in ("Reach", "behaviour cloning", "success, untrained", "image/webp", "minutes"):
         assert text in page
     films = [page.index(f"{title}</") for title in ("Untrained", "After 0 environment steps")]
     assert films == sorted(films)

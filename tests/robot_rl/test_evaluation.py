@@ -57,10 +57,25 @@ def test_short_successes_are_not_counted_more_often() -> None:
     assert rate.estimate == pytest.approx(0.5, abs=0.1)
 
 
-def test_every_world_gives_the_same_number_of_episodes() -> None:
+def test_as_many_episodes_count_as_were_asked_for() -> None:
     env = PointEnv(num_envs=3, seed=0)
     outcome = evaluate(env, lambda o: np.zeros((3, 2)), episodes=7)
-    assert len(outcome.success) == 9
+    assert len(outcome.length) == 7
+
+
+def test_every_policy_meets_the_same_episodes() -> None:
+    starts: list[np.ndarray] = []
+
+    class Watched(PointEnv):
+        def reset(self, seed: int | None = None) -> Step:
+            step = super().reset(seed)
+            starts.append(step.observation["state"].copy())
+            return step
+
+    for act in (point_expert, lambda o: np.zeros((4, 2))):
+        evaluate(Watched(num_envs=4, seed=0), act, episodes=12)
+    assert np.array_equal(starts[:3], starts[3:])
+    assert not np.array_equal(starts[0], starts[1])
 
 
 def test_the_same_seed_gives_the_same_evaluation() -> None:
@@ -86,5 +101,7 @@ def test_an_environment_without_a_notion_of_success_is_measured_by_its_return() 
             return step
 
     outcome = evaluate(Silent(num_envs=2, seed=0), point_expert, episodes=4)
-    assert outcome.rate.estimate == 0
+    assert outcome.success is None
+    assert np.isnan(outcome.rate.estimate)
+    assert outcome.score.tolist() == [1] * 4
     assert outcome.scalars("greedy")["greedy_return"] == 1

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +17,8 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 from robot_rl.check_env import check_env
-from robot_rl.env import ArraySpec, Info, Observation, Step
+from robot_rl.env import ArraySpec, Env, Info, Observation, Step
+from robot_rl.environments import make_env
 from robot_rl.gymnasium_env import from_gymnasium, to_gymnasium, to_gymnasium_vector
 from robot_rl.toy import PointEnv
 
@@ -227,10 +229,15 @@ def test_without_gymnasium_the_install_line_is_given() -> None:
     assert "ImportError: Gymnasium is missing; run: pip install 'gymnasium" in done.stderr
 
 
-@pytest.mark.parametrize("make", [PointEnv, CameraPoint])
-def test_ours_passes_the_checks_of_gymnasium_and_stable_baselines(
-    make: Callable[[], PointEnv],
-) -> None:
+@pytest.mark.parametrize(
+    "make",
+    [
+        PointEnv,
+        CameraPoint,
+        *(partial(make_env, task) for task in ("reach", "pick_cube", "peg_insert", "push")),
+    ],
+)
+def test_ours_passes_the_checks_of_gymnasium_and_stable_baselines(make: Callable[[], Env]) -> None:
     stable_baselines = pytest.importorskip("stable_baselines3.common.env_checker")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -1,5 +1,6 @@
 """The learner's rules, each against a number worked out by hand or a state that must not change."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from robot_rl.batch import Batch
 from robot_rl.config import SacConfig
 from robot_rl.env import ArraySpec
+from robot_rl.networks import Critics
 from robot_rl.sac import Sac
 
 STATE, ACTION, SIZE = 4, 2, 64
@@ -54,6 +56,13 @@ def _parameters(module: torch.nn.Module) -> torch.Tensor:
     return torch.nn.utils.parameters_to_vector(module.parameters()).clone()
 
 
+def _constant(critics: Critics, *values: float) -> None:
+    """Lets each critic, of scalar head, say its own number wherever it is asked."""
+    with torch.no_grad():
+        critics.last.weight.zero_()
+        critics.last.bias.copy_(torch.tensor(values).view_as(critics.last.bias))
+
+
 def test_success_ends_the_value_and_a_time_out_does_not() -> None:
     agent = _agent(discount=0.9)
     with torch.no_grad():  # Every critic says 0.5 wherever it is asked.
@@ -93,6 +102,27 @@ def test_the_entropy_stays_out_of_the_target_unless_asked_for() -> None:
     assert (target(True) - target(False)).abs().min() > 0
 
 
+def test_the_entropy_of_the_policy_adds_to_the_value_until_the_end() -> None:
+    temperature, std, end = 0.1, 1e-3, np.arange(SIZE) < SIZE // 2
+    agent = _agent(
+        discount=0.9,
+        entropy_backup=True,
+        head="scalar",
+        return_range=None,
+        initial_temperature=temperature,
+    )
+    _constant(agent.target_critics, 0.5, 0.5)
+    with torch.no_grad():  # So narrow around 0 that the squashing changes nothing.
+        agent.actor.head.weight.zero_()
+        agent.actor.head.bias.copy_(torch.tensor([0.0, 0.0, math.log(std), math.log(std)]))
+    entropy = ACTION * (0.5 * math.log(2 * math.pi * math.e) + math.log(std))
+    target = agent._target(_batch(reward=end.astype(np.float32), terminated=end)).numpy()
+    assert (target[end] == 1).all()
+    # The mean of 32 draws of the log-probability is within 0.7 of its expectation.
+    expected = 0.9 * (0.5 + temperature * entropy)
+    assert target[~end].mean() == pytest.approx(expected, abs=0.9 * temperature * 0.7)
+
+
 def test_critic_updates_leave_the_policy_alone_to_the_bit() -> None:
     agent = _agent(critic_updates_per_actor_update=4)
     for _ in range(4):
@@ -112,6 +142,44 @@ def test_an_actor_update_leaves_the_critics_alone() -> None:
     agent._update_actor(torch.randn(SIZE, STATE))
     assert torch.equal(_parameters(agent.critics), before)
     assert all(p.requires_grad and p.grad is None for p in agent.critics.parameters())
+
+
+@pytest.mark.parametrize(("settings", "sign"), [({}, 1), ({"actor_value": "mean"}, -1)])
+def test_the_actor_climbs_the_smallest_critic_unless_the_mean_is_asked_for(
+    settings: dict[str, Any], sign: int
+) -> None:
+    agent = _agent(
+        head="scalar", return_range=None, learning_rate=3e-3, initial_temperature=1e-6, **settings
+    )
+    with torch.no_grad():  # The second falls three times as fast as the first rises, far above it.
+        for parameter in agent.critics.parameters():
+            parameter[1] = parameter[0]
+        agent.critics.last.weight[1] *= -3
+        agent.critics.last.bias[1] = 100
+    state = torch.randn(SIZE, STATE)
+
+    def smallest() -> float:
+        first, second = agent.critics.value(state, agent.actor.greedy(state))
+        assert (first < second).all()
+        return first.mean().item()
+
+    before = smallest()
+    for _ in range(10):
+        agent._update_actor(state)
+    assert sign * (smallest() - before) > 0.1
+
+
+def test_by_default_the_entropy_weighs_little_and_aims_at_half_a_nat_below_0_per_action() -> None:
+    agent = _agent()
+    assert agent.log_temperature.exp().item() == pytest.approx(0.01)
+    assert agent.target_entropy == -0.5 * ACTION
+
+
+@pytest.mark.parametrize("target_entropy", [0.0, -3.0])
+def test_temperature_and_target_entropy_are_those_asked_for(target_entropy: float) -> None:
+    agent = _agent(initial_temperature=0.2, target_entropy=target_entropy)
+    assert agent.log_temperature.exp().item() == pytest.approx(0.2)
+    assert agent.target_entropy == target_entropy
 
 
 @pytest.mark.parametrize(("excess", "sign"), [(1.0, -1), (-1.0, 1)])
@@ -226,6 +294,16 @@ def test_a_restored_learner_goes_on_as_if_nothing_had_happened() -> None:
 def test_an_ensemble_with_a_subset_learns_too() -> None:
     agent = _agent(ensemble=5, subset=2)
     assert np.isfinite(list(agent.update(_batch()).values())).all()
+
+
+@pytest.mark.parametrize(("subset", "targets"), [(1, {1, 2, 3, 4}), (2, {1, 2, 3}), (4, {1})])
+def test_each_target_is_the_minimum_of_critics_drawn_anew(subset: int, targets: set[int]) -> None:
+    agent = _agent(
+        ensemble=4, subset=subset, head="scalar", return_range=None, discount=1.0, tau=1e-9
+    )
+    _constant(agent.target_critics, 1, 2, 3, 4)
+    means = [agent.update(_batch())["target_mean"] for _ in range(100)]
+    assert {round(mean, 4) for mean in means} == targets
 
 
 def test_observations_without_a_state_are_answered() -> None:

@@ -97,7 +97,7 @@ def test_learners_two_deviations_apart_are_told_apart_by_ten_scores() -> None:
 def test_clearly_separate_scores_are_decided_at_the_first_look() -> None:
     [found] = adastop({"bc": range(5), "sac": range(10, 15)})
     assert found == Comparison("bc", "sac", "smaller", scores=5, difference=-10.0)
-    assert str(found) == "bc < sac  (difference -10, 5 scores each)"
+    assert str(found) == "bc is worse than sac (difference -10, 5 scores each)"
 
 
 def test_scores_that_are_all_equal_are_equal() -> None:

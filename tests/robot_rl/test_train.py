@@ -12,13 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from robot_rl.config import SacConfig, TrainConfig
-from robot_rl.log import read_log
+from robot_rl.log import Log, read_log
 from robot_rl.run import CheckpointError, Run
 from robot_rl.settings import SettingsError, from_json, to_json
-from robot_rl.train import Progress, known_returns, train
+from robot_rl.train import Progress, known_returns, resume, train
 
 POINT = TrainConfig(
     env="point",
@@ -99,24 +98,78 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
     child.send_signal(signal.SIGKILL)
     child.wait()
     reached = Run.open(folder).steps[-1]
-    settings = json.loads((folder / "config.json").read_text())
-    settings["steps"] = reached + 200
-    (folder / "config.json").write_text(json.dumps(settings))
-    run = train(TrainConfig(resume=folder))
+    run = resume(folder, steps=reached + 200)
     steps = [row["step"] for row in read_log(folder)]
     assert run.steps[-1] == reached + 200
     assert steps == sorted(set(steps))
     assert steps[-1] == reached + 200
 
 
-def test_a_finished_run_resumes_to_the_same_policy(tmp_path: Path) -> None:
-    run = train(replace(REACH, folder=tmp_path))
-    before = torch.load(tmp_path / "checkpoints" / "000000200.pt", weights_only=True)
-    train(TrainConfig(resume=tmp_path))
-    after = torch.load(tmp_path / "checkpoints" / "000000200.pt", weights_only=True)
-    assert run.steps[-1] == 200
-    for key, value in before["state"]["agent"]["actor"].items():
-        assert torch.equal(value, after["state"]["agent"]["actor"][key])
+def test_a_finished_run_goes_on_only_with_more_steps(tmp_path: Path) -> None:
+    train(replace(POINT, folder=tmp_path, steps=16))
+    with pytest.raises(ValueError, match=r"has 16 of 16 steps.*--steps 32"):
+        resume(tmp_path)
+    run = resume(tmp_path, steps=32)
+    assert run.steps[-1] == 32
+    assert run.config(TrainConfig).steps == 32
+
+
+def test_a_run_that_never_saved_starts_again(tmp_path: Path) -> None:
+    config = replace(POINT, folder=tmp_path, steps=16)
+    Run.create(tmp_path, config, seed=0)
+    Log(tmp_path).write(0, {"left_by": 1})
+    assert resume(tmp_path).steps[-1] == 16
+    assert "left_by" not in read_log(tmp_path)[0]
+
+
+def test_without_its_replay_a_run_goes_on_with_new_data(tmp_path: Path) -> None:
+    train(replace(POINT, folder=tmp_path, steps=16))
+    (tmp_path / "replay.npz").unlink()
+    with pytest.warns(UserWarning, match=r"replay.npz is missing: the online data begin anew"):
+        resume(tmp_path, steps=32)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_saves_its_last_step_and_says_how_to_go_on(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.step == 48:
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(KeyboardInterrupt, match=f"go on with: robot-rl resume {tmp_path}"):
+        train(replace(POINT, folder=tmp_path), interrupt)
+    assert Run.open(tmp_path).steps == [0, 48]
+    assert resume(tmp_path, steps=56).steps[-1] == 56
+
+
+def test_the_command_line_answers_an_interruption(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "robot_rl.cli", "train", "--env", "point", "--demonstrations"]
+    command += ["0", "--steps", "100000", "--folder", str(folder)]
+    child = subprocess.Popen(command, env=_environment(), stderr=subprocess.PIPE, text=True)
+    _wait_for(lambda: (folder / "run.json").exists() and len(Run.open(folder).steps) >= 1)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert f"interrupted; go on with: robot-rl resume {folder}" in said
+
+
+def test_nothing_is_made_where_nobody_can_demonstrate(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"point has no scripted expert.*--demonstrations 0"):
+        train(replace(POINT, demonstrations=20, folder=tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_filming_does_not_change_what_is_learned(tmp_path: Path) -> None:
+    config = replace(REACH, steps=104, evaluate_every=56)
+    logs = [
+        read_log(train(replace(config, videos=videos, folder=tmp_path / str(videos))).folder)
+        for videos in (False, True)
+    ]
+    assert [row.get("critic_loss") for row in logs[0]] == [
+        row.get("critic_loss") for row in logs[1]
+    ]
 
 
 def test_a_checkpoint_of_another_task_is_refused_with_the_difference(tmp_path: Path) -> None:
@@ -124,7 +177,7 @@ def test_a_checkpoint_of_another_task_is_refused_with_the_difference(tmp_path: P
     settings = to_json(replace(run.config(TrainConfig), env="reach"))
     (tmp_path / "config.json").write_text(json.dumps(settings))
     with pytest.raises(CheckpointError, match=r"learned elsewhere.*expected reach, got point"):
-        train(TrainConfig(resume=tmp_path))
+        resume(tmp_path, steps=32)
 
 
 @pytest.mark.parametrize(

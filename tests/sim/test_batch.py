@@ -1,11 +1,18 @@
 """Worlds advance independently of each other, and a state says everything about the future."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from sim.batch import Batch
 from sim.peg_insert import PegInsert
 from sim.scene import arm_scene
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -71,6 +78,40 @@ def test_a_world_without_sense_counts_as_diverged(batch: Batch, value: float) ->
     assert not batch.diverged.any()
     batch.qvel[1, 0] = value
     np.testing.assert_array_equal(batch.diverged, [False, True, False])
+
+
+def test_a_world_that_the_engine_gives_up_counts_as_diverged_until_it_advances_again(
+    batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # The engine leaves its warnings in a file there.
+    control, sound = _control(batch, 25), batch.state.copy()
+    batch.qpos[1, 0] = 1e11
+    control[1] = 0  # At rest where a reset puts it.
+    batch.advance(control)
+    control[1] = control[0]
+    assert np.isfinite(batch.state).all()
+    np.testing.assert_array_equal(batch.diverged, [False, True, False])
+    batch.state = sound
+    for _ in range(40):  # The clock is a sum of many steps.
+        batch.advance(control)
+        assert not batch.diverged.any()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinities")
+def test_no_more_threads_are_started_than_there_are_cores_to_use() -> None:
+    code = """
+import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from sim import panda
+from sim.batch import Batch
+before = len(os.listdir("/proc/self/task"))
+batch = Batch(panda.load(), worlds=4)
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "0"
 
 
 def test_close_can_be_repeated(batch: Batch) -> None:

@@ -13,6 +13,8 @@ from controllers.serial_chain import SerialChain
 from robot_rl import check_env
 from robot_rl.env import Step
 from robot_rl.environments import make_env
+from robot_rl.replay import Replay
+from robot_rl.transition import WorldIds
 from sim import panda
 from sim.batch import Batch
 from sim.config import EnvConfig
@@ -153,6 +155,48 @@ class TestRepetition:
                 env.set_world_states(states)
 
 
+class TestEnds:
+    """What a world sees when others end."""
+
+    @staticmethod
+    def _steps(env: MujocoEnv, count: int) -> list[Step]:
+        """The expert's steps; its episodes differ in length."""
+        env.reset(seed=0)
+        return [env.step(env.expert_action()) for _ in range(count)]
+
+    @pytest.mark.parametrize("cameras", [(), ("front", "wrist")], ids=["states", "cameras"])
+    def test_a_running_world_goes_on_from_what_it_saw(self, cameras: tuple[str, ...]) -> None:
+        with _env(Reach(), 4, WIDE, cameras=cameras, image_size=24) as env:
+            steps = self._steps(env, 40)
+        staggered = [step for step in steps if step.done.any() and not step.done.all()]
+        assert len(staggered) > 3
+        for step in staggered:
+            for key, final in step.final_observation.items():
+                running = ~step.done
+                np.testing.assert_array_equal(step.observation[key][running], final[running])
+
+    def test_a_world_that_ended_sees_its_new_episode(self) -> None:
+        with _env(Reach(), 4, WIDE, cameras=("front",), image_size=24) as env:
+            step = next(step for step in self._steps(env, 40) if step.done.any())
+            for world in np.flatnonzero(step.done):
+                for key, final in step.final_observation.items():
+                    assert not np.array_equal(step.observation[key][world], final[world])
+
+    def test_a_replay_stores_each_frame_once(self) -> None:
+        with _env(Reach(), 4, WIDE) as env:
+            replay, ids = Replay(env.observation_spec, env.action_spec, 1000), WorldIds(4)
+            step, episodes = env.reset(seed=0), 4
+            for _ in range(50):
+                action = env.expert_action()
+                after = env.step(action)
+                replay.append_step(ids, step.observation, action, after)
+                ids.advance(after.done)
+                step, episodes = after, episodes + int(after.done.sum())
+        begun = episodes - int(step.done.sum())
+        assert begun > 8
+        assert replay.frames_written == 200 + begun
+
+
 class TestActions:
     def test_an_action_that_is_not_finite_holds_tool_and_gripper(self) -> None:
         with _env(PickCube(), 2) as env:
@@ -255,6 +299,38 @@ class TestDivergence:
         assert np.abs(moved).max() > 1e-3, "it starts anew"
         assert not any(step.done.any() for step in later)
         self._assert_kept(kept)
+
+    def test_a_world_that_the_engine_resets_ends(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It comes back finite and slow, 0.002 s after its reset."""
+        monkeypatch.chdir(tmp_path)
+        with _env(PickCube(), 3) as env:
+            env.reset(seed=1)
+            states = env.world_states()
+            states[1, 1 + 9] = 1e11  # The cube, far beyond what the engine takes for a position.
+            env.set_world_states(states)
+            step = env.step(_actions(env, 1)[0])
+            after = env.step(_actions(env, 1)[0])
+        np.testing.assert_array_equal(step.info["diverged"], [False, True, False])
+        np.testing.assert_array_equal(step.truncated, [False, True, False])
+        assert not after.info["diverged"].any()
+
+    def test_a_folder_that_cannot_be_written_costs_a_warning_and_no_run(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("kept").write_text("a file")
+        with _env(Reach(), 2, divergence_folder="kept") as env:
+            env.reset()
+            self._explode(env, 0)
+            with pytest.warns(UserWarning, match="not kept.*choose a divergence_folder"):
+                step = env.step(_actions(env, 1)[0])
+            self._explode(env, 0)
+            with warnings.catch_warnings(action="error"):  # It is told once.
+                again = env.step(_actions(env, 1)[0])
+        for one in (step, again):
+            np.testing.assert_array_equal(one.truncated, [True, False])
 
     def _assert_kept(self, folder: Path) -> None:
         (file,) = folder.iterdir()

@@ -196,9 +196,11 @@ def test_a_renderer_left_open_ends_quietly() -> None:
     assert "Exception ignored" not in run.stderr
 
 
-def test_the_choice_in_mujoco_gl_is_honoured() -> None:
-    name, reason, _ = _pictures("auto", MUJOCO_GL="osmesa")
-    assert (name, reason) == ("osmesa", "osmesa: asked for by MUJOCO_GL=osmesa")
+@pytest.mark.parametrize("chosen", ["egl", "osmesa"])
+def test_the_choice_in_mujoco_gl_is_honoured(chosen: str) -> None:
+    _pictures(chosen)  # Skips without it: MuJoCo itself does not load where the choice is missing.
+    name, reason, _ = _pictures("auto", MUJOCO_GL=chosen)
+    assert (name, reason) == (chosen, f"{chosen}: asked for by MUJOCO_GL={chosen}")
 
 
 def test_without_opengl_there_is_tinyrenderer() -> None:
