@@ -70,8 +70,7 @@ def create_mapped(
         file = folder / f"{name}.npy"
         file.parent.mkdir(parents=True, exist_ok=True)
         _reserve(file, np.lib.format.open_memmap(file, "w+", dtype, shape))
-    with durable.replacing(folder / DESCRIPTION) as file:
-        file.write(json.dumps(description, indent=2).encode())
+    durable.replace(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
     return open_mapped(folder, layout)
 
 
@@ -109,26 +108,31 @@ def read_description(folder: Path) -> dict[str, Any] | None:
 def save(path: Path, arrays: Mapping[str, np.ndarray], description: dict[str, Any]) -> None:
     """Writes arrays to one ``.npz`` file that is either old or new after a crash."""
     text = np.frombuffer(json.dumps(description).encode(), np.uint8)
-    with durable.replacing(path) as file:
-        np.savez(file, allow_pickle=False, **{DESCRIPTION: text, **arrays})
+    with durable.replacing(path, sum(array.nbytes for array in arrays.values())) as file:
+        np.savez(file, **{DESCRIPTION: text, **arrays})
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Reads what ``save`` wrote.
 
     Raises:
+        FileNotFoundError: If there is none.
         ValueError: If the file is corrupt; each array in it carries a checksum.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        description = json.loads(arrays.pop(DESCRIPTION).tobytes())
     except (zipfile.BadZipFile, EOFError, KeyError, ValueError) as error:
-        raise ValueError(f"{path} is corrupt ({error}); delete it or restore a copy") from error
-    return arrays, json.loads(arrays.pop(DESCRIPTION).tobytes())
+        raise ValueError(
+            f"{path} is corrupt ({error}); restore a copy, or delete it to go on without the "
+            "online data"
+        ) from error
+    return arrays, description
 
 
 def _reserve(file: Path, mapped: np.memmap) -> None:
     """Takes the room now: a mapped write to a full disk would end the process with SIGBUS."""
     if hasattr(os, "posix_fallocate"):
-        with file.open("r+b") as opened:
+        with durable.answering_no_room(file, mapped.nbytes), file.open("r+b") as opened:
             os.posix_fallocate(opened.fileno(), 0, mapped.offset + mapped.nbytes)

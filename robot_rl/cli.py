@@ -153,11 +153,12 @@ def _evaluate(config: EvaluateConfig) -> int:
 
 
 def _record(config: RecordConfig) -> int:
-    from robot_rl.demonstrations import record, schema_of
+    from robot_rl.demonstrations import record, require_expert, schema_of
     from robot_rl.environments import make_env, parse_options
     from robot_rl.episodes import Episodes
 
     with make_env(config.env, 1, config.seed, **parse_options(config.options)) as env:
+        require_expert(env, config.env)  # before there is a store, which would be in the way
         store = Episodes(config.dataset, schema_of(env, config.env, config.options))
         recorded = record(
             env,
@@ -196,12 +197,10 @@ def _options(config: OptionsConfig) -> int:
 
 
 def _doctor(config: DoctorConfig) -> int:
-    from rich.console import Console
-
-    from robot_rl.doctor import as_table, diagnose
+    from robot_rl.doctor import diagnose, report
 
     findings = diagnose()
-    Console().print(as_table(findings))
+    report(findings)
     return int(any(finding.status == "problem" for finding in findings))
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from robot_rl.ranges import ASCENDING, above, at_least, check, each, within
+from robot_rl.ranges import ASCENDING, RangeError, above, at_least, check, each, within
 
 HeadName = Literal["scalar", "categorical"]
 Products = Literal["float32", "bfloat16"]
@@ -251,6 +251,13 @@ class DatasetConfig:
     """Folder of the dataset."""
     repair: bool = False
     """With verify: move broken and unfinished episodes to quarantine/."""
+
+    def __post_init__(self) -> None:
+        if self.repair and self.action != "verify":
+            raise RangeError(
+                f"repair goes with verify alone; type: robot-rl dataset verify {self.dataset} "
+                "--repair"
+            )
 
 
 @dataclass(frozen=True)

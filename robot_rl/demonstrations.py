@@ -44,6 +44,12 @@ class HasStates(Protocol):
         ...
 
 
+_WITHOUT_EXPERT = (
+    "add --demonstrations 0 to learn from reward alone, or --dataset DATASET to learn from what "
+    "somebody else recorded, or "
+)
+
+
 class Recorded(NamedTuple):
     """How a recording went."""
 
@@ -62,25 +68,26 @@ def record(
 ) -> Recorded:
     """Lets the environment's expert act until enough episodes have succeeded.
 
+    A store that holds episodes already gets others, also with the seed they were recorded with.
+
     Args:
         env: One world with an ``expert_action``.
         store: Where the episodes go; each is on disk before the next begins.
-        successes: Successful episodes to record.
+        successes: Successful episodes to record, at least 1.
         noise: Standard deviation of the tremble, in units of the action.
         seed: Seed of episodes and tremble.
         keep_failures: Whether failed episodes are kept as well.
         operator: Written into the metadata.
 
     Raises:
-        TypeError: If the environment has no expert or more than one world.
+        TypeError: If the environment has no expert.
+        ValueError: If it has more than one world, or a number makes no sense.
         RuntimeError: If the expert fails nearly always.
     """
-    if not isinstance(env, HasExpert) or env.num_envs != 1:
-        raise TypeError(
-            f"{type(env).__name__} with {env.num_envs} worlds has no scripted expert; use one "
-            "world of reach, pick_cube, peg_insert or push, or set demonstrations to 0 and learn "
-            "from reward alone"
-        )
+    require_expert(env, store.schema.env)
+    _check_numbers(env, successes, noise)
+    metadata = _metadata(store.schema, operator, {"seed": seed, "noise": noise})
+    seed = _seed_beside(seed, len(store))
     rng = np.random.default_rng(seed)
     ids = WorldIds(1)
     step = env.reset(seed)
@@ -90,7 +97,7 @@ def record(
         success = episode[-1].success
         done = Recorded(done.successes + success, done.failures + (not success))
         if success or keep_failures:
-            _commit(store, episode, operator)
+            _commit(store, episode, metadata)
         if done.failures > 10 + 10 * successes:
             raise RuntimeError(
                 f"the expert failed in {done.failures} of {sum(done)} episodes; "
@@ -99,19 +106,53 @@ def record(
     return done
 
 
+def require_expert(env: Env, name: str, otherwise: str = "") -> None:
+    """Checks that an environment can demonstrate its task.
+
+    Args:
+        env: The environment.
+        name: What the user called it.
+        otherwise: What else the user may do, for the message.
+
+    Raises:
+        TypeError: If it cannot.
+    """
+    if not isinstance(env, HasExpert):
+        raise TypeError(
+            f"{name or type(env).__name__} has no scripted expert; "
+            f"{otherwise}choose reach, pick_cube, peg_insert or push, or give yours an "
+            "expert_action()"
+        )
+
+
+def require_demonstrations(config: TrainConfig, env: Env) -> None:
+    """Refuses, before anything is on disk, what ``load_or_record`` could not do.
+
+    Raises:
+        FileNotFoundError: If there is no such dataset.
+        SchemaError: If the dataset was recorded in an environment with other specs.
+        TypeError: If nobody can demonstrate.
+    """
+    if config.dataset is not None:
+        schema = schema_of(env, config.env, config.options)
+        Episodes(config.dataset).schema.expect(schema, str(config.dataset))
+    elif config.demonstrations:
+        require_expert(env, config.env, _WITHOUT_EXPERT)
+
+
 def load_or_record(config: TrainConfig, folder: Path) -> list[Episode]:
     """The episodes that a training learns from: a dataset's, or fresh ones in ``folder``.
 
     Raises:
+        TypeError: If there is nobody to record, for want of an expert.
         SchemaError: If a dataset was recorded in an environment with other specs.
     """
     with make_env(config.env, 1, config.seed, **parse_options(config.options)) as env:
-        schema = schema_of(env, config.env, config.options)
+        require_demonstrations(config, env)
         if config.dataset is not None:
             store = Episodes(config.dataset)
-            store.schema.expect(schema, str(config.dataset))
         else:
-            store = Episodes(folder, schema)
+            store = Episodes(folder, schema_of(env, config.env, config.options))
             if (missing := config.demonstrations - len(store)) > 0:
                 record(env, store, missing, seed=config.seed)
     episodes = [episode for episode in store if episode.metadata.success]
@@ -171,13 +212,34 @@ def _demonstrate(
     return episode, step
 
 
-def _commit(store: Episodes, episode: list[Transition], operator: str) -> None:
-    metadata = Metadata(
-        task=store.schema.env,
+def _check_numbers(env: Env, successes: int, noise: float) -> None:
+    if env.num_envs != 1:
+        raise ValueError(f"num_envs is {env.num_envs}; give 1, for an expert acts in one world")
+    if successes < 1:
+        raise ValueError(f"successes is {successes}; give at least 1")
+    if not 0 <= noise < np.inf:
+        raise ValueError(f"noise is {noise}; give at least 0")
+
+
+def _seed_beside(seed: int, recorded: int) -> int:
+    """The seed itself for the first recording in a store, later ones that repeat none of it."""
+    if recorded == 0:
+        return seed
+    return int(np.random.SeedSequence((seed, recorded)).generate_state(1)[0])
+
+
+def _metadata(schema: Schema, operator: str, config: dict[str, float]) -> Metadata:
+    return Metadata(
+        task=schema.env,
         operator=operator,
+        robot_serial="simulated",
         control_mode="joint servo on one inverse-kinematics step",
         action_representation="tool displacement",
+        config=schema.contract | config,
     )
+
+
+def _commit(store: Episodes, episode: list[Transition], metadata: Metadata) -> None:
     with store.writer(metadata) as writer:
         for transition in episode:
             writer.add(transition)

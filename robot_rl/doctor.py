@@ -6,13 +6,14 @@ import importlib
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from robot_rl.machine import describe_machine, git_revision, usable_cores, versions
 
@@ -23,10 +24,7 @@ Status = Literal["ok", "absent", "problem"]
 """``absent`` is something optional that is not there; only a ``problem`` stops anything."""
 
 TOP_LEVEL_PACKAGES = ("robot_rl", "controllers", "sim", "hardware")
-REQUIRED = (
-    *("numpy", "torch", "mujoco", "gymnasium", "zarr", "mink", "daqp", "ruckig", "scipy"),
-    *("opencv-python", "pillow", "matplotlib", "tensorboard", "tyro", "rich"),
-)
+DISTRIBUTION = "robot-rl"
 FREE_SPACE = 5e9
 """Room that a few runs with pictures take [bytes]."""
 
@@ -63,17 +61,51 @@ def diagnose(runs: str | Path = "runs") -> list[Finding]:
     return [finding for check in checks for finding in _guarded(check)]
 
 
+def report(findings: list[Finding], file: TextIO | None = None) -> None:
+    """Prints findings: as a table folded to the terminal, elsewhere in one line each.
+
+    Args:
+        findings: What ``diagnose`` returned.
+        file: Where to; None is standard output.
+    """
+    from rich.console import Console
+
+    console = Console(file=file)
+    if console.is_terminal:
+        console.print(as_table(findings))
+    else:
+        print(*map(_line, findings), sep="\n", file=file)
+
+
+def required() -> tuple[str, ...]:
+    """Distributions that robot-rl cannot do without, as its own installed metadata names them.
+
+    Raises:
+        PackageNotFoundError: If robot-rl is not installed, but run from a checkout.
+    """
+    lines = metadata.requires(DISTRIBUTION) or []
+    names = (re.match(r"[\w.-]+", line) for line in lines if "extra ==" not in line)
+    return tuple(name[0] for name in names if name)
+
+
 def as_table(findings: list[Finding]) -> Table:
     """For printing with rich."""
     from rich.table import Table
     from rich.text import Text
 
     styles: dict[Status, str] = {"ok": "green", "absent": "dim", "problem": "bold red"}
-    table = Table("", "", "", "to do", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for header in ("status", "subject", "found", "to do"):
+        table.add_column(header, overflow="fold")
     for finding in findings:
         status = Text(finding.status, style=styles[finding.status])
-        table.add_row(status, finding.subject, Text(finding.detail), Text(finding.remedy))
+        table.add_row(status, Text(finding.subject), Text(finding.detail), Text(finding.remedy))
     return table
+
+
+def _line(finding: Finding) -> str:
+    to_do = f"; to do: {finding.remedy}" if finding.remedy else ""
+    return f"{finding.status:8} {finding.subject}: {finding.detail}{to_do}"
 
 
 def _guarded(check: Callable[[], Iterator[Finding]]) -> list[Finding]:
@@ -99,11 +131,15 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    found = versions(REQUIRED)
+    try:
+        found = versions(required())
+    except metadata.PackageNotFoundError:
+        detail = f"{DISTRIBUTION} is not installed, so it does not say what it requires"
+        yield Finding("packages", "absent", detail, "pip install -e .")
+        return
     # The same module without windows; a machine has one or the other.
-    found["opencv-python"] = (
-        found["opencv-python"] or versions(("opencv-python-headless",)).popitem()[1]
-    )
+    if found.get("opencv-python", "") is None:
+        found |= {"opencv-python": versions(("opencv-python-headless",)).popitem()[1]}
     missing = [name for name, version in found.items() if version is None]
     present = ", ".join(f"{name} {version}" for name, version in found.items() if version)
     yield Finding("packages", "ok", present)
@@ -115,7 +151,7 @@ def _owners() -> Iterator[Finding]:
     """Pip lets two distributions write the same top-level package, the later over the earlier."""
     owners = metadata.packages_distributions()
     for package in TOP_LEVEL_PACKAGES:
-        others = sorted(set(owners.get(package, [])) - {"robot-rl"})
+        others = sorted(set(owners.get(package, [])) - {DISTRIBUTION})
         if others:
             detail = f"package {package!r} belongs to robot-rl and to {', '.join(others)}"
             remedy = f"pip uninstall {' '.join(others)}, then pip install -e . again"

@@ -23,6 +23,7 @@ from robot_rl.transition import SOURCES
 ATTRIBUTE = "robot_rl"
 VERSION = 1
 _CHUNK_BYTES = 4 * 2**20
+_NO_FILE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class CorruptEpisodeError(ValueError):
@@ -35,6 +36,10 @@ class CorruptEpisodeError(ValueError):
             f"{store}` checks all, and with `--repair` moves bad ones to quarantine/"
         )
         self.problem = problem
+
+
+class FormatError(ValueError):
+    """An episode was written in another version of the format; the message says which."""
 
 
 def write(folder: Path, episode: Episode, schema: Schema) -> None:
@@ -65,6 +70,7 @@ def read(folder: Path) -> Episode:
 
     Raises:
         CorruptEpisodeError: If anything differs from what was written.
+        FormatError: If it is of another version of the format.
     """
     content = _content(folder)
     try:
@@ -85,6 +91,7 @@ def read_metadata(folder: Path) -> Metadata:
 
     Raises:
         CorruptEpisodeError: If the attributes differ from what was written.
+        FormatError: If it is of another version of the format.
     """
     return Metadata.from_json(_content(folder)["metadata"])
 
@@ -94,6 +101,7 @@ def read_schema(folder: Path) -> Schema:
 
     Raises:
         CorruptEpisodeError: If the attributes differ from what was written.
+        FormatError: If it is of another version of the format.
     """
     return Schema.from_json(_content(folder)["schema"])
 
@@ -102,12 +110,12 @@ def _content(folder: Path) -> dict[str, Any]:
     try:
         attribute = json.loads((folder / "zarr.json").read_bytes())["attributes"][ATTRIBUTE]
         content, expected = attribute["content"], attribute["sha256"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+    except (*_NO_FILE, ValueError, KeyError, TypeError) as error:
         raise CorruptEpisodeError(folder, f"its zarr.json cannot be read ({error!r})") from error
     if _digest_json(content) != expected:
         raise CorruptEpisodeError(folder, "its metadata is not what was written (SHA-256 differs)")
     if content["version"] != VERSION:
-        raise ValueError(
+        raise FormatError(
             f"{folder} has format {content['version']} and this robot_rl reads {VERSION}; install "
             "the version that recorded it"
         )

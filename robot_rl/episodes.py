@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -27,7 +28,7 @@ import numpy as np
 from robot_rl import durable, episode_file
 from robot_rl.env import Observation
 from robot_rl.episode import Episode
-from robot_rl.episode_file import CorruptEpisodeError
+from robot_rl.episode_file import CorruptEpisodeError, FormatError
 from robot_rl.metadata import Metadata
 from robot_rl.replay import Replay
 from robot_rl.schema import Schema, SchemaError, check_arrays
@@ -82,7 +83,7 @@ class Episodes:
     @property
     def paths(self) -> list[Path]:
         """Folders of the committed episodes, in order."""
-        return sorted(p for p in self._folder.iterdir() if not p.name.startswith("."))
+        return sorted(filter(_is_committed, self._folder.iterdir()))
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -133,7 +134,10 @@ class Episodes:
         )
 
     def verify(self) -> list[Finding]:
-        """Reads everything and names what is unfinished, corrupt or of another schema."""
+        """Reads everything and names what is unfinished, corrupt, of another kind, or no episode.
+
+        Another kind is another schema, or a format that another version of robot_rl wrote.
+        """
         findings = [
             Finding(path, "unfinished: the process that wrote it ended before the commit")
             for path in sorted(self._folder.glob(f"{WRITING}*"))
@@ -142,18 +146,28 @@ class Episodes:
         for path in self.paths:
             try:
                 episode_file.read(path)
-                self.schema.expect(episode_file.read_schema(path), path.name)
+                if lines := self.schema.differences(episode_file.read_schema(path)):
+                    problem = f"of other data than the store: {'; '.join(lines)}"
+                    findings.append(Finding(path, problem))
             except CorruptEpisodeError as error:
                 findings.append(Finding(path, f"corrupt: {error.problem}"))
-            except SchemaError as error:
+            except FormatError as error:
                 findings.append(Finding(path, str(error)))
-        return findings
+        return findings + self._strangers()
+
+    def _strangers(self) -> list[Finding]:
+        """What somebody else put among the episodes, which does no harm."""
+        return [
+            Finding(path, "not an episode; it does no harm, and belongs elsewhere")
+            for path in sorted(self._folder.iterdir())
+            if not (_is_committed(path) or path.name.startswith(WRITING))
+        ]
 
     def repair(self) -> list[str]:
         """Moves what ``verify`` finds to ``quarantine/``, deletes nothing, and says what it did."""
         actions: list[str] = []
         for path, problem in self.verify():
-            target = self.path / QUARANTINE / path.name.removeprefix(".")
+            target = self._quarantined(path.name.removeprefix("."))
             target.parent.mkdir(exist_ok=True)
             durable.move(path, target)
             actions.append(f"moved {path.name} to {target}: {problem}")
@@ -164,8 +178,15 @@ class Episodes:
         return self.path / EPISODES
 
     def _next_path(self, name: str) -> Path:
-        last = max((int(path.name.partition("-")[0]) for path in self.paths), default=-1)
+        numbers = (path.name.partition("-")[0] for path in self.paths)
+        last = max((int(number) for number in numbers if number.isdecimal()), default=-1)
         return self._folder / f"{last + 1:06d}-{name}.zarr"
+
+    def _quarantined(self, name: str) -> Path:
+        """Where to move something of this name, over nothing that is there already."""
+        names = chain([name], (f"{name}.{number}" for number in count(2)))
+        paths = (self.path / QUARANTINE / free for free in names)
+        return next(path for path in paths if not path.exists())
 
 
 class EpisodeWriter:
@@ -315,13 +336,28 @@ def fill(replay: Replay, episodes: Iterable[Episode]) -> int:
 
 def _create(path: Path, schema: Schema | None) -> None:
     if schema is None:
-        raise FileNotFoundError(
-            f"no episode store in {path}, for there is no {STORE}; record one with "
-            "`robot-rl record`, or give a schema to make it"
-        )
-    (path / EPISODES).mkdir(parents=True, exist_ok=True)
-    with durable.replacing(path / STORE) as file:
-        file.write(json.dumps(schema.to_json(), indent=2).encode())
+        raise FileNotFoundError(_nothing_in(path))
+    try:
+        (path / EPISODES).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is a file" if path.is_file() else error.strerror
+        raise type(error)(
+            f"cannot make an episode store in {path}: {reason}; choose a folder to write to"
+        ) from error
+    durable.replace(path / STORE, json.dumps(schema.to_json(), indent=2).encode())
+
+
+def _nothing_in(path: Path) -> str:
+    """What to say where no store is, with those just below: a run keeps its own there."""
+    if path.is_file():
+        return f"no episode store in {path}, for it is a file; give the folder that has {STORE}"
+    below = sorted(str(file.parent) for file in path.glob(f"*/{STORE}"))
+    hint = f"there is one in {', '.join(below)}" if below else f"`robot-rl record {path}` makes one"
+    return f"no episode store in {path}, for there is no {STORE}; {hint}"
+
+
+def _is_committed(path: Path) -> bool:
+    return path.suffix == ".zarr" and not path.name.startswith(".")
 
 
 def _lock(folder: Path) -> int:

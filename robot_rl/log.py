@@ -11,13 +11,13 @@ import csv
 import io
 import json
 import math
-import os
 import shutil
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, SupportsFloat, TextIO
 
+from robot_rl import durable
 from robot_rl.env import Closing
 
 if TYPE_CHECKING:
@@ -54,10 +54,9 @@ class Log(Closing):
             )
         rows = [row for row in rows if resume_step is not None and row["step"] <= resume_step]
         self._columns = _columns(rows)
-        _replace(self._folder / JSON_LINES, "".join(map(_line, rows)))
+        durable.replace(self._folder / JSON_LINES, "".join(map(_line, rows)).encode())
         self._write_table(rows)
         self._tensorboard = _tensorboard(self._folder / TENSORBOARD, rows)
-        self._lines = (self._folder / JSON_LINES).open("a", encoding="utf-8")
 
     def write(self, step: int, scalars: Mapping[str, SupportsFloat]) -> None:
         """Appends a row; columns may appear at any time.
@@ -69,25 +68,25 @@ class Log(Closing):
 
         Raises:
             ValueError: If a scalar is called ``step`` or ``time``.
+            OSError: If the disk is full; rows that were written stay.
         """
         if reserved := scalars.keys() & set(_RESERVED):
             raise ValueError(f"scalars {sorted(reserved)} would hide the row's own; rename them")
         row = {"step": step, "time": time.time()} | {k: float(v) for k, v in scalars.items()}
-        self._lines.write(_line(row))
-        self._lines.flush()
+        _append(self._folder / JSON_LINES, _line(row))
         if new := [name for name in row if name not in self._columns]:
             self._columns += new
             self._write_table(read_log(self._folder))
         else:
-            with (self._folder / CSV).open("a", encoding="utf-8") as file:
-                self._table(file).writerow(row)
+            text = io.StringIO()
+            self._table(text).writerow(row)
+            _append(self._folder / CSV, text.getvalue())
         if self._tensorboard:
             _add(self._tensorboard, row)
             self._tensorboard.flush()
 
     def close(self) -> None:
-        """Closes the files; safe to call twice."""
-        self._lines.close()
+        """Ends TensorBoard's writer; safe to call twice."""
         if self._tensorboard:
             self._tensorboard.close()
             self._tensorboard = None
@@ -96,7 +95,7 @@ class Log(Closing):
         text = io.StringIO()
         self._table(text).writeheader()
         self._table(text).writerows(rows)
-        _replace(self._folder / CSV, text.getvalue())
+        durable.replace(self._folder / CSV, text.getvalue().encode())
 
     def _table(self, file: TextIO) -> csv.DictWriter[str]:
         return csv.DictWriter(file, self._columns, lineterminator="\n")
@@ -131,11 +130,10 @@ def _columns(rows: Iterable[Row]) -> list[str]:
     return list(dict.fromkeys([*_RESERVED, *(name for row in rows for name in row)]))
 
 
-def _replace(path: Path, text: str) -> None:
-    """Writes aside and renames, so that the file is whole at any moment."""
-    aside = path.with_name(f"{path.name}.new")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
+def _append(path: Path, text: str) -> None:
+    """Opened anew each time: after a full disk no buffer is left that closing would write again."""
+    with durable.answering_no_room(path, len(text)), path.open("a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _tensorboard(folder: Path, rows: Iterable[Row]) -> Writer | None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 import sys
 import zipfile
 from collections.abc import Mapping
@@ -30,6 +28,8 @@ T = TypeVar("T")
 CONFIG, FACTS, CHECKPOINTS = "config.json", "run.json", "checkpoints"
 _NUMPY = "numpy array"
 """Key that marks an array in a checkpoint, which torch's safe loader reads as tensors only."""
+
+_NO_ROOM = "make room and resume, earlier checkpoints are intact"
 
 
 class CheckpointError(RuntimeError):
@@ -81,8 +81,7 @@ class Run:
             "machine": describe_machine(),
         }
         save_settings(config, folder / CONFIG)
-        with durable.replacing(folder / FACTS) as file:
-            file.write(json.dumps(facts, indent=2).encode())
+        durable.replace(folder / FACTS, json.dumps(facts, indent=2).encode())
         return cls(folder, facts, keep)
 
     @classmethod
@@ -134,11 +133,7 @@ class Run:
         torch.save(content, serialized)
         path = self._path(step)
         path.parent.mkdir(exist_ok=True)
-        try:
-            with durable.replacing(path) as file:
-                file.write(serialized.getbuffer())
-        except OSError as error:
-            raise _no_room(error, path, serialized.getbuffer().nbytes) from error
+        durable.replace(path, serialized.getbuffer(), _NO_ROOM)
         for old in self.steps[: -self.keep]:
             self._path(old).unlink()
         return path
@@ -233,15 +228,6 @@ def _unpack(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(map(_unpack, value))
     return value
-
-
-def _no_room(error: OSError, path: Path, size: int) -> OSError:
-    free = shutil.disk_usage(path.parent).free
-    message = (
-        f"cannot write {path} ({os.strerror(error.errno or 0)}): it takes {size / 1e6:.1f} MB and "
-        f"{free / 1e6:.1f} MB are free; make room and resume, earlier checkpoints are intact"
-    )
-    return OSError(error.errno, message)
 
 
 def _runs_near(folder: Path) -> str:

@@ -46,9 +46,21 @@ class Schema:
         Raises:
             SchemaError: If they differ.
         """
-        mine, theirs = (replace(schema, contract={}).to_json() for schema in (self, other))
-        if lines := differences(mine, theirs):
-            raise SchemaError(f"{name} holds other data:\n  " + "\n  ".join(lines))
+        problem = f"{name} holds other data"
+        if self.env != other.env:
+            mine, theirs = (env or "an unnamed environment" for env in (self.env, other.env))
+            problem = (
+                f"{name} does not fit: it holds {mine}, you asked for {theirs}; "
+                "choose another folder, or that environment"
+            )
+        if lines := self.differences(other):
+            rest = [f"\n  {line}" for line in lines if not line.startswith("env: ")]
+            raise SchemaError(problem + (":" if rest else "") + "".join(rest))
+
+    def differences(self, other: Schema) -> list[str]:
+        """One line for each way in which ``other`` describes other data; contracts may differ."""
+        mine, theirs = (replace(one, contract={}).to_json() for one in (self, other))
+        return differences(mine, theirs)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""

@@ -13,6 +13,7 @@ import types
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from robot_rl import durable
 from robot_rl.suggestion import did_you_mean
 
 T = TypeVar("T")
@@ -59,9 +60,9 @@ def from_json(kind: type[T], values: Any, name: str = "settings") -> T:
 
 
 def save_settings(settings: Any, path: str | Path) -> None:
-    """Writes a dataclass as JSON."""
+    """Writes a dataclass as JSON; the file is old or new after a crash."""
     text = json.dumps(to_json(settings), indent=2, allow_nan=False)
-    Path(path).write_text(f"{text}\n", encoding="utf-8")
+    durable.replace(Path(path), f"{text}\n".encode())
 
 
 def load_settings(kind: type[T], path: str | Path) -> T:

@@ -17,8 +17,8 @@ import torch
 from robot_rl.batch import Batch
 from robot_rl.config import Products, SacConfig, TrainConfig
 from robot_rl.demonstrations import (
-    HasExpert,
     load_or_record,
+    require_demonstrations,
     start_from_demonstrations,
     summarise,
 )
@@ -123,15 +123,6 @@ def _resumable(run: Run) -> Iterator[None]:
         raise KeyboardInterrupt(f"; go on with: robot-rl resume {run.folder}") from None
 
 
-def _require_demonstrations(config: TrainConfig, env: Env) -> None:
-    """Refuses, before anything is on disk, to record where nobody can demonstrate."""
-    if config.demonstrations and config.dataset is None and not isinstance(env, HasExpert):
-        raise ValueError(
-            f"{config.env} has no scripted expert to record {config.demonstrations} demonstrations "
-            "from; add --demonstrations 0 to learn from reward alone, or --dataset DATASET"
-        )
-
-
 def default_folder(env: str) -> Path:
     """``runs/<env>-<date>-<time>``."""
     name = "".join(c if c.isalnum() else "-" for c in env)
@@ -159,7 +150,7 @@ class Training(Closing):
         self.config = config
         options = parse_options(config.options)
         self.env = make_env(config.env, config.num_envs, config.seed + 1, **options)
-        _require_demonstrations(config, self.env)
+        require_demonstrations(config, self.env)
         self.judge = Judge(config)
         specs = self.env.observation_spec, self.env.action_spec
         self.schema = Schema.of(self.env, config.env)

@@ -59,7 +59,7 @@ class Batch:
         states, sensors = self._rollout.rollout(self.models, self._data, self.state, control)
         advanced = np.asarray(states)[:, -1, 0] - self.state[:, 0]
         self.state = np.ascontiguousarray(np.asarray(states)[:, -1])
-        # With a warning the engine resets the world and leaves out the remaining ticks.
+        # After a warning the engine leaves out the remaining ticks, and the state may look sane.
         missing = control.shape[1] * self._timestep - advanced
         self._broken_off = np.abs(missing) > self._timestep / 2
         return np.asarray(sensors)

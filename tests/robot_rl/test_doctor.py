@@ -2,12 +2,16 @@
 
 import importlib.util
 import io
+import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from robot_rl.doctor import TOP_LEVEL_PACKAGES, Finding, as_table, diagnose
+from robot_rl.doctor import TOP_LEVEL_PACKAGES, Finding, as_table, diagnose, report, required
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +68,36 @@ def test_a_second_owner_of_one_of_our_packages_is_named(
     assert finding.status == "problem"
     assert f"{package!r} belongs to robot-rl and to rival" in finding.detail
     assert "pip uninstall rival" in finding.remedy
+
+
+def test_what_is_required_is_what_the_project_says() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(required()) == {line.partition(">")[0] for line in project["dependencies"]}
+    assert "pybullet" not in required()
+
+
+LONG = Finding(
+    "ros 2", "absent", "for an arm behind ROS 2 " * 5, "source /opt/ros/<distribution>/setup.bash"
+)
+
+
+def test_in_a_pipe_each_finding_is_one_whole_line() -> None:
+    pipe = io.StringIO()
+    report([LONG, LONG], pipe)
+    whole = f"absent   ros 2: {LONG.detail}; to do: {LONG.remedy}"
+    assert pipe.getvalue().splitlines() == [whole, whole]
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_narrow_terminal_loses_no_character(width: int) -> None:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(as_table([LONG]))
+    text = console.export_text()
+    assert text.split()[:5] == ["status", "subject", "found", "to", "do"]
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    shown = Counter("".join(text.split()))
+    assert shown >= Counter("".join(vars(LONG).values()).replace(" ", ""))
 
 
 def test_the_table_shows_brackets_as_written() -> None:

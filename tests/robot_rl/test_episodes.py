@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robot_rl import episode_file
 from robot_rl.env import ArraySpec
 from robot_rl.episode import Episode
 from robot_rl.episodes import CorruptEpisodeError, Episodes, EpisodeWriter, fill
@@ -283,9 +285,32 @@ def test_a_store_of_another_kind_is_refused_with_the_differences(tmp_path: Path)
 
 
 def test_a_folder_without_a_store_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no episode store in .*`robot-rl record`"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no episode store in .*`robot-rl record .*` makes"
+    ):
         Episodes(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
+
+
+def test_a_folder_around_a_store_names_it(tmp_path: Path) -> None:
+    Episodes(tmp_path / "run" / "demonstrations", SCHEMA)
+    with pytest.raises(FileNotFoundError, match=r"there is one in .*run/demonstrations$"):
+        Episodes(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"), [("file", "it is a file"), ("file/store", "Not a directory")]
+)
+def test_a_place_where_no_folder_can_be_says_so(tmp_path: Path, place: str, reason: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=f"^cannot make .*/{place}: {reason}; choose a folder"):
+        Episodes(tmp_path / place, SCHEMA)
+
+
+def test_a_file_holds_no_store(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileNotFoundError, match=r"it is a file; give the folder that has store\."):
+        Episodes(tmp_path / "file")
 
 
 def damage_chunk(folder: Path) -> None:
@@ -354,7 +379,53 @@ def test_an_episode_of_another_schema_is_found(tmp_path: Path) -> None:
     foreign = record(Episodes(tmp_path / "two", replace(SCHEMA, dt=0.2)), transitions(3))
     foreign.rename(store.path / "episodes" / foreign.name)
     [finding] = store.verify()
-    assert "dt: expected 0.1, got 0.2" in finding.problem
+    assert finding.problem == "of other data than the store: dt: expected 0.1, got 0.2"
+
+
+def test_an_episode_of_another_format_is_found(tmp_path: Path) -> None:
+    store = Episodes(tmp_path, SCHEMA)
+    paths = [record(store, transitions(3, seed)) for seed in range(2)]
+    file = paths[0] / "zarr.json"
+    zarr = json.loads(file.read_text())
+    attribute = zarr["attributes"][episode_file.ATTRIBUTE]
+    attribute["content"]["version"] = 2
+    attribute["sha256"] = episode_file._digest_json(attribute["content"])
+    file.write_text(json.dumps(zarr))
+    [finding] = store.verify()
+    assert finding.path == paths[0]
+    assert "has format 2 and this robot_rl reads 1; install the version" in finding.problem
+
+
+def test_what_is_no_episode_is_named_and_in_nobodys_way(tmp_path: Path) -> None:
+    store = Episodes(tmp_path, SCHEMA)
+    first = record(store, transitions(3, seed=0))
+    strangers = [store.path / "episodes" / name for name in (".DS_Store", "notes.txt")]
+    for path in strangers:
+        path.write_text("the light was bad")
+    second = record(store, transitions(3, seed=1))
+    assert store.paths == [first, second]
+    assert len(list(store)) == store.info().episodes == 2
+    assert [finding.path for finding in store.verify()] == strangers
+    assert all(f.problem.startswith("not an episode; it does no harm") for f in store.verify())
+
+
+def test_a_file_named_as_an_episode_is_a_corrupt_one(tmp_path: Path) -> None:
+    store = Episodes(tmp_path, SCHEMA)
+    (store.path / "episodes" / "best.zarr").write_text("no folder")
+    [finding] = store.verify()
+    assert finding.problem.startswith("corrupt: its zarr.json cannot be read")
+    committed = record(store, transitions(3))
+    assert committed.name.startswith("000000-")
+
+
+def test_repair_overwrites_nothing_in_the_quarantine(tmp_path: Path) -> None:
+    store = Episodes(tmp_path, SCHEMA)
+    for text in ("one", "two", "three"):
+        (store.path / "episodes" / "notes.txt").write_text(text)
+        store.repair()
+    moved = {path.name: path.read_text() for path in (tmp_path / "quarantine").iterdir()}
+    assert moved == {"notes.txt": "one", "notes.txt.2": "two", "notes.txt.3": "three"}
+    assert store.verify() == []
 
 
 def test_an_episode_being_written_is_left_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import resource
 import signal
 import subprocess
 import sys
@@ -126,6 +127,23 @@ def test_a_killed_run_leaves_whole_rows_and_can_be_resumed(tmp_path: Path) -> No
     assert [row["x"] for row in rows] == list(range(len(rows)))
     logged(tmp_path, 20, resume_step=9)
     assert [row["step"] for row in read_log(tmp_path)] == [*range(10), 20]
+
+
+def test_a_full_disk_spares_the_rows_and_the_log_can_be_resumed(tmp_path: Path) -> None:
+    """The limit ends a row in its middle, and closing does not fail again."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Log(tmp_path) as log:
+        log.write(10, {"return": 5})
+        size = (tmp_path / "metrics.jsonl").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 9, limits[1]))
+        try:
+            with pytest.raises(OSError, match=r"cannot write .*metrics\.jsonl .* MB are free"):
+                log.write(20, {"return": 10})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [row["step"] for row in read_log(tmp_path)] == [10]
+    logged(tmp_path, 20, resume_step=10)
+    assert [row["step"] for row in read_log(tmp_path)] == [10, 20]
 
 
 def test_half_a_last_line_is_left_out(tmp_path: Path) -> None:

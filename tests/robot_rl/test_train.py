@@ -156,8 +156,10 @@ def test_the_command_line_answers_an_interruption(tmp_path: Path) -> None:
 
 
 def test_nothing_is_made_where_nobody_can_demonstrate(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"point has no scripted expert.*--demonstrations 0"):
+    with pytest.raises(TypeError, match=r"point has no scripted expert.*--demonstrations 0"):
         train(replace(POINT, demonstrations=20, folder=tmp_path / "run"))
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        train(replace(POINT, dataset=tmp_path / "nowhere", folder=tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
