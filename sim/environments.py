@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
 
 from sim.config import EnvConfig, TwinConfig
 from sim.gap import gap_profile
@@ -18,6 +18,7 @@ from sim.task import Task
 from sim.twin_env import TwinEnv
 
 T = TypeVar("T")
+EnvT = TypeVar("EnvT")
 TaskClass = type[Reach] | type[PickCube] | type[PegInsert] | type[Push]
 
 
@@ -99,40 +100,29 @@ def _randomization(name: str) -> Randomization:
 
 
 @dataclasses.dataclass(frozen=True)
-class Factory:
+class Factory(Generic[EnvT]):
     """Makes environments of one task."""
 
+    make: Callable[..., EnvT]
     task: TaskClass
+    others: tuple[type, ...] = ()
 
     @property
     def settings(self) -> tuple[type, ...]:
         """The dataclasses whose fields are the options."""
-        return self.task, EnvConfig
+        return self.task, EnvConfig, *self.others
 
-    def __call__(self, num_envs: int = 1, seed: int = 0, **options: Any) -> MujocoEnv:
+    def __call__(self, num_envs: int = 1, seed: int = 0, **options: Any) -> EnvT:
         """As ``make``."""
-        return make(self.task, num_envs, seed, **options)
+        return self.make(self.task, num_envs, seed, **options)
 
 
-class TwinFactory(Factory):
-    """Makes twins with one task in front of them."""
+make_reach = Factory(make, Reach)
+make_pick_cube = Factory(make, PickCube)
+make_peg_insert = Factory(make, PegInsert)
+make_push = Factory(make, Push)
 
-    @property
-    def settings(self) -> tuple[type, ...]:
-        """The dataclasses whose fields are the options."""
-        return *super().settings, TwinConfig
-
-    def __call__(self, num_envs: int = 1, seed: int = 0, **options: Any) -> TwinEnv:
-        """As ``make_twin``."""
-        return make_twin(self.task, num_envs, seed, **options)
-
-
-make_reach = Factory(Reach)
-make_pick_cube = Factory(PickCube)
-make_peg_insert = Factory(PegInsert)
-make_push = Factory(Push)
-
-make_twin_reach = TwinFactory(Reach)
-make_twin_pick_cube = TwinFactory(PickCube)
-make_twin_peg_insert = TwinFactory(PegInsert)
-make_twin_push = TwinFactory(Push)
+make_twin_reach = Factory(make_twin, Reach, (TwinConfig,))
+make_twin_pick_cube = Factory(make_twin, PickCube, (TwinConfig,))
+make_twin_peg_insert = Factory(make_twin, PegInsert, (TwinConfig,))
+make_twin_push = Factory(make_twin, Push, (TwinConfig,))
