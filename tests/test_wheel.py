@@ -39,10 +39,10 @@ def test_every_module_and_model_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     wanted = {
         str(path.relative_to(ROOT))
         for package in PACKAGES
-        for pattern in ("*.py", "*.xml")
+        for pattern in ("*.py", "*.xml", "*.yaml")
         for path in (ROOT / package).rglob(pattern)
     }
-    assert "sim/panda.xml" in wanted
+    assert {"sim/panda.xml", "hardware/robots/twin.yaml"} <= wanted
     assert wanted <= set(wheel.namelist())
 
 
