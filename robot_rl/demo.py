@@ -13,11 +13,12 @@ from robot_rl.run import FACTS
 from robot_rl.run_report import write_run_report
 from robot_rl.train import train
 
-_INTRODUCTION = """[bold]A simulated arm learns to insert a peg[/] (square, 1 mm of clearance).
-20 scripted demonstrations are recorded and cloned; then the arm practises with a reward of 1 for
-success and 0 for everything else. [dim]greedy: the policy's mean action; sampled: as it explores;
-episode: steps (20 a second) that a successful episode takes.[/]
-"""
+_INTRODUCTION = (
+    "[bold]A simulated arm learns to insert a peg[/] (square, 1 mm of clearance). 20 scripted "
+    "demonstrations are recorded and cloned; then the arm practises with a reward of 1 for success "
+    "and 0 for everything else. [dim]greedy: the policy's mean action; sampled: as it explores; "
+    "episode: steps (20 a second) that a successful episode takes.[/]\n"
+)
 
 
 def demo(config: DemoConfig, console: Console | None = None) -> Path:

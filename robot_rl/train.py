@@ -170,8 +170,8 @@ class Training(Closing):
         """Brings in the demonstrations and clones them."""
         self.run, self._log = run, Log(run.folder, resume_step=-1)
         if self.config.demonstrations or self.config.dataset:
-            self._metrics |= self.judge.measure("untrained", self._act_greedily)
-            self.judge.film(self._act_greedily, self._video("untrained"))
+            self._metrics |= self.judge.measure("untrained", self.agent.act)
+            self.judge.film(self.agent.act, self._video("untrained"))
             began = time.perf_counter()
             self._load_demonstrations()
             self.agent.observe(self._all_demonstrated())
