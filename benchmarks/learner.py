@@ -140,39 +140,33 @@ def _command(module: str, threads: int, *arguments: str) -> list[str]:
     return [sys.executable, "-c", f"{code}; m.main({list(arguments)})"]
 
 
-def rows() -> list[dict[str, object]]:
+def rows() -> list[Row]:
     """Speed of every learner in each setting, then what limits ours on one thread."""
-    table: list[dict[str, object]] = []
+    table: list[Row] = []
     cores = len(os.sched_getaffinity(0))
     for threads in (1, 2)[:cores]:
         for critics, updates in SETTINGS:
             setting = Setting(threads, critics, updates)
             rates = measure(setting)
-            table += [_row(f"{setting.name}/{n}", r, rates[REFERENCE]) for n, r in rates.items()]
+            table += [
+                Row(f"{setting.name}/{name}", rate, "critic updates/s", rates[REFERENCE])
+                for name, rate in rates.items()
+            ]
             if threads == 1:
                 table += _limits(setting, rates)
     return table
 
 
-def _limits(setting: Setting, rates: dict[str, float | None]) -> Iterator[dict[str, object]]:
+def _limits(setting: Setting, rates: dict[str, float | None]) -> Iterator[Row]:
     for name, (_, products) in OURS.items():
         found, rate = limits(setting, products), rates[name]
         share = None if rate is None else rate * found["operations"] / found["peak"]
         prefix = f"{setting.name}/{name}"
-        yield _row(f"{prefix}/matrix peak", found["peak"] / 1e9, unit="GFLOP/s")
-        yield _row(f"{prefix}/share of the peak", share, unit="")
+        yield Row(f"{prefix}/matrix peak", found["peak"] / 1e9, "GFLOP/s")
+        yield Row(f"{prefix}/share of the peak", share, "")
         for kind, part in found["split"].items():
-            yield _row(f"{prefix}/time in {kind}", part, unit="share")
-
-
-def _row(
-    name: str, value: float | None, reference: float | None = None, unit: str = "critic updates/s"
-) -> dict[str, object]:
-    row: dict[str, object] = {"name": name, "value": value, "unit": unit}
-    if not value or not reference:
-        return row | {"reference": None, "ratio": None}
-    return row | {"reference": reference, "ratio": value / reference}
+            yield Row(f"{prefix}/time in {kind}", part, "share")
 
 
 if __name__ == "__main__":
-    show_rows(map(Row.of, rows()))
+    show_rows(rows())

@@ -17,7 +17,7 @@ from benchmarks.learner_process import Learner, ours
 from robot_rl.train import prepare_torch
 
 PRODUCTS = ("aten::bmm", "aten::baddbmm", "aten::mm", "aten::addmm")
-OPTIMIZER = ("Optimizer.", "aten::_fused_adam", "aten::lerp_", "aten::_foreach_lerp_")
+OPTIMIZER = ("Optimizer.", "aten::_fused_adam", "aten::lerp_")
 UPDATES = 40
 """Critic updates that are profiled."""
 

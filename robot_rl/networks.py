@@ -135,7 +135,6 @@ class Critics(nn.Module):
 
     def __init__(self, inputs: int, hidden: tuple[int, ...], ensemble: int, head: Head) -> None:
         super().__init__()
-        self.ensemble = ensemble
         self.head = head
         self.trunk = EnsembleTrunk(ensemble, inputs, hidden)
         self.last = EnsembleLinear(ensemble, hidden[-1], head.outputs)
