@@ -24,6 +24,10 @@ MESSAGES = {
 """Full names of the message types that a contract may name."""
 
 
+IMAGES = "images/"
+"""What the names of camera streams begin with."""
+
+
 class Subscription(NamedTuple):
     """A stream that the robot publishes."""
 
@@ -97,7 +101,7 @@ def _state(
 def _cameras(contract: Contract) -> Iterator[Subscription]:
     for index, camera in enumerate(contract.cameras):
         yield Subscription(
-            f"images/{camera.name}",
+            f"{IMAGES}{camera.name}",
             f"cameras[{index}]",
             camera.topic,
             "Image" if camera.type == "raw" else "CompressedImage",

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from hardware.contract import Contract
-from hardware.endpoints import subscriptions
+from hardware.endpoints import IMAGES, subscriptions
 from hardware.stream import Sample, Stream
 
 
@@ -59,9 +59,9 @@ class Streams:
             raise ValueError(f"streams are {names}; give at least one, and each its own name")
 
     @classmethod
-    def of(cls, contract: Contract) -> Streams:
+    def of(cls, contract: Contract, cameras: bool = True) -> Streams:
         """The streams of a robot; a set holds what was within half a policy period."""
-        found = subscriptions(contract)
+        found = [s for s in subscriptions(contract) if cameras or not s.name.startswith(IMAGES)]
         # The slowest stream may be this old, and the others must still know what was then.
         keep = 2 * max(s.max_age for s in found)
         streams = (Stream(s.name, s.max_age, 1 / s.rate, keep) for s in found)

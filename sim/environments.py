@@ -15,7 +15,9 @@ from sim.push import Push
 from sim.randomization import Randomization
 from sim.reach import Reach
 from sim.task import Task
+from sim.twin import Twin
 from sim.twin_env import TwinEnv
+from sim.twin_view import TwinView
 
 T = TypeVar("T")
 EnvT = TypeVar("EnvT")
@@ -57,6 +59,36 @@ def make_twin(task: TaskClass, num_envs: int = 1, seed: int = 0, **options: Any)
     twin = TwinConfig(options.pop("gap", TwinConfig.gap))
     of_task, config = _split(task, options, _fields(TwinConfig))
     return TwinEnv(of_task, gap_profile(twin.gap), seed, config)
+
+
+def make_twin_alone(name: str, gap: str = TwinConfig.gap, seed: int = 0) -> Twin:
+    """A twin without the environment around it, for a driver.
+
+    Raises:
+        ValueError: There is no such task or profile.
+    """
+    return Twin(task_named(name)(), gap_profile(gap), seed)
+
+
+def make_twin_view(name: str, gap: str = TwinConfig.gap, seed: int = 0) -> TwinView:
+    """The cameras of such a twin, for another process.
+
+    Raises:
+        ValueError: There is no such task or profile.
+    """
+    return TwinView(task_named(name)(), gap_profile(gap), seed)
+
+
+def task_named(name: str) -> TaskClass:
+    """The class of a task.
+
+    Raises:
+        ValueError: There is none.
+    """
+    tasks: dict[str, TaskClass] = {task.name: task for task in (Reach, PickCube, PegInsert, Push)}
+    if name not in tasks:
+        raise ValueError(f"no task {name!r}; choose from {', '.join(tasks)}")
+    return tasks[name]
 
 
 def _split(

@@ -47,6 +47,7 @@ class PegInsert:
     horizon = 100
     held_opening = 0.25
     observation_names = ("hole_x", "hole_y", "hole_z", "hole_yaw")
+    objects = ("block",)
 
     def __post_init__(self) -> None:
         require_positive(self, "clearance", "peg_width", "block_height", "insertion_depth")
@@ -85,6 +86,11 @@ class PegInsert:
     def place(self, draw: dict[str, np.ndarray]) -> dict[str, Pose]:
         """The block stands where the hole is."""
         return {"block": Pose(draw["hole_position"], draw["hole_yaw"])}
+
+    def locate(self, poses: dict[str, Pose]) -> dict[str, np.ndarray]:
+        """The hole is where the block stands."""
+        block = poses["block"]
+        return {"hole_position": block.position, "hole_yaw": block.yaw}
 
     def observe(self, worlds: Worlds) -> np.ndarray:
         """Mouth of the hole as seen from the tip: position [m] and yaw [rad]."""

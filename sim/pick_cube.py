@@ -35,6 +35,7 @@ class PickCube:
     horizon = 100
     held_opening = None
     observation_names = ("cube_x", "cube_y", "cube_z", "cube_yaw", "cube_height")
+    objects = ("cube",)
 
     def __post_init__(self) -> None:
         require_positive(self, "cube_half", "lift")
@@ -62,6 +63,11 @@ class PickCube:
     def place(self, draw: dict[str, np.ndarray]) -> dict[str, Pose]:
         """The cube stands on the table."""
         return {"cube": Pose(draw["cube_position"], draw["cube_yaw"])}
+
+    def locate(self, poses: dict[str, Pose]) -> dict[str, np.ndarray]:
+        """Where the cube stands."""
+        cube = poses["cube"]
+        return {"cube_position": cube.position, "cube_yaw": cube.yaw}
 
     def observe(self, worlds: Worlds) -> np.ndarray:
         """Cube as seen from the tool: position [m], yaw [rad]; its height above the table [m]."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import mujoco
 import numpy as np
 
-from sim.task import Pose
+from sim.task import Pose, Task
 
 
 class Placement:
@@ -43,6 +43,11 @@ class Placement:
             for world in worlds:
                 models[world].body_pos[body] = stand[world, :3]
                 models[world].body_quat[body] = stand[world, 3:]
+
+
+def fixed_objects(placement: Placement, task: Task) -> tuple[str, ...]:
+    """Objects of a task that stand fixed, so that the model has their poses."""
+    return tuple(name for name in task.objects if name not in placement.free)
 
 
 def _upright(pose: Pose) -> np.ndarray:

@@ -35,6 +35,7 @@ class Push:
     horizon = 120
     held_opening = 0.0
     observation_names = ("cube_x", "cube_y", "cube_z", "goal_x", "goal_y")
+    objects = ("cube", "goal")
 
     def __post_init__(self) -> None:
         require_positive(self, "cube_half", "tolerance")
@@ -65,6 +66,10 @@ class Push:
         """The cube stands on the table, the mark lies on it."""
         still = np.zeros(len(draw["goal"]))
         return {"cube": Pose(draw["cube_position"], still), "goal": Pose(draw["goal"], still)}
+
+    def locate(self, poses: dict[str, Pose]) -> dict[str, np.ndarray]:
+        """Where cube and mark stand."""
+        return {"cube_position": poses["cube"].position, "goal": poses["goal"].position}
 
     def observe(self, worlds: Worlds) -> np.ndarray:
         """Cube as seen from the tool, goal as seen from the cube [m]."""

@@ -29,6 +29,7 @@ class Reach:
     horizon = 60
     held_opening = 0.0
     observation_names = ("goal_x", "goal_y", "goal_z")
+    objects = ("goal",)
 
     def __post_init__(self) -> None:
         require_positive(self, "tolerance")
@@ -51,6 +52,10 @@ class Reach:
     def place(self, draw: dict[str, np.ndarray]) -> dict[str, Pose]:
         """The marker stands at the goal."""
         return {"goal": Pose(draw["goal"], np.zeros(len(draw["goal"])))}
+
+    def locate(self, poses: dict[str, Pose]) -> dict[str, np.ndarray]:
+        """The goal is where the marker stands."""
+        return {"goal": poses["goal"].position}
 
     def observe(self, worlds: Worlds) -> np.ndarray:
         """Goal as seen from the tool [m]."""

@@ -86,6 +86,11 @@ class Task(Protocol):
         ...
 
     @property
+    def objects(self) -> tuple[str, ...]:
+        """Names of the bodies that ``place`` places."""
+        ...
+
+    @property
     def reward_terms(self) -> dict[str, tuple[float, Term]]:
         """Name -> (weight, term); the reward is the weighted sum."""
         ...
@@ -100,6 +105,10 @@ class Task(Protocol):
 
     def place(self, draw: dict[str, np.ndarray]) -> dict[str, Pose]:
         """Poses of the bodies that the draw moves, by body name."""
+        ...
+
+    def locate(self, poses: dict[str, Pose]) -> dict[str, np.ndarray]:
+        """Inverse of ``place``: what a draw says of bodies that stand at these poses."""
         ...
 
     def observe(self, worlds: Worlds) -> np.ndarray:

@@ -15,10 +15,10 @@ from sim import panda
 from sim.bullet_world import BulletWorld
 from sim.config import EnvConfig
 from sim.gap import GapProfile
-from sim.placement import Placement
+from sim.placement import Placement, fixed_objects
 from sim.proprioception import arm_fields, external_wrench, tool_weight
 from sim.scene import task_model
-from sim.task import Task, Worlds
+from sim.task import Pose, Task, Worlds
 from sim.tool_control import ToolControl
 from sim.twin_cameras import Picture, TwinCameras
 
@@ -77,6 +77,7 @@ class Twin(Closing):
         self._cameras = TwinCameras(self.model, self.profile)
         self._placement = Placement(self.model)
         self._scene = mujoco.MjData(self.model)
+        self._fixed = fixed_objects(self._placement, task)
         self._weight = tool_weight(self.model)
         self._tick = 0
         self._window = round(WRENCH_WINDOW / self.dt)
@@ -110,6 +111,39 @@ class Twin(Closing):
         self._world.set_joints(self._target)
         self._commands: deque[tuple[int, np.ndarray]] = deque()
         self._stand()
+
+    def objects(self) -> dict[str, np.ndarray]:
+        """Position and quaternion wxyz of the task's objects, as old as ``state``. Shape (7,)."""
+        free = self._placement.read(self._late.qpos[None])
+        fixed = [self.model.body(name) for name in self._fixed]
+        stand = {body.name: np.r_[body.pos, body.quat] for body in fixed}
+        return {name: pose[0] for name, pose in free.items()} | stand
+
+    def place(self, name: str, position: np.ndarray, yaw: float) -> None:
+        """Puts an object elsewhere, upright and at rest, as a person does between two episodes.
+
+        Args:
+            name: One of ``task.objects``.
+            position: Shape (3,) [m].
+            yaw: About the vertical [rad].
+
+        Raises:
+            ValueError: There is no such object.
+        """
+        if name not in self.task.objects:
+            raise ValueError(
+                f"{self.task.name} has no object {name!r}; "
+                f"choose from {', '.join(self.task.objects)}"
+            )
+        poses = self.task.place(self._draw) | {name: Pose(position[None], np.array([yaw]))}
+        self._draw = self._draw | self.task.locate(poses)
+        self._put({name: poses[name]})
+
+    def scene(self) -> tuple[float, np.ndarray]:
+        """When, and all that ``TwinView`` needs to draw it: positions, then fixed objects."""
+        fixed = [self.model.body(name) for name in self._fixed]
+        stand = [part for body in fixed for part in (body.pos, body.quat)]
+        return self._late.tick * self.dt, np.concatenate([self._late.qpos, *stand])
 
     def command(self, target: np.ndarray) -> None:
         """Sends joint and finger targets, which reach the servos after the delay of commands.
@@ -186,7 +220,10 @@ class Twin(Closing):
     def _place_objects(self) -> None:
         """Writes the draw into model, data and engine, which forgets the last episode."""
         self._world.reset()
-        poses, data, first = self.task.place(self._draw), self._scene, np.array([0])
+        self._put(self.task.place(self._draw))
+
+    def _put(self, poses: dict[str, Pose]) -> None:
+        data, first = self._scene, np.array([0])
         self._placement.write_free(data.qpos[None], first, poses)
         self._placement.write_fixed([self.model], first, poses)
         mujoco.mj_kinematics(self.model, data)

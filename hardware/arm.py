@@ -1,0 +1,85 @@
+"""One arm behind its driver: commands in, readings out, and the timeout that makes it hold still.
+
+No ROS here: time is an argument. This is the last wall, in the process of the driver: it holds the
+arm where it is when the commands stop, whatever has become of the process that sent them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hardware.contract import Contract
+from hardware.driver import ArmDriver, Reading
+
+
+@dataclass
+class ArmCounts:
+    """What has happened since the arm was made."""
+
+    commands: int = 0
+    refused: int = 0
+    """Commands of a wrong length or not finite."""
+    timeouts: int = 0
+    """How often commands stopped, and the arm was held."""
+
+
+class Arm:
+    """Passes commands on and holds the arm when they stop.
+
+    Args:
+        contract: The robot; without ``rates.command_timeout`` the last command stands for ever.
+        driver: Its connection.
+    """
+
+    def __init__(self, contract: Contract, driver: ArmDriver) -> None:
+        self.driver = driver
+        self.counts = ArmCounts()
+        self._timeout = contract.rates.command_timeout
+        self._size = len(contract.joints.arm)
+        if contract.command.mode == "cartesian_pose":
+            self._size = 7
+        self._gripper = contract.gripper
+        self._commanded_at: float | None = None
+
+    @property
+    def moving(self) -> bool:
+        """Whether commands are coming."""
+        return self._commanded_at is not None
+
+    def command(self, values: np.ndarray, now: float) -> None:
+        """Passes a command on; one that makes no sense is counted and left out.
+
+        Args:
+            values: In the contract's mode and order. Shape (size,).
+            now: Time [s].
+        """
+        values = np.asarray(values, np.float64)
+        if values.shape != (self._size,) or not np.isfinite(values).all():
+            self.counts.refused += 1
+            return
+        self.counts.commands += 1
+        self._commanded_at = now
+        self.driver.send(values)
+
+    def grip(self, value: float) -> None:
+        """Moves the gripper; a value that makes no sense is counted and left out."""
+        if self._gripper is None or not np.isfinite(value):
+            self.counts.refused += 1
+            return
+        ends = sorted((self._gripper.open, self._gripper.closed))
+        self.driver.grip(float(np.clip(value, *ends)))
+
+    def tick(self, now: float) -> Reading:
+        """The newest reading; holds the arm if commands have stopped. ``now`` is in seconds."""
+        if self._timeout is not None and self._commanded_at is not None:
+            if now - self._commanded_at > self._timeout:
+                self.hold()
+                self.counts.timeouts += 1
+        return self.driver.read()
+
+    def hold(self) -> None:
+        """Holds the arm where it is, until the next command."""
+        self._commanded_at = None
+        self.driver.stop()

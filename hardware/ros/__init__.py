@@ -1,0 +1,1 @@
+"""ROS 2: the only modules that import rclpy and message packages; all else works without them."""

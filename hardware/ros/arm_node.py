@@ -1,0 +1,217 @@
+"""``robot-rl-arm-node``: one arm behind its driver, as topics of its contract."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped, WrenchStamped
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+
+from hardware.arm import Arm
+from hardware.contract_file import load_contract
+from hardware.driver import HasScene, Reading, Simulated, make_driver
+from hardware.health import Health
+from hardware.node_settings import ArmSettings
+from hardware.pacer import Monotonic, Pacer
+from hardware.ros import convert
+from hardware.ros.diagnostics import report_health
+from hardware.ros.loop import Loop
+from hardware.ros.parameters import declare
+from hardware.ros.process import run
+from hardware.ros.qos import profile
+from hardware.topics import Qos
+
+SCENE = "scene"
+"""Positions of everything a twin's cameras draw; only their process needs it."""
+STATES = Qos(depth=10)
+"""Reliable, so that everybody hears them, also who insists on it."""
+PLACE = "place"
+"""``<object>/place`` puts an object of a twin elsewhere."""
+
+
+class ArmNode(LifecycleNode):
+    """Configure connects the driver, activate moves; deactivate holds the arm."""
+
+    def __init__(self) -> None:
+        super().__init__("arm")
+        self._settings = declare(self, ArmSettings)
+        self._contract = load_contract(self._settings.robot)
+        self._joints = (*self._contract.joints.arm, *self._contract.joints.gripper)
+        self._arm: Arm | None = None
+        self._lock = threading.RLock()
+        self._loop: Loop | None = None
+        report_health(self, self._contract.name, self._examine)
+        if self._settings.autostart:
+            self._start()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Connects; an arm that does not answer leaves the node unconfigured."""
+        try:
+            driver = make_driver(self._settings.driver, self._contract, **self._options())
+            driver.connect()
+        except (ConnectionError, OSError, ValueError, TypeError, ImportError) as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        self._arm = Arm(self._contract, driver)
+        self._advertise(driver)
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Starts the loop that reads and publishes; commands now reach the arm."""
+        assert self._arm is not None
+        rates, simulated = self._contract.rates, isinstance(self._arm.driver, Simulated)
+        period = 1 / (rates.stream if simulated else rates.state)
+        self._every = round(rates.stream / rates.state) if simulated else 1
+        pacer = Pacer(period, Monotonic(self._settings.speed))
+        self._loop = Loop(self, pacer, self._tick)
+        self._loop.start()
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Ends the loop with the arm held."""
+        self._end_loop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Ends the connection."""
+        self._disconnect()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """As deactivate and cleanup."""
+        self._disconnect()
+        return TransitionCallbackReturn.SUCCESS
+
+    def destroy_node(self) -> None:
+        """Holds the arm, ends the connection, then the node."""
+        self._disconnect()
+        super().destroy_node()
+
+    def _start(self) -> None:
+        for transition in (self.trigger_configure, self.trigger_activate):
+            if transition() is not TransitionCallbackReturn.SUCCESS:
+                raise ConnectionError(f"the arm of {self._contract.name} did not start; see above")
+
+    def _options(self) -> dict[str, Any]:
+        """Options of the driver."""
+        if self._settings.driver != "twin":
+            return {}
+        return {name: getattr(self._settings, name) for name in ("task", "gap", "seed")}
+
+    def _advertise(self, driver: object) -> None:
+        state, command, gripper = (
+            self._contract.state,
+            self._contract.command,
+            self._contract.gripper,
+        )
+        sensor = profile(STATES)
+        self._states = self.create_publisher(JointState, state.joint_states.topic, sensor)
+        self._wrench = state.wrench and self.create_publisher(
+            WrenchStamped, state.wrench.topic, sensor
+        )
+        self._clock_topic = self.create_publisher(ClockMessage, "/clock", 1)
+        self.create_subscription(
+            convert.message_class(command.type), command.topic, self._command, profile(command.qos)
+        )
+        if gripper is not None:
+            kind = convert.message_class(gripper.type)
+            self.create_subscription(kind, gripper.topic, self._grip, profile(gripper.qos))
+        self._objects: dict[str, Any] = {}
+        if isinstance(driver, HasScene):
+            self._scene = self.create_publisher(JointState, SCENE, sensor)
+            for name in driver.objects():
+                self._objects[name] = self.create_publisher(PoseStamped, f"{name}/pose", sensor)
+                place = functools.partial(self._place, name)
+                self.create_subscription(PoseStamped, f"{name}/{PLACE}", place, 1)
+
+    def _command(self, message: Float64MultiArray) -> None:
+        with self._lock:
+            if self._arm is not None and self._loop is not None:
+                self._arm.command(np.array(message.data), self._arm.driver.time())
+
+    def _grip(self, message: Float64MultiArray) -> None:
+        with self._lock:
+            if self._arm is not None and self._loop is not None and len(message.data):
+                self._arm.grip(message.data[0])
+
+    def _place(self, name: str, message: PoseStamped) -> None:
+        with self._lock:
+            if self._arm is not None and isinstance(self._arm.driver, HasScene):
+                self._arm.driver.place(name, convert.vector_of_pose(message.pose))
+
+    def _tick(self, _: float) -> None:
+        """Advances a twin, at the rate of its commands; publishes at the rate of states."""
+        assert self._arm is not None
+        assert self._loop is not None
+        driver, pacer = self._arm.driver, self._loop.pacer
+        with self._lock:
+            if isinstance(driver, Simulated):
+                driver.advance(pacer.period)
+            reading = self._arm.tick(driver.time())
+        if self._settings.speed != 1:
+            self._clock_topic.publish(ClockMessage(clock=convert.to_stamp(driver.time())))
+        if pacer.ticks % self._every == 0:
+            self._publish(reading)
+
+    def _publish(self, reading: Reading) -> None:
+        assert self._arm is not None
+        stamp = self._to_ros(reading.stamp)
+        self._states.publish(convert.joint_state(stamp, self._joints, reading.q, reading.dq))
+        if self._wrench is not None and reading.wrench is not None:
+            base = self._contract.frames.base
+            self._wrench.publish(convert.wrench_stamped(stamp, base, reading.wrench))
+        driver = self._arm.driver
+        if isinstance(driver, HasScene):
+            with self._lock:
+                objects, (_, scene) = driver.objects(), driver.scene()
+            for name, pose in objects.items():
+                message = convert.pose_stamped(stamp, self._contract.frames.base, pose)
+                self._objects[name].publish(message)
+            self._scene.publish(convert.joint_state(stamp, (), scene))
+
+    def _to_ros(self, stamp: float) -> float:
+        """A time of the driver on the clock of ROS: as long ago now as it was then."""
+        assert self._arm is not None
+        if self._settings.speed != 1:
+            return stamp
+        return 1e-9 * self.get_clock().now().nanoseconds - (self._arm.driver.time() - stamp)
+
+    def _end_loop(self) -> None:
+        if self._loop is not None:
+            self._loop.end()
+            self._loop = None
+            assert self._arm is not None
+            self._arm.hold()
+
+    def _disconnect(self) -> None:
+        self._end_loop()
+        if self._arm is not None:
+            self._arm.driver.close()
+            self._arm = None
+
+    def _examine(self) -> Health:
+        health = Health()
+        if self._arm is None or self._loop is None:
+            health.warn("the arm is not active", "stale")
+            return health
+        counts = self._arm.counts
+        health.count(vars(counts), "arm")
+        health.of_pacer(self._loop.pacer)
+        if counts.timeouts:
+            health.warn(f"commands stopped {counts.timeouts} times; the arm was held")
+        return health
+
+
+def main() -> int:
+    """Runs the node."""
+    return run(ArmNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,78 @@
+"""Publishes commands in the message type that the arm's driver takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from rclpy.node import Node
+from std_msgs.msg import Float64, Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from hardware.contract import Contract
+from hardware.ros import convert
+from hardware.ros.qos import profile
+
+
+class Commander:
+    """The one publisher of an arm's command topic and of its gripper's.
+
+    Args:
+        node: Publishes.
+        contract: The robot.
+    """
+
+    def __init__(self, node: Node, contract: Contract) -> None:
+        self._node, self._contract = node, contract
+        self._period = 1 / contract.rates.stream
+        self._command = self._publisher(contract.command)
+        self._gripper = contract.gripper and self._publisher(contract.gripper)
+
+    def send(self, command: np.ndarray, stamp: float) -> None:
+        """Sends a command in the contract's mode; ``stamp`` is the time on the node's clock [s]."""
+        self._command.publish(self._message(command, stamp))
+
+    def grip(self, value: float) -> None:
+        """Sends a value to the gripper."""
+        if self._contract.gripper is not None:
+            self._gripper.publish(self._gripper_message(value))
+
+    def others(self) -> str | None:
+        """What is wrong if somebody else commands the arm, or nobody listens."""
+        topic = self._contract.command.topic
+        if (count := self._node.count_publishers(topic)) > 1:
+            return (
+                f"{count} publishers on {topic}; only the safety node may command the arm: "
+                "end the others"
+            )
+        if self._command.get_subscription_count() == 0:
+            return f"nobody listens to {topic}; start the arm's driver"
+        return None
+
+    def _publisher(self, part: Any) -> Any:
+        kind = convert.message_class(part.type)
+        return self._node.create_publisher(kind, part.topic, profile(part.qos))
+
+    def _message(self, command: np.ndarray, stamp: float) -> Any:
+        contract = self._contract
+        if contract.command.type == "PoseStamped":
+            return convert.pose_stamped(stamp, contract.frames.base, command)
+        if contract.command.type == "JointTrajectory":
+            return self._trajectory(contract.joints.arm, command)
+        return convert.numbers(command)
+
+    def _gripper_message(self, value: float) -> Any:
+        gripper = self._contract.gripper
+        assert gripper is not None
+        if gripper.type == "Float64":
+            return Float64(data=value)
+        if gripper.type == "JointTrajectory":
+            return self._trajectory(self._contract.joints.gripper, np.array([value]))
+        return Float64MultiArray(data=[value])
+
+    def _trajectory(self, names: tuple[str, ...], values: np.ndarray) -> JointTrajectory:
+        """One point, to be reached with the next command."""
+        time = Duration(nanosec=round(1e9 * self._period))
+        point = JointTrajectoryPoint(positions=values.tolist(), time_from_start=time)
+        return JointTrajectory(joint_names=list(names), points=[point])

@@ -1,0 +1,181 @@
+"""Messages to numpy and back. Stamps are seconds, quaternions xyzw, images RGB."""
+
+from __future__ import annotations
+
+import importlib
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Pose, PoseStamped, WrenchStamped
+from sensor_msgs.msg import CompressedImage, Image, JointState
+from std_msgs.msg import Float64MultiArray, Header
+
+from hardware.endpoints import MESSAGES
+
+_CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
+"""Encodings that ``pixels_of`` reads, with their bytes per pixel."""
+
+
+def message_class(type_name: str) -> type[Any]:
+    """The class of a type that contracts name, e.g. ``JointState``.
+
+    Raises:
+        KeyError: If no contract may name it.
+    """
+    package, _, name = MESSAGES[type_name].split("/")
+    return getattr(importlib.import_module(f"{package}.msg"), name)
+
+
+def to_seconds(stamp: Time) -> float:
+    """A stamp as seconds; float64 resolves 0.2 us since 1970."""
+    return stamp.sec + 1e-9 * stamp.nanosec
+
+
+def to_stamp(seconds: float) -> Time:
+    """Inverse of ``to_seconds``."""
+    nanoseconds = round(seconds * 1e9)
+    return Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+
+
+def header(stamp: float, frame_id: str = "") -> Header:
+    """A header of a stamp [s]."""
+    return Header(stamp=to_stamp(stamp), frame_id=frame_id)
+
+
+def stamp_of(serialized: bytes) -> float:
+    """The stamp of a serialized message that begins with a header: no need to read a whole image.
+
+    CDR has four bytes of encapsulation, the second of which tells the byte order, then seconds and
+    nanoseconds.
+    """
+    order = "<" if serialized[1] & 1 else ">"
+    seconds, nanoseconds = struct.unpack_from(f"{order}iI", serialized, 4)
+    return seconds + 1e-9 * nanoseconds
+
+
+def joint_state(
+    stamp: float,
+    names: Iterable[str],
+    q: np.ndarray,
+    dq: np.ndarray | None = None,
+    tau: np.ndarray | None = None,
+) -> JointState:
+    """Joint values by name; what is not known is zero, for some readers trip over empty arrays."""
+    zeros = np.zeros(len(q))
+    return JointState(
+        header=header(stamp),
+        name=list(names),
+        position=np.asarray(q, np.float64).tolist(),
+        velocity=(zeros if dq is None else dq).tolist(),
+        effort=(zeros if tau is None else tau).tolist(),
+    )
+
+
+def pose(vector: np.ndarray) -> Pose:
+    """A pose of ``x y z qx qy qz qw``, shape (7,) [m]."""
+    message = Pose()
+    point, turn = message.position, message.orientation
+    point.x, point.y, point.z, turn.x, turn.y, turn.z, turn.w = np.asarray(vector, float).tolist()
+    return message
+
+
+def pose_stamped(stamp: float, frame_id: str, vector: np.ndarray) -> PoseStamped:
+    """A stamped pose of ``x y z qx qy qz qw``, shape (7,) [m]."""
+    return PoseStamped(header=header(stamp, frame_id), pose=pose(vector))
+
+
+def vector_of_pose(message: Pose) -> np.ndarray:
+    """``x y z qx qy qz qw``. Shape (7,) [m]."""
+    point, turn = message.position, message.orientation
+    return np.array([point.x, point.y, point.z, turn.x, turn.y, turn.z, turn.w])
+
+
+def wrench_stamped(stamp: float, frame_id: str, wrench: np.ndarray) -> WrenchStamped:
+    """Force and torque, shape (6,) [N, N m]."""
+    message = WrenchStamped(header=header(stamp, frame_id))
+    force, torque = message.wrench.force, message.wrench.torque
+    force.x, force.y, force.z, torque.x, torque.y, torque.z = np.asarray(wrench, float).tolist()
+    return message
+
+
+def vector_of_wrench(message: WrenchStamped) -> np.ndarray:
+    """Force and torque. Shape (6,) [N, N m]."""
+    force, torque = message.wrench.force, message.wrench.torque
+    return np.array([force.x, force.y, force.z, torque.x, torque.y, torque.z])
+
+
+def numbers(values: np.ndarray) -> Float64MultiArray:
+    """Numbers without names, as forward controllers take them."""
+    return Float64MultiArray(data=np.asarray(values, np.float64).tolist())
+
+
+def image(stamp: float, frame_id: str, pixels: np.ndarray) -> Image:
+    """An rgb8 image of pixels, shape (height, width, 3), uint8.
+
+    ``data`` takes bytes: an array would be copied element by element (a thousand times slower).
+    """
+    height, width, _ = pixels.shape
+    return Image(
+        header=header(stamp, frame_id),
+        height=height,
+        width=width,
+        encoding="rgb8",
+        step=3 * width,
+        data=np.ascontiguousarray(pixels).tobytes(),
+    )
+
+
+def pixels_of(message: Image) -> np.ndarray:
+    """RGB pixels of an image. Shape (height, width, 3), uint8; rgb8 is not copied.
+
+    Raises:
+        ValueError: If the encoding is another one, or the size does not fit the data.
+    """
+    if message.encoding not in _CHANNELS:
+        raise ValueError(
+            f"an image has encoding {message.encoding!r}; "
+            f"let its driver publish one of {', '.join(_CHANNELS)}"
+        )
+    channels, wide = _CHANNELS[message.encoding], message.step
+    rows = np.frombuffer(message.data, np.uint8)
+    if rows.size != message.height * wide or wide < channels * message.width:
+        raise ValueError(
+            f"an image of {message.width} x {message.height} {message.encoding} has {rows.size} "
+            f"bytes in rows of {wide}; its driver must fill them all"
+        )
+    rows = rows.reshape(message.height, wide)[:, : channels * message.width]
+    pixels = rows.reshape(message.height, message.width, channels)
+    if message.encoding.startswith("bgr"):
+        return pixels[..., 2::-1]
+    return np.repeat(pixels, 3, axis=2) if channels == 1 else pixels[..., :3]
+
+
+def pixels_of_compressed(message: CompressedImage) -> np.ndarray:
+    """RGB pixels of a JPEG or PNG. Shape (height, width, 3), uint8.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    import cv2
+
+    found = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
+    if found is None:
+        raise ValueError(
+            f"a compressed image of format {message.format!r} cannot be read; "
+            "let its driver publish jpeg or png"
+        )
+    return np.ascontiguousarray(found[..., ::-1])
+
+
+def compressed(
+    stamp: float, frame_id: str, pixels: np.ndarray, quality: int = 90
+) -> CompressedImage:
+    """A JPEG of pixels, shape (height, width, 3), uint8."""
+    import cv2
+
+    bgr = np.ascontiguousarray(pixels[..., ::-1])
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return CompressedImage(header=header(stamp, frame_id), format="jpeg", data=data.tobytes())

@@ -1,0 +1,39 @@
+"""The life of a node's process: one entry for all, and a clean end on SIGINT and SIGTERM."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+ANSWERED = (ValueError, TypeError, OSError, ImportError, RuntimeError)
+"""Errors whose message is the answer; anything else is a defect and shows its trace."""
+
+
+def run(make: Callable[[], Node]) -> int:
+    """Spins a node until somebody ends it.
+
+    Returns:
+        Exit status: 0 after SIGINT or SIGTERM, 1 for an answered error.
+    """
+    rclpy.init(args=sys.argv)
+    node = None
+    try:
+        node = make()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except ANSWERED as error:
+        print(f"{sys.argv[0].rpartition('/')[2]}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    loop = getattr(node, "_loop", None)
+    return int(loop is not None and loop.failed)

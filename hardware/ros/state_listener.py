@@ -1,0 +1,97 @@
+"""Subscribes a robot's streams and pushes what comes into ``hardware.streams``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+
+from hardware.contract import Contract
+from hardware.endpoints import Subscription, subscriptions
+from hardware.joint_order import JointOrder
+from hardware.ros import convert
+from hardware.ros.clock import NodeClock
+from hardware.ros.qos import profile
+from hardware.streams import Streams
+
+
+class StateListener:
+    """Every stream of a contract, converted to numpy.
+
+    ``joint_states`` become the arm's and the gripper's q and dq, shape (2, joints), poses
+    ``x y z qx qy qz qw``, wrenches shape (6,), images shape (height, width, 3).
+
+    Args:
+        node: Subscribes.
+        contract: The robot.
+        streams: Where to; streams that are not in it are not subscribed.
+        pixels: False leaves images unread, and pushes None for them: their stamps tell enough.
+
+    Attributes:
+        problems: The newest thing that was wrong with a message, by stream.
+    """
+
+    def __init__(
+        self, node: Node, contract: Contract, streams: Streams, pixels: bool = True
+    ) -> None:
+        self.problems: dict[str, str] = {}
+        self._clock = NodeClock(node)
+        self._streams = streams
+        joints = contract.joints
+        with_fingers = contract.gripper is None or contract.gripper.state is None
+        names = (*joints.arm, *joints.gripper) if with_fingers else joints.arm
+        self._joints = JointOrder(names)
+        self._fingers = JointOrder(joints.gripper) if joints.gripper else None
+        self._sizes = {f"images/{c.name}": (c.height, c.width, 3) for c in contract.cameras}
+        for stream in subscriptions(contract):
+            if stream.name in streams.names:
+                self._subscribe(node, stream, pixels)
+
+    def _subscribe(self, node: Node, stream: Subscription, pixels: bool) -> None:
+        raw = stream.name in self._sizes and not pixels
+        read = None if raw else self._reader(stream)
+
+        def receive(message: Any) -> None:
+            now = self._clock.now()
+            try:
+                if read is None:
+                    self._streams[stream.name].push(convert.stamp_of(message), now, None)
+                else:
+                    stamp = convert.to_seconds(message.header.stamp)
+                    self._streams[stream.name].push(stamp, now, read(message))
+            except ValueError as error:
+                self.problems[stream.name] = str(error)
+
+        kind = convert.message_class(stream.type)
+        node.create_subscription(kind, stream.topic, receive, profile(stream.qos), raw=raw)
+
+    def _reader(self, stream: Subscription) -> Callable[[Any], Any]:
+        if stream.name in self._sizes:
+            return lambda message: self._pixels(stream.name, message)
+        if stream.type == "JointState":
+            order = self._fingers if stream.name == "gripper" else self._joints
+            assert order is not None
+            return lambda message: _joint_values(order, message)
+        if stream.type == "WrenchStamped":
+            return convert.vector_of_wrench
+        return lambda message: convert.vector_of_pose(message.pose)
+
+    def _pixels(self, name: str, message: Any) -> np.ndarray:
+        whole = hasattr(message, "encoding")
+        pixels = convert.pixels_of(message) if whole else convert.pixels_of_compressed(message)
+        if pixels.shape != self._sizes[name]:
+            height, width, _ = self._sizes[name]
+            raise ValueError(
+                f"{name} is {pixels.shape[1]} x {pixels.shape[0]}, the contract says "
+                f"{width} x {height}; correct one of the two"
+            )
+        return pixels
+
+
+def _joint_values(order: JointOrder, message: JointState) -> np.ndarray:
+    """Positions and velocities in our order. Shape (2, joints)."""
+    values = order(message.name, message.position, message.velocity, message.effort)
+    return np.stack([values.q, values.dq])

@@ -1,0 +1,136 @@
+"""Real nodes in real processes over real DDS on loopback, each test module in a domain of its own.
+
+A module names its domain: ``pytestmark = pytest.mark.domain(41)``. The test itself is a node of the
+graph, so nothing here is a stand-in.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+rclpy = pytest.importorskip("rclpy")
+
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 20.0
+"""How long anything may take on a loaded machine before a test fails [s]."""
+
+
+def wait_for(condition: Callable[[], Any], what: str, timeout: float = PATIENCE) -> Any:
+    """Returns the first true value of ``condition``; fails with ``what`` after ``timeout`` [s]."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.005)
+    raise AssertionError(f"waited {timeout:.0f} s in vain: {what}")
+
+
+class Graph:
+    """Processes of one test, and a node in it that listens and speaks.
+
+    Attributes:
+        node: The test's own node; it spins in a thread.
+    """
+
+    def __init__(self, domain: int) -> None:
+        self.environment = os.environ | {
+            "ROS_DOMAIN_ID": str(domain),
+            "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+            "PYTHONPATH": str(ROOT),
+        }
+        os.environ.update(ROS_DOMAIN_ID=str(domain), ROS_AUTOMATIC_DISCOVERY_RANGE="LOCALHOST")
+        self._processes: list[subprocess.Popen[str]] = []
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context)
+        self.node: Node = rclpy.create_node("test", context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def start(
+        self, module: str, *remaps: str, namespace: str = "", **parameters: Any
+    ) -> subprocess.Popen[str]:
+        """Starts ``hardware.ros.<module>`` in a process of its own."""
+        command = [sys.executable, "-m", f"hardware.ros.{module}", "--ros-args"]
+        for remap in (*remaps, *([f"__ns:=/{namespace}"] if namespace else [])):
+            command += ["-r", remap]
+        for name, value in parameters.items():
+            command += ["-p", f"{name}:={str(value).lower() if value in (True, False) else value}"]
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._processes.append(process)
+        return process
+
+    def listen(self, kind: type, topic: str, qos: Any = 10) -> list[Any]:
+        """All messages of a topic, as a list that grows."""
+        heard: list[Any] = []
+        self.node.create_subscription(kind, topic, heard.append, qos)
+        return heard
+
+    def call(self, kind: type, name: str, request: Any = None, timeout: float = PATIENCE) -> Any:
+        """The answer of a service."""
+        client = self.node.create_client(kind, name)
+        wait_for(client.service_is_ready, f"service {name}", timeout)
+        future = client.call_async(request or kind.Request())
+        wait_for(future.done, f"answer of {name}", timeout)
+        return future.result()
+
+    def end(self, process: subprocess.Popen[str], how: int = signal.SIGINT) -> tuple[int, float]:
+        """Ends a process; returns its exit status and how long it took [s]."""
+        began = time.monotonic()
+        process.send_signal(how)
+        status = process.wait(timeout=PATIENCE)
+        return status, time.monotonic() - began
+
+    def close(self) -> str:
+        """Ends everything; returns what the processes said."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.send_signal(signal.SIGINT)
+        said = []
+        for process in self._processes:
+            try:
+                out, _ = process.communicate(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                out, _ = process.communicate()
+            said.append(out)
+        self._ending.set()
+        self._thread.join()
+        self._executor.shutdown()
+        self.node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+        return "\n".join(said)
+
+    def _spin(self) -> None:
+        while not self._ending.is_set():
+            self._executor.spin_once(timeout_sec=0.05)
+
+
+@pytest.fixture
+def graph(request: pytest.FixtureRequest) -> Iterator[Graph]:
+    marker = request.node.get_closest_marker("domain")
+    assert marker is not None, "name the test module's domain: pytestmark = pytest.mark.domain(41)"
+    one = Graph(marker.args[0])
+    yield one
+    print(one.close())
