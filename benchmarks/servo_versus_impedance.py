@@ -24,13 +24,13 @@ from controllers.kinematics import Kinematics
 from controllers.lie import se3, so3_exp
 from controllers.limits import PANDA
 from controllers.serial_chain import SerialChain, ToolState
+from controllers.tool_control import ToolControl
 from sim import panda
 from sim.config import EnvConfig
 from sim.peg_insert import PEG_BELOW_TOOL, PegInsert
 from sim.proprioception import external_wrench
 from sim.scene import arm_scene
 from sim.task import Box
-from sim.tool_control import ToolControl
 
 PLOT = Path(__file__).parents[1] / "docs" / "servo_versus_impedance.png"
 STEP = 0.01
@@ -134,7 +134,7 @@ def run(
     if sticky:
         model.geom_friction[:, 0] = STICKY
     chain = SerialChain.from_mujoco(model, panda.ARM_JOINTS, panda.TOOL_SITE)
-    control = ToolControl(chain, _CONFIG)
+    control = ToolControl(chain, panda.Q_READY, _CONFIG)
     law, data = kind(model, control), mujoco.MjData(model)
     data.qpos[_ARM] = control.configuration(start[None], np.zeros(1))[0]
     data.qpos[7:] = data.ctrl[7:] = BLOCK.held_opening * panda.FINGER_TRAVEL

@@ -7,10 +7,10 @@ import time
 import numpy as np
 
 from benchmarks.table import Row
+from controllers.proprioception import PROPRIOCEPTION
 from robot_rl.demonstrations import trembling
 from sim.mujoco_env import MujocoEnv
 from sim.peg_insert import PegInsert
-from sim.proprioception import PROPRIOCEPTION
 
 BAR = 1500.0
 """Wanted with 64 worlds on 2 cores [environment steps/s]."""

@@ -73,10 +73,10 @@ class Arm:
 
     def tick(self, now: float) -> Reading:
         """The newest reading; holds the arm if commands have stopped. ``now`` is in seconds."""
-        if self._timeout is not None and self._commanded_at is not None:
-            if now - self._commanded_at > self._timeout:
-                self.hold()
-                self.counts.timeouts += 1
+        since = 0.0 if self._commanded_at is None else now - self._commanded_at
+        if self._timeout is not None and since > self._timeout:
+            self.hold()
+            self.counts.timeouts += 1
         return self.driver.read()
 
     def hold(self) -> None:

@@ -53,3 +53,21 @@ class SafetySettings:
     """Whether nothing is sent while a camera of the contract is silent."""
     realtime: bool = True
     """Ask for real-time scheduling; without the right to it the node goes on without."""
+
+
+@dataclass(frozen=True)
+class CameraSettings:
+    """Parameters of the camera node."""
+
+    robot: str = "twin"
+    """Contract: name of a preset, or path of a YAML file."""
+    camera: str = ""
+    """Name of the camera in the contract; may be empty if there is only one."""
+    source: str = "/dev/video0"
+    """Device (/dev/video0, or its number in quotes), video file, or pictures (frames/*.png)."""
+    loop: bool = True
+    """Whether a file begins anew after its end."""
+    calibration: str = ""
+    """YAML file that camera_calibration writes; empty if the camera is not calibrated."""
+    autostart: bool = True
+    """Configure and activate at once; otherwise wait for lifecycle transitions."""

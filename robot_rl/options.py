@@ -73,9 +73,11 @@ def _fields(settings: type) -> Iterator[Option]:
 
 
 def _strings_under_fields(settings: type) -> dict[str, str]:
+    meanings: dict[str, str] = {}
+    for base in filter(dataclasses.is_dataclass, settings.__bases__):
+        meanings |= _strings_under_fields(base)
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(settings))).body
     assert isinstance(definition, ast.ClassDef)
-    meanings = {}
     for field, below in zip(definition.body, definition.body[1:], strict=False):
         match field, below:
             case ast.AnnAssign(ast.Name(name)), ast.Expr(ast.Constant(str(meaning))):

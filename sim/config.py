@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from controllers.ranges import require_count, require_positive
+from controllers.tool_control import ToolSettings
 from sim.randomization import Randomization
-from sim.ranges import require_count, require_not_negative, require_positive
 
 PHYSICS_DT = 0.002
 """Step of the physics, as in ``panda.xml`` [s]."""
@@ -20,26 +21,11 @@ class TwinConfig:
 
 
 @dataclass(frozen=True)
-class EnvConfig:
+class EnvConfig(ToolSettings):
     """Everything about an environment that is not its task."""
 
     control_dt: float = 0.05
     """Time between two actions [s]."""
-    translation: float = 0.015
-    """Shift of the target that a full action asks for along each axis [m]."""
-    rotation: float = 0.1
-    """Turn of the target that a full action asks for about each axis [rad]."""
-    tilt: float = 0.2
-    """Largest roll and pitch of the target away from straight down [rad]."""
-    yaw: float = 0.7
-    """Largest yaw of the target [rad]."""
-    workspace: tuple[tuple[float, float, float], tuple[float, float, float]] = (
-        (0.3, -0.3, 0.01),
-        (0.75, 0.3, 0.45),
-    )
-    """Corners of the box that the target cannot leave, base frame [m]."""
-    relative_frame: bool = False
-    """Actions, twist and wrench in the tool frame instead of the base frame (as SERL's wrapper)."""
     privileged: bool = True
     """Whether ``state`` ends with the task's true state; policies from pixels go without."""
     cameras: tuple[str, ...] = ()
@@ -54,17 +40,12 @@ class EnvConfig:
     """Where the states of a world that diverged are kept."""
 
     def __post_init__(self) -> None:
-        require_positive(self, "control_dt", "translation", "rotation")
-        require_not_negative(self, "tilt", "yaw")
+        super().__post_init__()
+        require_positive(self, "control_dt")
         require_count(self, "image_size", at_least=1)
         require_count(self, "threads", at_least=0)
         if self.control_dt < PHYSICS_DT:
             raise ValueError(
                 f"control_dt is {self.control_dt}; "
                 f"give at least {PHYSICS_DT}, which is a step of the physics"
-            )
-        low, high = self.workspace
-        if not all(a < b for a, b in zip(low, high, strict=True)):
-            raise ValueError(
-                f"workspace is {self.workspace}; give the lowest x, y, z first, then the highest"
             )

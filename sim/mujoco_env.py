@@ -15,7 +15,7 @@ from sim.cameras import Cameras
 from sim.config import EnvConfig
 from sim.divergence import DivergedStates
 from sim.placement import Placement
-from sim.proprioception import arm_fields, external_wrench, proprioception, tool_weight
+from sim.proprioception import arm_fields, external_wrench, felt, tool_weight
 from sim.randomization import ModelDraw
 from sim.scene import SPECTATOR
 from sim.task import Task, Worlds
@@ -161,7 +161,7 @@ class MujocoEnv(TaskEnv):
         """What the worlds with these indices see; noise and pictures are made for them alone."""
         frame = self._control.frame(worlds.tool_rotation)
         seen = replace(worlds, tool_position=worlds.tool_position + self._physics["bias"])
-        parts = [proprioception(seen, self._felt_wrench(rows), frame)]
+        parts = [felt(seen, self._felt_wrench(rows), frame)]
         if self.config.privileged:
             parts.append(self.task.observe(seen))
         observation = {"state": np.hstack(parts)[rows].astype(np.float32)}

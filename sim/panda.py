@@ -19,8 +19,6 @@ FINGER_TRAVEL = 0.04
 
 Q_READY = np.array([0.0, -np.pi / 4, 0.0, -3 * np.pi / 4, 0.0, np.pi / 2, np.pi / 4])
 """Franka's ready configuration [rad]: the hand points down, the fingers open along the base's y."""
-ROTATION_DOWN = np.diag([1.0, -1.0, -1.0])
-"""Orientation of the tool in the base frame when the hand points straight down."""
 
 
 def spec() -> mujoco.MjSpec:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import mujoco
 import numpy as np
 
-from sim.ranges import require_not_negative, require_positive
+from controllers.ranges import require_not_negative, require_positive
 from sim.scene import ORANGE, add_box
 from sim.task import Box, Pose, Start, Target, Term, Worlds, distance, wrap
 

@@ -1,4 +1,4 @@
-"""What the arm feels of itself: the same numbers on a real arm, as in SERL (Luo et al., 2024)."""
+"""What the simulated arm reports of itself, in the form that a real arm has it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from controllers.proprioception import proprioception
 from controllers.serial_chain import ToolState
+from controllers.tool_control import rotate
 from sim import panda
 from sim.task import Worlds
-from sim.tool_control import away_from_down, rotate
 
 if TYPE_CHECKING:
     import mujoco
-
-PROPRIOCEPTION = (
-    *("x", "y", "z", "roll", "pitch", "yaw"),
-    *("vx", "vy", "vz", "wx", "wy", "wz"),
-    *("fx", "fy", "fz", "tx", "ty", "tz"),
-    "gripper",
-)
-"""Tool pose relative to the work area, twist, external wrench, opening (SERL's 19 numbers)."""
-
-_WORK_AREA = np.array([0.5, 0.0, 0.1])
 
 
 def arm_fields(tool: ToolState, q: np.ndarray, dq: np.ndarray) -> dict[str, np.ndarray]:
@@ -47,28 +38,10 @@ def tool_weight(model: mujoco.MjModel) -> float:
     return float(model.body_subtreemass[model.body("hand").id] * -model.opt.gravity[2])
 
 
-def proprioception(worlds: Worlds, wrench: np.ndarray, frame: np.ndarray) -> np.ndarray:
-    """The numbers named by ``PROPRIOCEPTION``.
-
-    Args:
-        worlds: The arm as measured.
-        wrench: External wrench in the base frame. Shape (worlds, 6) [N, N m].
-        frame: Turns base-frame vectors into the frame of twist and wrench. Shape (worlds, 3, 3).
-
-    Returns:
-        Shape (worlds, 19).
-    """
-    return np.hstack(
-        [
-            worlds.tool_position - _WORK_AREA,
-            away_from_down(worlds.tool_rotation),
-            rotate(frame, worlds.twist[:, :3]),
-            rotate(frame, worlds.twist[:, 3:]),
-            rotate(frame, wrench[:, :3]),
-            rotate(frame, wrench[:, 3:]),
-            worlds.opening[:, None],
-        ]
-    )
+def felt(worlds: Worlds, wrench: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """``proprioception`` of arms in simulation; arguments as there. Shape (worlds, 19)."""
+    tool = ToolState(worlds.tool_position, worlds.tool_rotation, np.empty(0))
+    return proprioception(tool, worlds.twist, wrench, worlds.opening, frame)
 
 
 def external_wrench(sensors: np.ndarray, tool_rotation: np.ndarray, weight: float) -> np.ndarray:

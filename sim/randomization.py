@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from sim.ranges import require_not_negative
+from controllers.ranges import require_not_negative
 
 Range = tuple[float, float]
 SAME: Range = (1.0, 1.0)

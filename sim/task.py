@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from sim.ranges import require_not_negative
+from controllers.ranges import require_not_negative
 
 if TYPE_CHECKING:
     import mujoco

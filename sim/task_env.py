@@ -6,14 +6,14 @@ from abc import abstractmethod
 
 import numpy as np
 
+from controllers.proprioception import PROPRIOCEPTION
 from controllers.serial_chain import SerialChain, ToolState
+from controllers.tool_control import ToolControl
 from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
 from sim import panda
 from sim.config import EnvConfig
-from sim.proprioception import PROPRIOCEPTION
 from sim.scene import task_model
 from sim.task import Target, Task, Worlds
-from sim.tool_control import ToolControl
 
 
 class TaskEnv(Closing):
@@ -38,7 +38,7 @@ class TaskEnv(Closing):
         self.dt = self.config.control_dt
         self.model = task_model(task)
         self._chain = SerialChain.from_mujoco(self.model, panda.ARM_JOINTS, panda.TOOL_SITE)
-        self._control = ToolControl(self._chain, self.config)
+        self._control = ToolControl(self._chain, panda.Q_READY, self.config)
         self._elapsed = np.zeros(num_envs, np.int64)
         self._target = np.zeros((num_envs, self.model.nu))
 

@@ -10,16 +10,15 @@ import mujoco
 import numpy as np
 
 from controllers.serial_chain import SerialChain
+from controllers.tool_control import ToolControl, ToolSettings
 from robot_rl.env import Closing
 from sim import panda
 from sim.bullet_world import BulletWorld
-from sim.config import EnvConfig
 from sim.gap import GapProfile
 from sim.placement import Placement, fixed_objects
 from sim.proprioception import arm_fields, external_wrench, tool_weight
 from sim.scene import task_model
 from sim.task import Pose, Task, Worlds
-from sim.tool_control import ToolControl
 from sim.twin_cameras import Picture, TwinCameras
 
 WRENCH_WINDOW = 0.05
@@ -72,7 +71,7 @@ class Twin(Closing):
         self.model = task_model(task)
         self.dt = float(self.model.opt.timestep)
         self.chain = SerialChain.from_mujoco(self.model, panda.ARM_JOINTS, panda.TOOL_SITE)
-        self._control = ToolControl(self.chain, EnvConfig())
+        self._control = ToolControl(self.chain, panda.Q_READY, ToolSettings())
         self._world = BulletWorld(self.model, self.profile)
         self._cameras = TwinCameras(self.model, self.profile)
         self._placement = Placement(self.model)

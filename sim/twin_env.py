@@ -9,7 +9,7 @@ import numpy as np
 from robot_rl.env import Info, Observation, Step
 from sim.config import EnvConfig
 from sim.gap import GapProfile
-from sim.proprioception import arm_fields, proprioception
+from sim.proprioception import arm_fields, felt
 from sim.randomization import Randomization
 from sim.scene import SPECTATOR
 from sim.task import Task, Worlds
@@ -103,7 +103,7 @@ class TwinEnv(TaskEnv):
     def _observation(self, worlds: Worlds, rows: np.ndarray) -> Observation:
         seen = self._as_measured(worlds)
         frame = self._control.frame(seen.tool_rotation)
-        parts = [proprioception(seen, self._state.wrench[None], frame)]
+        parts = [felt(seen, self._state.wrench[None], frame)]
         if self.config.privileged:
             parts.append(self.task.observe(seen))
         self._stamps = {"state": self._state.stamp}

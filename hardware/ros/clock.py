@@ -12,7 +12,7 @@ from rclpy.node import Node
 from hardware.pacer import Clock, Monotonic
 
 _LOOK_UP = 0.1
-"""A sleeper looks up this often on the wall, so that a stopped ``/clock`` stops nobody's end [s]."""
+"""A sleeper looks up this often on the wall: a stopped ``/clock`` keeps nobody from ending [s]."""
 
 
 class NodeClock:

@@ -17,6 +17,7 @@ from controllers.impedance import (
 from controllers.kinematics import ArmState, Kinematics
 from controllers.lie import pose_error, se3, se3_exp
 from controllers.limits import PANDA
+from controllers.tool_control import ROTATION_DOWN
 from sim import panda
 
 Law = Callable[[ArmState], np.ndarray]
@@ -55,16 +56,16 @@ def test_a_clipped_wrench_keeps_direction_and_bounds(
 @given(arrays(np.float64, 6, elements=st.floats(-3, 3)))
 def test_the_virtual_spring_never_exceeds_its_force(tangent: np.ndarray) -> None:
     law = CartesianImpedance(NullSpace(panda.Q_READY), PANDA.tau)
-    pose = se3(np.array([0.4, 0.0, 0.3]), panda.ROTATION_DOWN)
+    pose = se3(np.array([0.4, 0.0, 0.3]), ROTATION_DOWN)
     spring = law.spring(pose, se3_exp(tangent) @ pose)
     assert np.linalg.norm(spring[:3]) <= law.max_spring_force * (1 + 1e-12)
     assert np.linalg.norm(spring[3:]) <= law.max_spring_torque * (1 + 1e-12)
 
 
 def test_an_unclipped_spring_follows_hookes_law(cartesian: CartesianImpedance) -> None:
-    pose = se3(np.array([0.4, 0.0, 0.3]), panda.ROTATION_DOWN)
+    pose = se3(np.array([0.4, 0.0, 0.3]), ROTATION_DOWN)
     target = se3(np.array([0.404, -0.002, 0.3]), se3_exp(np.array([0, 0, 0, 0, 0, 0.01]))[:3, :3])
-    target[:3, :3] = target[:3, :3] @ panda.ROTATION_DOWN
+    target[:3, :3] = target[:3, :3] @ ROTATION_DOWN
     # 2000 N/m times 4 mm and -2 mm; 150 N m/rad times 10 mrad.
     np.testing.assert_allclose(cartesian.spring(pose, target), [8, -4, 0, 0, 0, 1.5], atol=1e-9)
 

@@ -8,6 +8,7 @@ from controllers.inverse_kinematics import InverseKinematics
 from controllers.kinematics import Kinematics
 from controllers.lie import pose_error, se3
 from controllers.limits import PANDA
+from controllers.tool_control import ROTATION_DOWN
 from sim import panda
 
 DT = 0.02
@@ -49,7 +50,7 @@ def test_an_unreachable_target_leads_to_limits_and_not_past_them(arm: Kinematics
     ik = InverseKinematics(arm, PANDA, DT, panda.Q_READY)
     rng = np.random.default_rng(1)
     for _ in range(5):
-        target = se3(rng.uniform(-3, 3, 3), panda.ROTATION_DOWN)
+        target = se3(rng.uniform(-3, 3, 3), ROTATION_DOWN)
         q = panda.Q_READY
         for _ in range(150):
             step = ik.step(q, target)
@@ -72,7 +73,7 @@ def test_from_beyond_a_limit_only_the_way_back_is_taken(arm: Kinematics) -> None
 def test_the_hand_keeps_its_distance_from_the_base(arm: Kinematics, model: mujoco.MjModel) -> None:
     hand = geoms_of(model, "hand", "left_finger", "right_finger")
     column = geoms_of(model, "link0", "link1")
-    into_the_base = se3(np.array([0.0, 0.0, 0.2]), panda.ROTATION_DOWN)
+    into_the_base = se3(np.array([0.0, 0.0, 0.2]), ROTATION_DOWN)
 
     def closest(ik: InverseKinematics) -> float:
         q, least = panda.Q_READY, np.inf

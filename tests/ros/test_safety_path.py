@@ -1,8 +1,5 @@
 """Twin and safety node, two processes; the test plays the policy."""
 
-import signal
-from typing import Any
-
 import numpy as np
 import pytest
 

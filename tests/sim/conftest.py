@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from controllers.tool_control import upright
 from sim.task import Worlds
-from sim.tool_control import upright
 
 PlaceWorlds = Callable[..., Worlds]
 

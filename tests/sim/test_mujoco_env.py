@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from controllers.lie import so3_exp
+from controllers.proprioception import PROPRIOCEPTION
 from controllers.serial_chain import SerialChain
+from controllers.tool_control import ROTATION_DOWN, ToolControl, rotate
 from robot_rl import check_env
 from robot_rl.env import Step
 from robot_rl.environments import make_env
@@ -21,12 +23,10 @@ from sim.config import EnvConfig
 from sim.mujoco_env import MujocoEnv
 from sim.peg_insert import PegInsert
 from sim.pick_cube import PickCube
-from sim.proprioception import PROPRIOCEPTION
 from sim.push import Push
 from sim.randomization import Randomization
 from sim.reach import Reach
 from sim.task import Task
-from sim.tool_control import ToolControl, rotate
 
 TASKS = (Reach, PickCube, PegInsert, Push)
 every_task = pytest.mark.parametrize("kind", TASKS, ids=lambda kind: kind.name)
@@ -240,11 +240,11 @@ class TestActions:
         with _env(PegInsert(), 4) as env, _env(PegInsert(), 4, relative_frame=True) as relative:
             seen, mine = (e.reset(seed=1).observation["state"] for e in (env, relative))
             for action in _actions(env, 15) / 2:
-                frame = panda.ROTATION_DOWN @ so3_exp(mine[:, 3:6])
+                frame = ROTATION_DOWN @ so3_exp(mine[:, 3:6])
                 turned = [rotate(frame, action[:, :3]), rotate(frame, action[:, 3:])]
                 seen = env.step(np.hstack(turned)).observation["state"]
                 mine = relative.step(action).observation["state"]
-        frame = panda.ROTATION_DOWN @ so3_exp(mine[:, 3:6])
+        frame = ROTATION_DOWN @ so3_exp(mine[:, 3:6])
         np.testing.assert_allclose(mine[:, :6], seen[:, :6], atol=1e-4)
         for part in (slice(6, 9), slice(9, 12), slice(12, 15), slice(15, 18)):
             np.testing.assert_allclose(rotate(frame, mine[:, part]), seen[:, part], atol=0.01)
@@ -422,7 +422,9 @@ class TestRandomization:
             mine = env.world_states()[:, : reference.state.shape[1]]
         chain = SerialChain.from_mujoco(env.model, panda.ARM_JOINTS, panda.TOOL_SITE)
         q = reference.qpos[:, :7]
-        target, _ = ToolControl(chain, env.config).target(action, chain.forward(q), q)
+        target, _ = ToolControl(chain, panda.Q_READY, env.config).target(
+            action, chain.forward(q), q
+        )
         control = np.tile(reference.qpos[:, None, :9], (1, 25, 1))
         control[:, ticks:, :7] = target[:, None]
         reference.advance(control)

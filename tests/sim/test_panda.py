@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controllers.tool_control import ROTATION_DOWN
 from sim import panda
 
 MODEL = panda.load()
@@ -54,7 +55,7 @@ def test_the_tool_is_where_the_published_parameters_put_it(share: list[float]) -
 def test_at_the_ready_configuration_the_tool_points_down_where_franka_reports_it() -> None:
     site = _at(panda.Q_READY).site(panda.TOOL_SITE)
     np.testing.assert_allclose(site.xpos, [0.3069, 0, 0.4869], atol=1e-4)
-    np.testing.assert_allclose(site.xmat.reshape(3, 3), panda.ROTATION_DOWN, atol=1e-9)
+    np.testing.assert_allclose(site.xmat.reshape(3, 3), ROTATION_DOWN, atol=1e-9)
 
 
 def test_joints_have_the_published_limits() -> None:

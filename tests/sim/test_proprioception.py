@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from controllers.proprioception import PROPRIOCEPTION
 from sim.config import EnvConfig
 from sim.mujoco_env import MujocoEnv
 from sim.peg_insert import PegInsert
-from sim.proprioception import PROPRIOCEPTION
 from sim.reach import Reach
 from sim.task import Box, Start
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controllers.tool_control import upright
 from robot_rl.demonstrations import trembling
 from sim.config import EnvConfig
 from sim.mujoco_env import MujocoEnv
@@ -18,7 +19,6 @@ from sim.push import Push
 from sim.randomization import Randomization
 from sim.reach import Reach
 from sim.task import Task, Worlds, wrap
-from sim.tool_control import upright
 
 TASKS = (Reach, PickCube, PegInsert, Push)
 every_task = pytest.mark.parametrize("kind", TASKS, ids=lambda kind: kind.name)

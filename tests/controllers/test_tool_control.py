@@ -7,13 +7,19 @@ from hypothesis import strategies as st
 
 from controllers.lie import so3_exp
 from controllers.serial_chain import SerialChain, ToolState
+from controllers.tool_control import (
+    ROTATION_DOWN,
+    ToolControl,
+    ToolSettings,
+    away_from_down,
+    rotate,
+    upright,
+)
 from sim import panda
-from sim.config import EnvConfig
-from sim.tool_control import ToolControl, away_from_down, rotate, upright
 
 CHAIN = SerialChain.from_mujoco(panda.load(), panda.ARM_JOINTS, panda.TOOL_SITE)
-LOW, HIGH = map(np.array, EnvConfig.workspace)
-CONE = np.array([EnvConfig.tilt, EnvConfig.tilt, EnvConfig.yaw])
+LOW, HIGH = map(np.array, ToolSettings.workspace)
+CONE = np.array([ToolSettings.tilt, ToolSettings.tilt, ToolSettings.yaw])
 some = settings(max_examples=100, deadline=None, derandomize=True)
 both_frames = pytest.mark.parametrize("relative", [False, True])
 units = st.floats(-1, 1)
@@ -34,13 +40,13 @@ ASKED = AskedTwist(**vars(CHAIN))
 
 
 def _control(relative: bool = False, chain: SerialChain = CHAIN) -> ToolControl:
-    return ToolControl(chain, EnvConfig(relative_frame=relative))
+    return ToolControl(chain, panda.Q_READY, ToolSettings(relative_frame=relative))
 
 
 def _tool(place: np.ndarray, turn: np.ndarray) -> tuple[ToolState, np.ndarray]:
     """A tool at these shares of half the workspace and cone, and joint angles of an arm."""
     position = (LOW + HIGH) / 2 + place * (HIGH - LOW) / 2
-    rotation = panda.ROTATION_DOWN @ so3_exp(turn * CONE)
+    rotation = ROTATION_DOWN @ so3_exp(turn * CONE)
     q = panda.Q_READY[None]
     return ToolState(position[None], rotation[None], CHAIN.forward(q).jacobian), q
 
@@ -105,7 +111,7 @@ def test_in_the_tool_frame_the_direction_of_the_base_does_not_matter(
     base: float, action: np.ndarray
 ) -> None:
     """Turning the whole arm about the vertical turns the motion with it."""
-    control = ToolControl(CHAIN, EnvConfig(relative_frame=True, yaw=3.0))
+    control = ToolControl(CHAIN, panda.Q_READY, ToolSettings(relative_frame=True, yaw=3.0))
     start = control.configuration(np.array([[0.5, 0.0, 0.2]]), np.zeros(1))
     moves = []
     for first in (0.0, base):
@@ -128,8 +134,8 @@ def test_the_action_towards_a_near_pose_arrives_there(
     control = _control(relative)
     tool, _ = _tool(0.8 * place, np.zeros(3))
     tool = tool._replace(rotation=upright(np.array([0.5 * yaw])))
-    position = tool.position + shift * EnvConfig.translation * 0.57
-    goal = np.array([0.5 * yaw + 0.99 * turn * EnvConfig.rotation])
+    position = tool.position + shift * ToolSettings.translation * 0.57
+    goal = np.array([0.5 * yaw + 0.99 * turn * ToolSettings.rotation])
     action = control.action_towards(tool, position, goal)
     twist, _ = _control(relative, ASKED).target(action, tool, panda.Q_READY[None])
     np.testing.assert_allclose(tool.position + twist[:, :3], position, atol=1e-9)

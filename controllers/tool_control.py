@@ -1,0 +1,153 @@
+"""From actions to joint targets: one damped least-squares step per policy step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from controllers.lie import so3_exp, so3_log
+from controllers.ranges import require_not_negative, require_positive
+from controllers.serial_chain import SerialChain, ToolState
+
+ROTATION_DOWN = np.diag([1.0, -1.0, -1.0])
+"""Orientation of a tool in the base frame that points straight down."""
+_START_ITERATIONS = 15
+
+
+@dataclass(frozen=True)
+class ToolSettings:
+    """How far an action goes, and where the tool may be."""
+
+    translation: float = 0.015
+    """Shift of the target that a full action asks for along each axis [m]."""
+    rotation: float = 0.1
+    """Turn of the target that a full action asks for about each axis [rad]."""
+    tilt: float = 0.2
+    """Largest roll and pitch of the target away from straight down [rad]."""
+    yaw: float = 0.7
+    """Largest yaw of the target [rad]."""
+    workspace: tuple[tuple[float, float, float], tuple[float, float, float]] = (
+        (0.3, -0.3, 0.01),
+        (0.75, 0.3, 0.45),
+    )
+    """Corners of the box that the target cannot leave, base frame [m]."""
+    relative_frame: bool = False
+    """Actions, twist and wrench in the tool frame instead of the base frame (as SERL's wrapper)."""
+
+    def __post_init__(self) -> None:
+        require_positive(self, "translation", "rotation")
+        require_not_negative(self, "tilt", "yaw")
+        low, high = self.workspace
+        if not all(a < b for a, b in zip(low, high, strict=True)):
+            raise ValueError(
+                f"workspace is {self.workspace}; give the lowest x, y, z first, then the highest"
+            )
+
+
+class ToolControl:
+    """The target is the *measured* tool pose plus the action, as in SERL.
+
+    So the force in contact is bounded by stiffness times action, and the observation says all about
+    what an action will do. The joint servos of the arm follow the target at their own rate.
+
+    Args:
+        chain: Kinematics of the arm.
+        posture: Configuration that spare joints are drawn to. Shape (joints,) [rad].
+        settings: How far an action goes, and where the tool may be.
+    """
+
+    def __init__(self, chain: SerialChain, posture: np.ndarray, settings: ToolSettings) -> None:
+        self._chain, self._posture, self._settings = chain, np.asarray(posture), settings
+
+    def target(
+        self, action: np.ndarray, tool: ToolState, q: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Joint targets, and the part of the action that workspace and cone let through.
+
+        Args:
+            action: Tool displacement in units of the configuration. Shape (worlds, 6), in [-1, 1].
+            tool: Measured tool.
+            q: Measured configuration. Shape (worlds, joints) [rad].
+
+        Returns:
+            Targets, shape (worlds, joints) [rad], and the action as sent, shape (worlds, 6).
+        """
+        position, rotation, sent = self.aim(action, tool)
+        twist = _between(tool, position, rotation)
+        return self._chain.solve(tool, q, twist, self._posture), sent
+
+    def aim(self, action: np.ndarray, tool: ToolState) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where an action wants the tool: position, rotation, and the part that may be sent.
+
+        Args:
+            action: Shape (worlds, 6), in [-1, 1].
+            tool: Measured tool.
+
+        Returns:
+            Shapes (worlds, 3) [m], (worlds, 3, 3) and (worlds, 6).
+        """
+        config, frame = self._settings, self.frame(tool.rotation)
+        back = frame.transpose(0, 2, 1)
+        shift = rotate(back, action[:, :3]) * config.translation
+        turn = rotate(back, action[:, 3:]) * config.rotation
+        position = np.clip(tool.position + shift, *config.workspace)
+        rotation = self._within_cone(so3_exp(turn) @ tool.rotation)
+        return position, rotation, self._action(frame, _between(tool, position, rotation))
+
+    def action_towards(self, tool: ToolState, position: np.ndarray, yaw: np.ndarray) -> np.ndarray:
+        """The action that asks for an upright pose. Shape (worlds, 6), in [-1, 1]."""
+        return self.action_between(tool, position, upright(yaw))
+
+    def action_between(
+        self, tool: ToolState, position: np.ndarray, rotation: np.ndarray
+    ) -> np.ndarray:
+        """The action that asks for a pose. Shape (worlds, 6), in [-1, 1]."""
+        return self._action(self.frame(tool.rotation), _between(tool, position, rotation))
+
+    def configuration(self, position: np.ndarray, yaw: np.ndarray) -> np.ndarray:
+        """Joint angles that bring the tool to an upright pose. Shape (worlds, 7) [rad]."""
+        rotation = upright(yaw)
+        q = np.tile(self._posture, (len(yaw), 1))
+        for _ in range(_START_ITERATIONS):
+            tool = self._chain.forward(q)
+            twist = _between(tool, position, rotation)
+            q = self._chain.solve(tool, q, twist, self._posture, posture_gain=0.0)
+        return q
+
+    def frame(self, tool_rotation: np.ndarray) -> np.ndarray:
+        """Turns base-frame vectors into the frame of actions and observations."""
+        if self._settings.relative_frame:
+            return tool_rotation.transpose(0, 2, 1)
+        return np.broadcast_to(np.eye(3), tool_rotation.shape)
+
+    def _action(self, frame: np.ndarray, twist: np.ndarray) -> np.ndarray:
+        shift = rotate(frame, twist[:, :3]) / self._settings.translation
+        turn = rotate(frame, twist[:, 3:]) / self._settings.rotation
+        return np.clip(np.hstack([shift, turn]), -1, 1)
+
+    def _within_cone(self, rotation: np.ndarray) -> np.ndarray:
+        """The nearest orientation within the allowed tilt and yaw."""
+        limit = np.array([self._settings.tilt, self._settings.tilt, self._settings.yaw])
+        return ROTATION_DOWN @ so3_exp(np.clip(away_from_down(rotation), -limit, limit))
+
+
+def rotate(rotation: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """Shapes (..., 3, 3), (..., 3) -> (..., 3)."""
+    return (rotation @ vector[..., None])[..., 0]
+
+
+def away_from_down(rotation: np.ndarray) -> np.ndarray:
+    """Rotation vector from straight down to the tool, in the tool's axes. Shape (..., 3) [rad]."""
+    return so3_log(ROTATION_DOWN.T @ rotation)
+
+
+def upright(yaw: np.ndarray) -> np.ndarray:
+    """Orientation of the tool that points down, turned about the vertical. Shape (worlds, 3, 3)."""
+    zero = np.zeros_like(yaw)
+    return so3_exp(np.column_stack([zero, zero, yaw])) @ ROTATION_DOWN
+
+
+def _between(tool: ToolState, position: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    turn = so3_log(rotation @ tool.rotation.transpose(0, 2, 1))
+    return np.hstack([position - tool.position, turn])

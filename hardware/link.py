@@ -1,0 +1,76 @@
+"""The seam between ``HardwareEnv`` and the topics of a robot."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from hardware.streams import Streams
+
+
+class Report(NamedTuple):
+    """What the safety node says it sent, at one time."""
+
+    stamp: float
+    """On the clock of the robot's topics [s]."""
+    sent: np.ndarray
+    """NaN if nothing was sent. Shape (size,)."""
+    requested: np.ndarray
+    """As interpolated; NaN if nobody asked. Shape (size,)."""
+    reasons: int
+    """Bit mask of ``controllers.reason.Reason``."""
+    latched: int
+    """Bit mask as well; not 0 until ``reset``."""
+    person: bool
+    """Whether a person's request counted."""
+
+
+class Link(Protocol):
+    """A connection to one robot's topics; messages come in on a thread of its own."""
+
+    @property
+    def streams(self) -> Streams:
+        """What the robot reports."""
+        ...
+
+    def now(self) -> float:
+        """Time on the clock of the topics [s]."""
+        ...
+
+    def sleep_until(self, when: float) -> None:
+        """Returns at ``when`` [s], or a little earlier."""
+        ...
+
+    def connect(self, timeout: float) -> None:
+        """Waits until every stream is fresh and the safety node listens.
+
+        Raises:
+            ConnectionError: Something is missing after ``timeout`` [s] on the wall; names topic,
+                type and quality of service, as found and as expected.
+        """
+        ...
+
+    def request(self, target: np.ndarray, gripper: float | None) -> float:
+        """Asks the safety node for a command; returns its stamp [s]."""
+        ...
+
+    def reports(self, since: float) -> list[Report]:
+        """What the safety node has said since a time [s], oldest first."""
+        ...
+
+    def place(self, name: str, pose: np.ndarray) -> bool:
+        """Asks whoever arranges objects to put one elsewhere; False if nobody does."""
+        ...
+
+    def open_latch(self) -> None:
+        """Opens the latch of the safety node.
+
+        Raises:
+            ConnectionError: It does not answer.
+        """
+        ...
+
+    def close(self) -> None:
+        """Ends the connection; safe to call twice."""
+        ...
