@@ -45,55 +45,36 @@ class ToolSettings:
             )
 
 
-class ToolControl:
-    """The target is the *measured* tool pose plus the action, as in SERL.
+class ToolAim:
+    """Where an action wants the tool: the *measured* pose plus the action, as in SERL.
 
     So the force in contact is bounded by stiffness times action, and the observation says all about
-    what an action will do. The joint servos of the arm follow the target at their own rate.
+    what an action will do.
 
     Args:
-        chain: Kinematics of the arm.
-        posture: Configuration that spare joints are drawn to. Shape (joints,) [rad].
         settings: How far an action goes, and where the tool may be.
     """
 
-    def __init__(self, chain: SerialChain, posture: np.ndarray, settings: ToolSettings) -> None:
-        self._chain, self._posture, self._settings = chain, np.asarray(posture), settings
-
-    def target(
-        self, action: np.ndarray, tool: ToolState, q: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Joint targets, and the part of the action that workspace and cone let through.
-
-        Args:
-            action: Tool displacement in units of the configuration. Shape (worlds, 6), in [-1, 1].
-            tool: Measured tool.
-            q: Measured configuration. Shape (worlds, joints) [rad].
-
-        Returns:
-            Targets, shape (worlds, joints) [rad], and the action as sent, shape (worlds, 6).
-        """
-        position, rotation, sent = self.aim(action, tool)
-        twist = _between(tool, position, rotation)
-        return self._chain.solve(tool, q, twist, self._posture), sent
+    def __init__(self, settings: ToolSettings) -> None:
+        self._settings = settings
 
     def aim(self, action: np.ndarray, tool: ToolState) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where an action wants the tool: position, rotation, and the part that may be sent.
+        """Position, rotation, and the part of the action that workspace and cone let through.
 
         Args:
-            action: Shape (worlds, 6), in [-1, 1].
+            action: Tool displacement in units of the settings. Shape (worlds, 6), in [-1, 1].
             tool: Measured tool.
 
         Returns:
             Shapes (worlds, 3) [m], (worlds, 3, 3) and (worlds, 6).
         """
-        config, frame = self._settings, self.frame(tool.rotation)
+        settings, frame = self._settings, self.frame(tool.rotation)
         back = frame.transpose(0, 2, 1)
-        shift = rotate(back, action[:, :3]) * config.translation
-        turn = rotate(back, action[:, 3:]) * config.rotation
-        position = np.clip(tool.position + shift, *config.workspace)
+        shift = rotate(back, action[:, :3]) * settings.translation
+        turn = rotate(back, action[:, 3:]) * settings.rotation
+        position = np.clip(tool.position + shift, *settings.workspace)
         rotation = self._within_cone(so3_exp(turn) @ tool.rotation)
-        return position, rotation, self._action(frame, _between(tool, position, rotation))
+        return position, rotation, self.action_between(tool, position, rotation)
 
     def action_towards(self, tool: ToolState, position: np.ndarray, yaw: np.ndarray) -> np.ndarray:
         """The action that asks for an upright pose. Shape (worlds, 6), in [-1, 1]."""
@@ -103,17 +84,10 @@ class ToolControl:
         self, tool: ToolState, position: np.ndarray, rotation: np.ndarray
     ) -> np.ndarray:
         """The action that asks for a pose. Shape (worlds, 6), in [-1, 1]."""
-        return self._action(self.frame(tool.rotation), _between(tool, position, rotation))
-
-    def configuration(self, position: np.ndarray, yaw: np.ndarray) -> np.ndarray:
-        """Joint angles that bring the tool to an upright pose. Shape (worlds, 7) [rad]."""
-        rotation = upright(yaw)
-        q = np.tile(self._posture, (len(yaw), 1))
-        for _ in range(_START_ITERATIONS):
-            tool = self._chain.forward(q)
-            twist = _between(tool, position, rotation)
-            q = self._chain.solve(tool, q, twist, self._posture, posture_gain=0.0)
-        return q
+        frame, twist = self.frame(tool.rotation), between(tool, position, rotation)
+        shift = rotate(frame, twist[:, :3]) / self._settings.translation
+        turn = rotate(frame, twist[:, 3:]) / self._settings.rotation
+        return np.clip(np.hstack([shift, turn]), -1, 1)
 
     def frame(self, tool_rotation: np.ndarray) -> np.ndarray:
         """Turns base-frame vectors into the frame of actions and observations."""
@@ -121,15 +95,53 @@ class ToolControl:
             return tool_rotation.transpose(0, 2, 1)
         return np.broadcast_to(np.eye(3), tool_rotation.shape)
 
-    def _action(self, frame: np.ndarray, twist: np.ndarray) -> np.ndarray:
-        shift = rotate(frame, twist[:, :3]) / self._settings.translation
-        turn = rotate(frame, twist[:, 3:]) / self._settings.rotation
-        return np.clip(np.hstack([shift, turn]), -1, 1)
-
     def _within_cone(self, rotation: np.ndarray) -> np.ndarray:
         """The nearest orientation within the allowed tilt and yaw."""
         limit = np.array([self._settings.tilt, self._settings.tilt, self._settings.yaw])
         return ROTATION_DOWN @ so3_exp(np.clip(away_from_down(rotation), -limit, limit))
+
+
+class ToolControl(ToolAim):
+    """Joint targets that bring the tool where an action wants it.
+
+    The joint servos of the arm follow the target at their own rate.
+
+    Args:
+        chain: Kinematics of the arm.
+        posture: Configuration that spare joints are drawn to. Shape (joints,) [rad].
+        settings: How far an action goes, and where the tool may be.
+    """
+
+    def __init__(self, chain: SerialChain, posture: np.ndarray, settings: ToolSettings) -> None:
+        super().__init__(settings)
+        self._chain, self._posture = chain, np.asarray(posture)
+
+    def target(
+        self, action: np.ndarray, tool: ToolState, q: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Joint targets, and the part of the action that ``aim`` lets through.
+
+        Args:
+            action: As of ``aim``.
+            tool: Measured tool.
+            q: Measured configuration. Shape (worlds, joints) [rad].
+
+        Returns:
+            Targets, shape (worlds, joints) [rad], and the action as sent, shape (worlds, 6).
+        """
+        position, rotation, sent = self.aim(action, tool)
+        twist = between(tool, position, rotation)
+        return self._chain.solve(tool, q, twist, self._posture), sent
+
+    def configuration(self, position: np.ndarray, yaw: np.ndarray) -> np.ndarray:
+        """Joint angles that bring the tool to an upright pose. Shape (worlds, joints) [rad]."""
+        rotation = upright(yaw)
+        q = np.tile(self._posture, (len(yaw), 1))
+        for _ in range(_START_ITERATIONS):
+            tool = self._chain.forward(q)
+            twist = between(tool, position, rotation)
+            q = self._chain.solve(tool, q, twist, self._posture, posture_gain=0.0)
+        return q
 
 
 def rotate(rotation: np.ndarray, vector: np.ndarray) -> np.ndarray:
@@ -148,6 +160,7 @@ def upright(yaw: np.ndarray) -> np.ndarray:
     return so3_exp(np.column_stack([zero, zero, yaw])) @ ROTATION_DOWN
 
 
-def _between(tool: ToolState, position: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+def between(tool: ToolState, position: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """The way from a tool to a pose, base frame. Shape (worlds, 6) [m, rad]."""
     turn = so3_log(rotation @ tool.rotation.transpose(0, 2, 1))
     return np.hstack([position - tool.position, turn])

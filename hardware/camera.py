@@ -216,15 +216,16 @@ def grab_fresh(
 def _open(text: str, camera: Camera, loop: bool) -> FrameSource:
     if text.isdigit() or text.startswith("/dev/"):
         return Device(text, camera)
+    path = Path(text)
+    if path.is_file():
+        still = cv2.haveImageReader(text)
+        return Pictures(glob.escape(text), loop) if still else Video(path, loop)
     if any(sign in text for sign in "*?["):
         return Pictures(text, loop)
-    path = Path(text)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"no source {text!r}; give a device (0 or /dev/video0), a video file, or pictures as "
-            "a pattern (frames/*.png)"
-        )
-    return Pictures(glob.escape(text), loop) if cv2.haveImageReader(text) else Video(path, loop)
+    raise FileNotFoundError(
+        f"no source {text!r}; give a device (0 or /dev/video0), a video file, or pictures as "
+        "a pattern (frames/*.png)"
+    )
 
 
 def _capture(source: int | str) -> cv2.VideoCapture:

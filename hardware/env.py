@@ -6,7 +6,7 @@ tick of the policy, and the streams, aligned by stamp, become the observation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from controllers.lie import quat_from_so3, so3_from_quat
 from controllers.proprioception import PROPRIOCEPTION, proprioception
 from controllers.reason import Reason
 from controllers.serial_chain import SerialChain
-from controllers.tool_control import ToolControl, ToolSettings, upright
+from controllers.tool_control import ToolAim, ToolControl, ToolSettings, upright
 from hardware.contract import Contract
 from hardware.link import Link, Report
 from hardware.streams import Aligned
@@ -88,8 +88,9 @@ class HardwareEnv(Closing):
         chain = _chain(contract)
         self._require_usable(chain)
         self._reader = ToolReader(contract, chain)
-        self._control = ToolControl(chain, np.array(contract.home.q), self.config)  # type: ignore
+        self._aim = ToolAim(self.config)
         self._chain = chain
+        self._control = chain and ToolControl(chain, np.array(contract.home.q), self.config)
         self._rng = np.random.default_rng(seed)
         self._connected, self._elapsed, self._next = False, 0, 0.0
         self._opening = 1.0
@@ -183,7 +184,7 @@ class HardwareEnv(Closing):
         if self.task is None:
             raise TypeError("without a task nobody can demonstrate; give task=")
         target = self.task.expert(self._worlds())
-        action = self._control.action_towards(self._arm.tool, *target.pose)
+        action = self._aim.action_towards(self._arm.tool, *target.pose)
         if self._moves_gripper:
             action = np.column_stack([action, 2 * target.gripper - 1])
         return action.astype(np.float32)
@@ -230,10 +231,10 @@ class HardwareEnv(Closing):
 
     def _solve(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The request in the contract's mode, and the action that it stands for."""
-        if self._joints:
+        if self._control is not None and self._joints:
             q, sent = self._control.target(action[:, :6], self._arm.tool, self._arm.q)
             return q[0], np.hstack([sent, action[:, 6:]])
-        position, rotation, sent = self._control.aim(action[:, :6], self._arm.tool)
+        position, rotation, sent = self._aim.aim(action[:, :6], self._arm.tool)
         return np.r_[position[0], quat_from_so3(rotation[0])], np.hstack([sent, action[:, 6:]])
 
     def _grip(self, action: np.ndarray) -> float | None:
@@ -259,7 +260,7 @@ class HardwareEnv(Closing):
         """The newest aligned set as an observation; keeps the arm for the next action."""
         self._aligned = aligned = self._aligned_set()
         self._arm = arm = self._reader.read(aligned)
-        frame = self._control.frame(arm.tool.rotation)
+        frame = self._aim.frame(arm.tool.rotation)
         parts = [proprioception(arm.tool, arm.twist, arm.wrench, arm.opening, frame)]
         if self.task is not None and self.config.privileged:
             parts.append(self.task.observe(self._worlds()))
@@ -333,7 +334,7 @@ class HardwareEnv(Closing):
         return Step(observation, reward, success, truncated, info)
 
     def _action_sent(self, sent: np.ndarray, before: Arm, reports: list[Report]) -> np.ndarray:
-        """The action; where the filter changed it or a person acted, what the command amounts to."""
+        """The action, or, where it was not what moved the arm, what the command amounts to."""
         acted = any(report.person for report in reports)
         if reports and (acted or Reason(_reasons(reports)) & _CHANGED):
             commands = [report.sent for report in reports if np.isfinite(report.sent).all()]
@@ -343,12 +344,11 @@ class HardwareEnv(Closing):
 
     def _amounts_to(self, command: np.ndarray, before: Arm) -> np.ndarray:
         """The action that asks for a command, from where the arm was."""
-        if self._joints:
-            assert self._chain is not None
+        if self._joints and self._chain is not None:
             tool = self._chain.forward(command[None])
-            return self._control.action_between(before.tool, tool.position, tool.rotation)
+            return self._aim.action_between(before.tool, tool.position, tool.rotation)
         rotation = so3_from_quat(command[3:])[None]
-        return self._control.action_between(before.tool, command[None, :3], rotation)
+        return self._aim.action_between(before.tool, command[None, :3], rotation)
 
     def _begin(self) -> None:
         """Opens a latch that contact closed, goes up, has the objects placed, goes to the start."""
@@ -371,7 +371,7 @@ class HardwareEnv(Closing):
 
     def _unlatch(self) -> None:
         """Contact that was too hard ends an episode; what a person stopped, a person frees."""
-        reports = self._link.reports(self._link.now() - 0.5)
+        reports = self._link.reports(self._link.now() - 2 * self.dt)
         latched = Reason(reports[-1].latched) if reports else Reason.NONE
         if latched & Reason.STOP:
             raise RuntimeError(
@@ -412,8 +412,9 @@ class HardwareEnv(Closing):
                     f"{self.contract.name} did not reach {position[0].round(3)} within "
                     f"{self.config.timeout:g} s: {self._why()}"
                 )
+            self._unlatch()
             action = np.zeros((1, self.action_spec.shape[0]))
-            action[:, :6] = self._control.action_towards(self._arm.tool, position, yaw)
+            action[:, :6] = self._aim.action_towards(self._arm.tool, position, yaw)
             action[:, 6:] = 2 * self._opening - 1
             target, _ = self._solve(action)
             self._link.request(target, self._grip(action))
@@ -422,7 +423,7 @@ class HardwareEnv(Closing):
 
     def _stands_at(self, position: np.ndarray, yaw: np.ndarray) -> bool:
         tool = self._arm.tool
-        turn = np.abs(self._control.action_between(tool, tool.position, upright(yaw)))
+        turn = np.abs(self._aim.action_between(tool, tool.position, upright(yaw)))
         near = np.linalg.norm(tool.position - position) < _NEAR[0]
         return bool(near and (turn[:, 3:] * self.config.rotation < _NEAR[1]).all())
 
@@ -456,6 +457,3 @@ def _reasons(reports: list[Report]) -> int:
 
 def _copied(observation: Observation) -> Observation:
     return {key: value.copy() for key, value in observation.items()}
-
-
-__all__ = ["HardwareEnv", "RobotConfig", "replace"]

@@ -71,3 +71,89 @@ class CameraSettings:
     """YAML file that camera_calibration writes; empty if the camera is not calibrated."""
     autostart: bool = True
     """Configure and activate at once; otherwise wait for lifecycle transitions."""
+
+
+@dataclass(frozen=True)
+class TeleopSettings:
+    """Parameters of the teleop node.
+
+    Axes and buttons go by their number in ``Joy``, -1 for none; the defaults are an Xbox pad's.
+    """
+
+    robot: str = "twin"
+    """Contract: name of a preset, or path of a YAML file."""
+    mode: str = ""
+    """Command mode; empty takes the contract's own."""
+    deadman_button: int = 4
+    """Button that must be held to move; -1: the topic teleop/enable must repeat True instead."""
+    axes: tuple[int, ...] = (1, 0, 4, -1, -1, 3)
+    """Axes that move the tool along x, y, z and turn it about x, y, z."""
+    directions: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    """-1 reverses an axis, less than 1 slows it down."""
+    deadzone: float = 0.1
+    """Part of an axis around its middle that means nothing."""
+    linear_speed: float = 0.1
+    """Speed of the tool with an axis at its end; twists are cut to it [m/s]."""
+    angular_speed: float = 0.5
+    """Turning speed of the tool, likewise [rad/s]."""
+    frame: str = "base"
+    """Frame in which the axes move the tool: base or tool."""
+    silence: float = 0.25
+    """A deadman that is not heard for so long counts as released [s]."""
+    open_button: int = 2
+    """Button that opens the gripper while the deadman is held."""
+    close_button: int = 0
+    """Button that closes it."""
+    buttons: tuple[str, ...] = (
+        *("1=estop", "3=record/redo"),
+        *("6=record/failure", "7=record/success"),
+    )
+    """Buttons that call a service (Trigger), each number=service."""
+
+    def __post_init__(self) -> None:
+        for name in ("axes", "directions"):
+            if len(given := getattr(self, name)) != 6:
+                raise ValueError(f"{name} is {given}; give six: x, y, z, about x, about y, about z")
+        if self.frame not in ("base", "tool"):
+            raise ValueError(f"frame is {self.frame!r}; choose base or tool")
+        if not 0 <= self.deadzone < 1:
+            raise ValueError(f"deadzone is {self.deadzone}; give a part of 1, e.g. 0.1")
+        for name in ("linear_speed", "angular_speed", "silence"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} is {getattr(self, name)}; give a number above 0")
+        self._require_one_meaning()
+
+    def services(self) -> dict[int, str]:
+        """Name of the service by the number of its button.
+
+        Raises:
+            ValueError: An entry of ``buttons`` is not number=service.
+        """
+        found: dict[int, str] = {}
+        for entry in filter(None, self.buttons):
+            number, _, service = entry.partition("=")
+            if not number.isdecimal() or not service or int(number) in found:
+                raise ValueError(
+                    f"buttons has {entry!r}; write number=service, e.g. 1=estop, each number once"
+                )
+            found[int(number)] = service
+        return found
+
+    def _require_one_meaning(self) -> None:
+        numbers = [*self.services(), self.deadman_button, self.open_button, self.close_button]
+        used = [number for number in numbers if number >= 0]
+        if twice := {number for number in used if used.count(number) > 1}:
+            raise ValueError(
+                f"button {min(twice)} has two meanings; give deadman_button, open_button, "
+                "close_button and each of buttons a number of its own, or -1 for none"
+            )
+
+
+@dataclass(frozen=True)
+class ControllerSettings:
+    """Parameters of the controller node."""
+
+    robot: str = "twin_cartesian"
+    """Contract with a command cartesian_pose, for us, and one joint_position, for the arm."""
+    realtime: bool = True
+    """Ask for real-time scheduling; without the right to it the node goes on without."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -48,7 +49,8 @@ class Safety:
         self, contract: Contract, arm: Kinematics | None = None, watch_cameras: bool = True
     ) -> None:
         self.contract = contract
-        self.streams = Streams.of(contract, cameras=watch_cameras)
+        # Nothing near the arm depends on where an object is.
+        self.streams = Streams.of(replace(contract, extra=()), cameras=watch_cameras)
         self.guard = Guard(contract, arm)
         self.names = request_names(contract)
         self.ignored: Counter[str] = Counter()

@@ -29,8 +29,9 @@ class Arm(NamedTuple):
 
 
 class ToolReader:
-    """Reads the model's kinematics, or the pose that the arm reports; velocities that a driver does
-    not report are differentiated.
+    """Reads joints through the model's kinematics, or the pose that the arm reports.
+
+    Velocities that a driver does not report are differentiated.
 
     Args:
         contract: The robot.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from robot_rl.config import (
     ReplayConfig,
     ResumeConfig,
     TrainConfig,
+    UpConfig,
 )
 from robot_rl.ranges import RangeError
 
@@ -38,6 +40,7 @@ Command = (
     | Annotated[DatasetConfig, subcommand("dataset")]
     | Annotated[OptionsConfig, subcommand("options")]
     | Annotated[DoctorConfig, subcommand("doctor")]
+    | Annotated[UpConfig, subcommand("up")]
 )
 
 
@@ -110,6 +113,7 @@ def _commands() -> dict[type, Callable[[Any], int]]:
         DatasetConfig: _dataset,
         OptionsConfig: _options,
         DoctorConfig: _doctor,
+        UpConfig: _up,
     }
 
 
@@ -202,6 +206,12 @@ def _doctor(config: DoctorConfig) -> int:
     findings = diagnose()
     report(findings)
     return int(any(finding.status == "problem" for finding in findings))
+
+
+def _up(config: UpConfig) -> int:
+    # By name: robot_rl knows no hardware until somebody asks for a robot.
+    up: Callable[..., int] = importlib.import_module("hardware.up").up
+    return up(**vars(config))
 
 
 if __name__ == "__main__":

@@ -271,3 +271,37 @@ class OptionsConfig:
 @dataclass(frozen=True)
 class DoctorConfig:
     """Say what this machine can do, and what to install for the rest."""
+
+
+@dataclass(frozen=True)
+class UpConfig:
+    """Start a robot on ROS 2: the simulated one, or what stands around a real one."""
+
+    robot: str = "twin"
+    """Contract: twin, fr3, ur5e, xarm7, gen3, so101, or the path of a YAML file."""
+    namespace: str = ""
+    """Put before all names, so that several robots go side by side."""
+    driver: str = ""
+    """Driver of the arm: twin, or module:class of one's own. Empty is twin for the robot twin, and
+    none for any other, whose driver its own launch file starts."""
+    task: str = "peg_insert"
+    """Twin: the task whose objects stand in front of the arm."""
+    gap: str = "none"
+    """Twin: in what it differs from the arm in MuJoCo (none, lab-1, lab-2)."""
+    seed: int = 0
+    """Twin: seed of scene and noise."""
+    speed: float = 1.0
+    """Twin: how much faster than real time; anything but 1 publishes /clock, which all then use."""
+    mode: str = ""
+    """Command mode of the arm; empty takes the contract's own."""
+    cameras: tuple[str, ...] = ()
+    """Cameras to open, each name=source: front=/dev/video0. The twin draws its own."""
+    use_sim_time: bool = False
+    """Take the time from /clock."""
+    params_file: Path | None = None
+    """YAML with further parameters of the nodes."""
+    log_level: Literal["debug", "info", "warn", "error", "fatal"] = "info"
+    """What the nodes say."""
+
+    def __post_init__(self) -> None:
+        check(self, seed=at_least(0), speed=above(0))

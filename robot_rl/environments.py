@@ -22,6 +22,7 @@ ENVIRONMENTS: dict[str, str] = {
     "twin_pick_cube": "sim.environments:make_twin_pick_cube",
     "twin_peg_insert": "sim.environments:make_twin_peg_insert",
     "twin_push": "sim.environments:make_twin_push",
+    "robot": "hardware.environments:make_robot",
 }
 """``module:factory`` by name; a factory takes ``num_envs``, ``seed`` and options of its own."""
 

@@ -194,12 +194,16 @@ class EpisodeWriter:
 
     The control loop never waits for the disk. When the block ends with an exception, or without a
     transition, nothing is committed.
+
+    Attributes:
+        metadata: What is known of the episode; may be replaced until the commit, as a person's
+            verdict is known at the end only.
     """
 
     def __init__(self, store: Episodes, metadata: Metadata) -> None:
         self._store = store
         name, now = str(uuid.uuid4()), datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._metadata = replace(metadata, uuid=name, date=now)
+        self.metadata = replace(metadata, uuid=name, date=now)
         self._frames: list[Observation] = []
         self._rows: list[Transition] = []
         self._aside = store.path / EPISODES / f"{WRITING}{name}.zarr"
@@ -243,11 +247,11 @@ class EpisodeWriter:
         if not self._rows or not self._aside.exists():
             raise ValueError("nothing to commit; add transitions, and commit an episode once")
         schema = self._store.schema
-        episode = Episode.from_transitions(self._metadata, self._frames, self._rows, schema.dt)
+        episode = Episode.from_transitions(self.metadata, self._frames, self._rows, schema.dt)
         try:
             episode_file.write(self._aside, episode, schema)
             durable.sync_tree(self._aside)
-            target = self._store._next_path(self._metadata.uuid)
+            target = self._store._next_path(self.metadata.uuid)
             durable.move(self._aside, target)
         except OSError as error:
             self._empty()

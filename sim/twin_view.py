@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from robot_rl.env import Closing
@@ -35,6 +37,17 @@ class TwinView(Closing):
     def picture(self, camera: str, size: tuple[int, int], scene: np.ndarray) -> np.ndarray:
         """For people: with shadows. Shape (height, width, 3), uint8."""
         return self._cameras.draw(camera, size, self._arrange(scene), "video")
+
+    def fovy(self, camera: str) -> float:
+        """Vertical field of view of a camera [rad].
+
+        Raises:
+            ValueError: There is no such camera.
+        """
+        names = [self._model.camera(number).name for number in range(self._model.ncam)]
+        if camera not in names:
+            raise ValueError(f"no camera {camera!r}; the model has {', '.join(names)}")
+        return math.radians(self._model.cam_fovy[names.index(camera)])
 
     def close(self) -> None:
         """Frees the renderers; safe to call twice."""

@@ -22,17 +22,14 @@ from hardware.pacer import Monotonic, Pacer
 from hardware.ros import convert
 from hardware.ros.diagnostics import report_health
 from hardware.ros.loop import Loop
+from hardware.ros.names import PLACE, SCENE
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
 from hardware.ros.qos import profile
 from hardware.topics import Qos
 
-SCENE = "scene"
-"""Positions of everything a twin's cameras draw; only their process needs it."""
 STATES = Qos(depth=10)
 """Reliable, so that everybody hears them, also who insists on it."""
-PLACE = "place"
-"""``<object>/place`` puts an object of a twin elsewhere."""
 
 
 class ArmNode(LifecycleNode):

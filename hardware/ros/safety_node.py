@@ -21,13 +21,11 @@ from hardware.ros.clock import NodeClock, loop_clock
 from hardware.ros.commander import Commander
 from hardware.ros.diagnostics import report_health
 from hardware.ros.loop import Loop
+from hardware.ros.names import DEADMAN, ESTOP, REPORT, REQUEST, RESET, TELEOP_REQUEST
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
 from hardware.ros.state_listener import StateListener
 from hardware.safety import Decision, Safety
-
-REQUEST, TELEOP_REQUEST = "request", "teleop/request"
-DEADMAN, ESTOP, RESET, REPORT = "teleop/deadman", "estop", "reset", "safety/report"
 
 
 class SafetyNode(Node):

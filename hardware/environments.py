@@ -1,0 +1,97 @@
+"""The factory of robots' environments, for the table in ``robot_rl.environments``."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from hardware.contract import Contract
+from hardware.contract_file import load_contract
+from hardware.env import HardwareEnv, RobotConfig
+from hardware.task import RobotTask, load_task
+from hardware.topics import ExtraPose
+
+
+@dataclass(frozen=True)
+class Robot:
+    """Which robot, and what it shall do."""
+
+    robot: str = "twin"
+    """Contract: name of a preset, or path of a YAML file."""
+    task: str = "peg_insert"
+    """Task, or module:class of one's own; empty for none."""
+    namespace: str = ""
+    """Namespace of the robot's nodes."""
+    mode: str = ""
+    """Command mode; empty takes the contract's own."""
+    use_sim_time: bool = False
+    """Whether /clock counts."""
+    horizon: int = 200
+    """Steps of an episode without a task."""
+
+
+class RobotFactory:
+    """Makes ``HardwareEnv`` of options, as the simulators' factories do."""
+
+    settings = (Robot, RobotConfig)
+
+    def __call__(self, num_envs: int = 1, seed: int = 0, **options: Any) -> HardwareEnv:
+        """One robot over ROS 2; nothing is awaited before the first ``reset``.
+
+        Args:
+            num_envs: A robot is one: 1.
+            seed: Seed of the starts.
+            **options: Fields of ``Robot`` and of ``RobotConfig``.
+
+        Raises:
+            TypeError: An option is unknown.
+            ValueError: ``num_envs`` is not 1, or an option makes no sense.
+            ImportError: There is no ROS.
+        """
+        if num_envs != 1:
+            raise ValueError(f"num_envs={num_envs}, but a robot is one; set num_envs=1")
+        names = [field.name for part in self.settings for field in dataclasses.fields(part)]
+        if unknown := options.keys() - set(names):
+            raise TypeError(
+                f"a robot has no option {', '.join(sorted(unknown))}; choose from "
+                f"{', '.join(sorted(names))}"
+            )
+        if isinstance(options.get("cameras"), str):
+            options["cameras"] = (options["cameras"],)
+        chosen, config = (_filled(part, options) for part in self.settings)
+        return _make(chosen, config, seed)
+
+
+def _filled(part: type, options: dict[str, Any]) -> Any:
+    names = {field.name for field in dataclasses.fields(part)}
+    return part(**{name: value for name, value in options.items() if name in names})
+
+
+def _make(chosen: Robot, config: RobotConfig, seed: int) -> HardwareEnv:
+    contract = load_contract(chosen.robot)
+    if chosen.mode:
+        contract = contract.with_mode(chosen.mode)  # pyright: ignore[reportArgumentType]
+    task = load_task(chosen.task) if chosen.task else None
+    contract = observing(contract, task)
+    try:
+        link_class = importlib.import_module("hardware.ros.robot_link").RobotLink
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"a robot needs ROS 2, and there is no {error.name}: source its setup.bash, or "
+            "pip install 'robot-rl[ros]'"
+        ) from error
+    link = link_class(contract, chosen.namespace, tuple(config.cameras), chosen.use_sim_time)
+    return HardwareEnv(contract, link, task, seed, config, chosen.horizon)
+
+
+def observing(contract: Contract, task: RobotTask | None) -> Contract:
+    """The robot with a pose stream for each of the task's objects, and for nothing else."""
+    given = {pose.name: pose for pose in contract.extra}
+    objects = () if task is None else task.objects
+    extra = tuple(given.get(name) or ExtraPose(name, f"{name}/pose") for name in objects)
+    return dataclasses.replace(contract, extra=extra)
+
+
+make_robot = RobotFactory()

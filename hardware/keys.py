@@ -1,0 +1,74 @@
+"""Single keys of a terminal, without Enter: how a person steers a recording from the keyboard.
+
+Standard input, not the window system's events: works over ssh, under Wayland and from a pipe, and
+hears nothing that is typed elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import sys
+import termios
+from types import TracebackType
+from typing import Literal, Self, TextIO
+
+Key = Literal["next", "redo", "stop", "success", "failure"]
+
+_KEYS: dict[bytes, Key] = {
+    **{b"n": "next", b"r": "redo", b"q": "stop", b"s": "success", b"f": "failure"},
+    **{b"\x1b[C": "next", b"\x1b[D": "redo", b"\x1b": "stop"},
+}
+"""Letters, and the arrows and Escape as LeRobot has them."""
+_PRESS = re.compile(rb"\x1b\[[0-9;]*.|\x1bO.|.", re.DOTALL)
+"""One key: a sequence of a terminal, or a byte; so that no arrow passes for Escape."""
+HELP = """\
+n or right   end the episode as it is and go on
+r or left    forget the running episode and begin it anew
+s            end it as a success
+f            end it as a failure
+q or Escape  end it as it is, and the recording"""
+
+
+class Keys:
+    """What was pressed since the last look; a terminal is put back as it was at the end.
+
+    Args:
+        stream: Where from; anything with a file descriptor.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._descriptor = (stream or sys.stdin).fileno()
+        self._before: list | None = None
+        self._open = True
+
+    def __enter__(self) -> Self:
+        if os.isatty(self._descriptor):
+            self._before = termios.tcgetattr(self._descriptor)
+            mode = termios.tcgetattr(self._descriptor)
+            mode[3] &= ~(termios.ICANON | termios.ECHO)  # Ctrl-C stays what it is
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, mode)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._before is not None:
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
+
+    def pressed(self) -> list[Key]:
+        """Keys in the order in which they were pressed; never waits. Others are left out."""
+        found = (_KEYS.get(key) for key in _PRESS.findall(self._typed()))
+        return [key for key in found if key is not None]
+
+    def _typed(self) -> bytes:
+        typed = b""
+        while self._open and select.select([self._descriptor], [], [], 0)[0]:
+            some = os.read(self._descriptor, 1024)
+            self._open = bool(some)  # the end of a pipe is readable for ever
+            typed += some
+        return typed

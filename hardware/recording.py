@@ -1,0 +1,289 @@
+"""Episodes of a robot: begun, ended and judged from outside, written to disk by a thread aside.
+
+While an episode runs, nobody waits for the disk. The next one begins when the last is durable, so
+that a kill at any moment costs the running episode and no other. No ROS here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from hardware.timing import MARKS, Timing
+
+if TYPE_CHECKING:
+    from robot_rl.episodes import Episodes, EpisodeWriter
+    from robot_rl.metadata import Metadata
+    from robot_rl.transition import Transition
+
+State = Literal["idle", "recording", "saving"]
+Say = Callable[[str, bool], None]
+"""Takes a line for people, and whether it is a warning."""
+
+
+class Companion(Protocol):
+    """A file beside an episode, begun with it."""
+
+    @property
+    def name(self) -> str:
+        """Where it is, for the episode's labels."""
+        ...
+
+    def keep(self) -> None:
+        """Makes it durable; called aside, before the episode is committed.
+
+        Raises:
+            OSError: If there is no room.
+        """
+        ...
+
+    def drop(self) -> None:
+        """Removes it; safe to call twice."""
+        ...
+
+
+@dataclass(frozen=True)
+class EpisodeLimits:
+    """When an episode ends by itself."""
+
+    steps: int | None = None
+    """Transitions after which it is truncated; None for no limit."""
+    gap: float = 0.5
+    """Time without an observation that ends it, so that no action spans it [s]."""
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"steps is {self.steps}; give at least 1, or None for no limit")
+        if not self.gap > 0:
+            raise ValueError(f"gap is {self.gap} s; give a time above 0")
+
+
+@dataclass
+class Counts:
+    """What has become of the episodes."""
+
+    committed: int = 0
+    successes: int = 0
+    discarded: int = 0
+    marked: int = 0
+    """Committed with a mark: too slow, or with gaps."""
+
+
+class Recorder:
+    """Takes transitions, numbers them, and makes durable episodes of them; threads may share it.
+
+    The last transition is held back until the next one comes: whether it was the last, and how the
+    episode ended, is known only then.
+
+    Args:
+        store: Where the episodes go.
+        metadata: What is known of each episode.
+        limits: When an episode ends by itself.
+        say: Hears what was committed and what is wrong with it; prints unless given.
+        accompany: Begins the file beside the episode of a uuid.
+
+    Attributes:
+        counts: What has become of the episodes.
+        last: Folder of the last committed episode.
+    """
+
+    def __init__(
+        self,
+        store: Episodes,
+        metadata: Metadata,
+        limits: EpisodeLimits | None = None,
+        say: Say | None = None,
+        accompany: Callable[[str], Companion] | None = None,
+    ) -> None:
+        self.counts = Counts()
+        self.last: Path | None = None
+        self._store, self._metadata = store, metadata
+        self._limits, self._accompany = limits or EpisodeLimits(), accompany
+        self._say = say or _print
+        self._lock = threading.RLock()
+        self._timing = Timing(store.schema.dt)
+        self._writer: EpisodeWriter | None = None
+        self._companion: Companion | None = None
+        self._pending: Transition | None = None
+        self._unsaved: tuple[EpisodeWriter, Companion | None] | None = None
+        self._error: OSError | None = None
+        self._saver: threading.Thread | None = None
+        self._wanted = False
+        self._episode = -1
+
+    @property
+    def state(self) -> State:
+        """What it does now; ``saving`` ends by itself."""
+        with self._lock:
+            if self._writer is not None:
+                return "recording"
+            return "saving" if self._saver is not None and self._saver.is_alive() else "idle"
+
+    def __len__(self) -> int:
+        """Transitions of the running episode."""
+        with self._lock:
+            return 0 if self._writer is None else len(self._writer) + (self._pending is not None)
+
+    def begin(self) -> None:
+        """Begins an episode, as soon as the last one is durable; never waits itself.
+
+        Raises:
+            RuntimeError: If one runs already.
+            OSError: If there is no room for it.
+        """
+        with self._lock:
+            state = self.state
+            if state == "recording" or self._wanted:
+                raise RuntimeError("an episode is being recorded; end it before the next")
+            self._wanted = True
+            if state == "idle" and self._unsaved is None:
+                self._open()
+            elif state == "idle":
+                self._save()
+
+    def add(self, transition: Transition) -> bool:
+        """Adds the next transition; numbers and, at a limit, the end are set here.
+
+        Returns:
+            Whether an episode goes on. Without one the transition is left out.
+        """
+        with self._lock:
+            if self._writer is None:
+                return False
+            gap = self._timing.step_to(transition.sensor_stamp)
+            if gap > self._limits.gap:
+                self._pending = None  # its action spans the gap
+                self._finish(f"no observation for {gap:.2f} s")
+                return False
+            self._hold(transition)
+            if transition.terminated or transition.truncated:
+                self._finish()
+            elif len(self) == self._limits.steps:
+                self._conclude(truncated=True)
+                self._finish()
+            return self._writer is not None
+
+    def end(self, success: bool | None = None) -> bool:
+        """Ends the running episode and commits it aside.
+
+        Args:
+            success: A person's verdict, which the last transition then carries: it is terminal, its
+                reward 1 or 0. None leaves it as it was.
+
+        Returns:
+            Whether there was anything to commit.
+        """
+        with self._lock:
+            if success is not None:
+                self._conclude(
+                    reward=float(success), success=success, terminated=True, truncated=False
+                )
+            return self._finish()
+
+    def discard(self) -> int:
+        """Forgets the running episode; returns how many transitions it had."""
+        with self._lock:
+            length = len(self)
+            if self._writer is not None:
+                self._writer.discard()
+                self.counts.discarded += 1
+            if self._companion is not None:
+                self._companion.drop()
+            self._writer = self._companion = self._pending = None
+            self._wanted = False
+            return length
+
+    def wait(self) -> None:
+        """Returns when the last episode is durable.
+
+        Raises:
+            OSError: If it could not be written. It is still there: the next ``begin`` tries again.
+        """
+        if (saver := self._saver) is not None:
+            saver.join()
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """Forgets the running episode and waits for the one being written; safe to call twice."""
+        if length := self.discard():
+            self._say(f"dropped the running episode of {length} transitions: nobody ended it", True)
+        self.wait()
+
+    def _open(self) -> None:
+        self._wanted = False
+        self._writer = self._store.writer(self._metadata)
+        if self._accompany is not None:
+            self._companion = self._accompany(self._writer.metadata.uuid)
+        self._timing = Timing(self._store.schema.dt)
+        self._episode += 1
+
+    def _hold(self, transition: Transition) -> None:
+        self._release()
+        self._timing.add(transition.sensor_stamp, transition.command_stamp)
+        self._pending = replace(transition, episode=self._episode, step=len(self))
+
+    def _conclude(self, **how: Any) -> None:
+        if self._pending is not None:
+            self._pending = replace(self._pending, **how)
+
+    def _release(self) -> None:
+        if self._pending is not None and self._writer is not None:
+            self._writer.add(self._pending)
+        self._pending = None
+
+    def _finish(self, reason: str | None = None) -> bool:
+        last = self._pending
+        self._release()
+        if self._writer is None or not len(self._writer):
+            self.discard()
+            return False
+        writer, self._writer = self._writer, None
+        companion, self._companion = self._companion, None
+        named = {} if companion is None else {"raw": companion.name}
+        writer.metadata = replace(
+            writer.metadata,
+            success=last is not None and last.success,
+            termination_reason=reason,
+            fps_achieved=self._timing.rate,
+            labels=writer.metadata.labels | named | self._timing.marks(),
+        )
+        self._unsaved = writer, companion
+        self._save()
+        return True
+
+    def _save(self) -> None:
+        self._saver = threading.Thread(target=self._commit, args=self._unsaved, name="saver")
+        self._saver.start()
+
+    def _commit(self, writer: EpisodeWriter, companion: Companion | None) -> None:
+        """In a thread of its own: commits, then begins the next episode if it is wanted."""
+        try:
+            if companion is not None:
+                companion.keep()
+            self.last = writer.commit()
+            self._tell(writer)
+            with self._lock:
+                self._unsaved = self._error = None
+                if self._wanted:
+                    self._open()
+        except OSError as error:
+            self._error, self._wanted = error, False
+            self._say(str(error), True)
+
+    def _tell(self, writer: EpisodeWriter) -> None:
+        assert self.last is not None
+        labels = writer.metadata.labels
+        marks = "; ".join(f"{name} {labels[name]}" for name in MARKS if name in labels)
+        self.counts.committed += 1
+        self.counts.successes += bool(writer.metadata.success)
+        self.counts.marked += bool(marks)
+        line = f"{self.last.stem}: {len(writer)} transitions"
+        self._say(f"{line}; marked, {marks}" if marks else line, bool(marks))
+
+
+def _print(text: str, _: bool) -> None:
+    print(text)

@@ -1,0 +1,202 @@
+"""``hardware.link.Link`` over ROS 2: a node of its own, in a context of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+
+import numpy as np
+import rclpy
+from geometry_msgs.msg import PoseStamped
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+
+from hardware.contract import Contract
+from hardware.endpoints import subscriptions
+from hardware.link import Report
+from hardware.ros import convert
+from hardware.ros.clock import NodeClock
+from hardware.ros.inspection import problems
+from hardware.ros.names import PLACE, REPORT, REQUEST, RESET
+from hardware.ros.state_listener import StateListener
+from hardware.safety import GRIPPER, request_names
+from hardware.stream import Stream
+from hardware.streams import Streams
+
+_LOOK = 0.01
+_KEPT = 500
+"""Reports that are kept: five seconds at 100 Hz."""
+
+
+class RobotLink:
+    """Listens to a robot and asks its safety node.
+
+    Args:
+        contract: The robot.
+        namespace: Of its nodes.
+        cameras: Cameras whose images are wanted; the others are not subscribed.
+        use_sim_time: Whether ``/clock`` counts.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        namespace: str = "",
+        cameras: tuple[str, ...] = (),
+        use_sim_time: bool = False,
+    ) -> None:
+        self.contract = contract
+        self._context = rclpy.Context()
+        rclpy.init(args=[], context=self._context)
+        self.node = rclpy.create_node(
+            "robot_link",
+            context=self._context,
+            namespace=namespace,
+            parameter_overrides=[Parameter("use_sim_time", value=use_sim_time)],
+        )
+        self._wanted = {f"images/{camera}" for camera in cameras}
+        self._streams = _streams(contract, self._wanted)
+        self._listener = StateListener(self.node, contract, self._streams)
+        self._clock = NodeClock(self.node)
+        self._names = request_names(contract)
+        self._request = self.node.create_publisher(JointState, REQUEST, 1)
+        self._reports: deque[Report] = deque(maxlen=_KEPT)
+        self.node.create_subscription(JointState, REPORT, self._hear, 10)
+        self._reset = self.node.create_client(Trigger, RESET)
+        self._places: dict[str, Publisher] = {
+            pose.name: self.node.create_publisher(PoseStamped, f"{pose.name}/{PLACE}", 1)
+            for pose in contract.extra
+        }
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._spin, name="robot_link", daemon=True)
+        self._thread.start()
+
+    @property
+    def streams(self) -> Streams:
+        """What the robot reports."""
+        return self._streams
+
+    def now(self) -> float:
+        """Time of ROS [s]."""
+        return self._clock.now()
+
+    def sleep_until(self, when: float) -> None:
+        """Returns at ``when`` [s], or a little earlier."""
+        self._clock.sleep_until(when)
+
+    def connect(self, timeout: float) -> None:
+        """Waits until every stream is fresh and the safety node listens.
+
+        Raises:
+            ConnectionError: Something is missing after ``timeout`` [s] on the wall.
+        """
+        end = time.monotonic() + timeout
+        while not self._ready():
+            if time.monotonic() > end:
+                raise ConnectionError(self._complaint(timeout))
+            time.sleep(_LOOK)
+
+    def request(self, target: np.ndarray, gripper: float | None) -> float:
+        """Asks the safety node for a command; returns its stamp [s]."""
+        stamp, names, numbers = self.now(), list(self._names), target
+        if gripper is not None:
+            names, numbers = [*names, GRIPPER], np.append(target, gripper)
+        self._request.publish(convert.joint_state(stamp, names, numbers))
+        return stamp
+
+    def reports(self, since: float) -> list[Report]:
+        """What the safety node has said since a time [s], oldest first."""
+        return [report for report in list(self._reports) if report.stamp >= since]
+
+    def place(self, name: str, pose: np.ndarray) -> bool:
+        """Asks a twin to put an object elsewhere; False if nobody listens."""
+        publisher = self._places.get(name)
+        if publisher is None or publisher.get_subscription_count() == 0:
+            return False
+        publisher.publish(convert.pose_stamped(self.now(), self.contract.frames.base, pose))
+        return True
+
+    def open_latch(self, timeout: float = 2.0) -> None:
+        """Opens the latch of the safety node.
+
+        Raises:
+            ConnectionError: It does not answer within ``timeout`` [s].
+        """
+        done = threading.Event()
+        future = self._reset.call_async(Trigger.Request())
+        future.add_done_callback(lambda _: done.set())
+        if not done.wait(timeout):
+            raise ConnectionError(
+                f"{self._reset.srv_name} does not answer within {timeout:g} s; "
+                "is the safety node running?"
+            )
+
+    def close(self) -> None:
+        """Ends node and context; safe to call twice."""
+        if self._ending.is_set():
+            return
+        self._ending.set()
+        self._thread.join()
+        self._executor.shutdown()
+        self.node.destroy_node()
+        self._context.try_shutdown()
+
+    def _spin(self) -> None:
+        while not self._ending.is_set():
+            self._executor.spin_once(timeout_sec=0.05)
+
+    def _hear(self, message: JointState) -> None:
+        numbers, size = np.array(message.position), len(self._names)
+        *_, reasons, latched, person = numbers
+        sent, requested = numbers[:size], numbers[size : 2 * size]
+        stamp = convert.to_seconds(message.header.stamp)
+        report = Report(stamp, sent, requested, int(reasons), int(latched), bool(person))
+        self._reports.append(report)
+
+    def _ready(self) -> bool:
+        listens = self._request.get_subscription_count() > 0 and len(self._reports) > 0
+        return (
+            listens
+            and not self._streams.faults(self.now())
+            and self._streams.align(self.now()).whole
+        )
+
+    def _complaint(self, timeout: float) -> str:
+        """What is missing, as the graph has it; else what the streams say."""
+        name, wanted = self.contract.name, self._streams.names
+        found = [
+            problem
+            for problem in problems(self.node, self.contract)
+            if not problem.startswith("cameras") or self._is_wanted(problem)
+        ]
+        if self._request.get_subscription_count() == 0:
+            topic = self.node.resolve_topic_name(REQUEST)
+            found.append(f"the safety node does not listen to {topic}; start it")
+        found += [f"{stream}: {why}" for stream, why in self._listener.problems.items()]
+        found += [
+            fault
+            for stream, fault in self._streams.faults(self.now()).items()
+            if stream in wanted and not found
+        ]
+        lines = "".join(f"\n  - {line}" for line in found or ["streams do not come together"])
+        return f"{name} is not whole after {timeout:g} s:{lines}"
+
+    def _is_wanted(self, problem: str) -> bool:
+        key = problem.partition(":")[0]
+        return any(s.key == key and s.name in self._wanted for s in subscriptions(self.contract))
+
+
+def _streams(contract: Contract, wanted: set[str]) -> Streams:
+    """The streams of the contract, of cameras the wanted ones alone."""
+    found = [
+        s for s in subscriptions(contract) if not s.name.startswith("images/") or s.name in wanted
+    ]
+    keep = 2 * max(s.max_age for s in found)
+    streams = (Stream(s.name, s.max_age, 1 / s.rate, keep) for s in found)
+    return Streams(streams, slack=0.5 / contract.rates.policy)
