@@ -40,6 +40,9 @@ class Rates:
     """Commands per second that the safety node sends to the arm [Hz]."""
     state: float
     """Messages per second on the state topics [Hz]."""
+    blend: float = 1.0
+    """Share of a policy period over which a new target is approached: less is quicker, and rougher
+    where the arm's limits do not smooth it."""
     command_timeout: float | None = None
     """Silence after which the arm's own driver holds still; None if it never does, so that the last
     command stands when the safety node dies [s]."""
@@ -48,6 +51,7 @@ class Rates:
         checks.within("policy", self.policy, 1, 100, "Hz")
         checks.within("stream", self.stream, 100, 500, "Hz")
         checks.within("state", self.state, 10, 1000, "Hz")
+        checks.within("blend", self.blend, 0.05, 1, "periods")
         if self.command_timeout is not None:
             checks.within("command_timeout", self.command_timeout, 2 / self.stream, 2, "s")
 

@@ -128,11 +128,13 @@ def home_is_within_limits(contract: Contract) -> None:
 
 
 def home_has_a_way(contract: Contract) -> None:
-    """Only a stream of joint positions can go home by itself."""
-    if contract.home.topic is None and contract.command.mode != "joint_position":
+    """Joint positions go home by themselves, and so do poses if a model tells where home is."""
+    mode, model = contract.command.mode, contract.model
+    streams_home = mode == "joint_position" or (mode == "cartesian_pose" and model is not None)
+    if contract.home.topic is None and not streams_home:
         raise ValueError(
-            f"home.topic is missing, and a {contract.command.mode} command cannot go to joint "
-            "positions; give the topic of a joint trajectory controller"
+            f"home.topic is missing, and a {mode} command cannot go to joint positions; "
+            "give the topic of a joint trajectory controller"
         )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from hardware.contract import Contract
 from hardware.contract_file import load_contract
-from hardware.env import HardwareEnv, RobotConfig
+from hardware.env import HardwareEnv
+from hardware.robot_config import RobotConfig
 from hardware.task import RobotTask, load_task
 from hardware.topics import ExtraPose
 

@@ -18,19 +18,27 @@ from hardware.contract_file import load_contract
 from hardware.node_settings import (
     ArmSettings,
     CameraSettings,
+    ControllerSettings,
+    RecorderSettings,
     SafetySettings,
+    TeleopSettings,
     TwinCameraSettings,
 )
 
 TWIN = "twin"
 """The driver whose arm is simulated."""
+GRACE = 2.0
+"""Time in which a node ends [s]."""
+SAVING = 20.0
+"""Time in which the recorder makes its last episode durable [s]."""
 
 
 class Stage(IntEnum):
     """Processes start in this order and end in the reverse one: the arm is the last to go."""
 
     ARM = 0
-    SENSOR = 1
+    BESIDE = 1
+    """Cameras, and the controller."""
     SAFETY = 2
     SOURCE = 3
 
@@ -45,7 +53,7 @@ class GraphSettings:
     """Driver of the arm: twin, or module:class of one's own. Empty is twin for the robot twin, and
     none for any other, whose driver its own launch file starts."""
     task: str = "peg_insert"
-    """Twin: the task whose objects stand in front of the arm."""
+    """Twin: the task whose objects stand in front of the arm. Recorder: what is done, in words."""
     gap: str = "none"
     """Twin: in what it differs from the arm in MuJoCo (none, lab-1, lab-2)."""
     seed: int = 0
@@ -56,6 +64,17 @@ class GraphSettings:
     """Command mode of the arm; empty takes the contract's own."""
     cameras: tuple[str, ...] = ()
     """Cameras to open, each name=source: front=/dev/video0. The twin draws its own."""
+    controller: bool = False
+    """Start our Cartesian controller in front of an arm that takes joint positions; for an arm that
+    is started here it goes without saying."""
+    teleop: bool = False
+    """Start the teleop node: a person moves the arm while they hold the deadman."""
+    dataset: str = ""
+    """Folder of the dataset; starts the recorder node, whose services begin and end episodes."""
+    operator: str = ""
+    """Recorder: who does it."""
+    mcap: bool = False
+    """Recorder: keep all messages of an episode as well, raw, as an MCAP file."""
     use_sim_time: bool = False
     """Take the time from /clock."""
 
@@ -74,6 +93,8 @@ class Process:
     respawn: bool = False
     """Whether it is started again after it ended by itself: drivers, which hold nothing that a new
     one could not learn from the hardware."""
+    grace: float = GRACE
+    """Time that it has to end after SIGINT, before it is killed [s]."""
 
     def ros_arguments(
         self, namespace: str = "", params_file: Path | None = None, log_level: str = "info"
@@ -100,7 +121,10 @@ def processes(settings: GraphSettings) -> tuple[Process, ...]:
     return (
         *_arm(settings, contract),
         *_cameras(settings, contract),
+        *_controller(settings, contract),
         _safety(settings),
+        *_teleop(settings),
+        *_recorder(settings, contract),
     )
 
 
@@ -119,7 +143,7 @@ def settings_from_texts(texts: Mapping[str, str]) -> GraphSettings:
 
 def driver_of(settings: GraphSettings, contract: Contract) -> str:
     """The driver to start; empty if the robot's own launch file does it."""
-    return settings.driver or (TWIN if contract.name == TWIN else "")
+    return settings.driver or (TWIN if contract.name.startswith(TWIN) else "")
 
 
 def _value(name: str, text: str) -> Any:
@@ -140,7 +164,7 @@ def _check_twin(settings: GraphSettings, contract: Contract) -> None:
     if driver_of(settings, contract) == TWIN:
         return
     defaults = _defaults(GraphSettings)
-    for name in ("task", "gap", "seed", "speed"):
+    for name in ("gap", "seed", "speed", *(() if settings.dataset else ("task",))):
         if (value := getattr(settings, name)) != defaults[name]:
             raise ValueError(f"{name} is {value!r}, and only the twin has one; leave it out")
 
@@ -151,7 +175,8 @@ def _arm(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
         return
     wanted = {"robot": settings.robot, "driver": driver}
     if driver == TWIN:
-        wanted |= {"speed": settings.speed, **_scene(settings)}
+        # It takes joint positions, whatever the controller node in front of it takes.
+        wanted |= {"robot": TWIN, "speed": settings.speed, **_scene(settings)}
     yield _process(settings, "arm", ArmSettings, Stage.ARM, wanted, respawn=driver != TWIN)
 
 
@@ -159,7 +184,7 @@ def _cameras(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
     if driver_of(settings, contract) == TWIN:
         wanted = {"robot": settings.robot, **_scene(settings)}
         yield _process(
-            settings, "twin-camera", TwinCameraSettings, Stage.SENSOR, wanted, respawn=True
+            settings, "twin-camera", TwinCameraSettings, Stage.BESIDE, wanted, respawn=True
         )
     names = [camera.name for camera in contract.cameras]
     for name, source in map(_source, settings.cameras):
@@ -168,8 +193,45 @@ def _cameras(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
                 f"{contract.name} has no camera {name!r}; choose from {', '.join(names) or 'none'}"
             )
         wanted = {"robot": settings.robot, "camera": name, "source": source}
-        camera = _process(settings, "camera", CameraSettings, Stage.SENSOR, wanted, respawn=True)
+        camera = _process(settings, "camera", CameraSettings, Stage.BESIDE, wanted, respawn=True)
         yield replace(camera, node=f"{name}_camera")
+
+
+def _controller(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
+    modes = {command.mode for command in contract.alternatives}
+    cartesian = contract.command.mode == "cartesian_pose" and "joint_position" in modes
+    if settings.controller and not cartesian:
+        raise ValueError(
+            f"{contract.name} has no work for the controller node: its contract needs command "
+            "cartesian_pose, and joint_position among the alternatives, as twin_cartesian has"
+        )
+    if settings.controller or (cartesian and driver_of(settings, contract)):
+        wanted = {"robot": settings.robot}
+        yield _process(settings, "controller", ControllerSettings, Stage.BESIDE, wanted)
+
+
+def _teleop(settings: GraphSettings) -> Iterator[Process]:
+    if settings.teleop:
+        wanted = {"robot": settings.robot, "mode": settings.mode}
+        yield _process(settings, "teleop", TeleopSettings, Stage.SOURCE, wanted)
+
+
+def _recorder(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
+    if not settings.dataset:
+        return
+    named = (
+        driver_of(settings, contract) == TWIN or settings.task != _defaults(GraphSettings)["task"]
+    )
+    wanted = {
+        "robot": settings.robot,
+        "mode": settings.mode,
+        "dataset": settings.dataset,
+        "task": settings.task if named else "",
+        "operator": settings.operator,
+        "mcap": settings.mcap,
+    }
+    recorder = _process(settings, "recorder", RecorderSettings, Stage.SOURCE, wanted)
+    yield replace(recorder, grace=SAVING)
 
 
 def _safety(settings: GraphSettings) -> Process:

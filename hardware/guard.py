@@ -66,6 +66,7 @@ class Guard:
         """
         self._space, self._interpolate = _space(contract, arm)
         self._period = 1 / contract.rates.policy
+        self._blend = contract.rates.blend * self._period
         self._filter = SafetyFilter(self._space, contract.limits, timeout=SILENCE * self._period)
         self._targets: TargetInterpolator | None = None
         self._asked_at = -np.inf
@@ -95,7 +96,7 @@ class Guard:
         self._targets, self._asked_at = None, -np.inf
 
     def request(self, target: np.ndarray, now: float) -> None:
-        """Takes a target, shape (size,), to be reached one policy period from ``now`` [s].
+        """Takes a target, shape (size,), to be reached ``rates.blend`` periods from ``now`` [s].
 
         Raises:
             ValueError: The target has another shape.
@@ -106,7 +107,7 @@ class Guard:
         self.tally.requests += 1
         here = target if self._targets is None else self._targets.at(now)
         if self._targets is None or not np.isfinite([here, target]).all():
-            self._targets = TargetInterpolator(target, self._period, self._interpolate)
+            self._targets = TargetInterpolator(target, self._blend, self._interpolate)
         else:
             self._targets.aim(target, now)
         self._asked_at = now

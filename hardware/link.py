@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -24,6 +24,13 @@ class Report(NamedTuple):
     """Bit mask as well; not 0 until ``reset``."""
     person: bool
     """Whether a person's request counted."""
+
+    @classmethod
+    def of(cls, stamp: float, numbers: np.ndarray) -> Self:
+        """A report as ``hardware.safety.Safety.report`` lines its numbers up."""
+        *commands, reasons, latched, person = numbers
+        sent, requested = np.split(np.array(commands), 2)
+        return cls(stamp, sent, requested, int(reasons), int(latched), bool(person))
 
 
 class Link(Protocol):

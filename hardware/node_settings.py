@@ -157,3 +157,38 @@ class ControllerSettings:
     """Contract with a command cartesian_pose, for us, and one joint_position, for the arm."""
     realtime: bool = True
     """Ask for real-time scheduling; without the right to it the node goes on without."""
+
+
+@dataclass(frozen=True)
+class RecorderSettings:
+    """Parameters of the recorder node."""
+
+    robot: str = "twin"
+    """Contract: name of a preset, or path of a YAML file."""
+    mode: str = ""
+    """Command mode; empty takes the contract's own."""
+    dataset: str = "runs/recorded"
+    """Folder of the dataset; episodes are added to one that exists."""
+    task: str = ""
+    """What is done, in words."""
+    operator: str = ""
+    """Who does it."""
+    source: str = "demo"
+    """What it is: demo (a person or a script shows the task), real (a policy acts), play."""
+    cameras: tuple[str, ...] = ("",)
+    """Which of the contract's cameras are recorded; an empty name means all, none means none."""
+    objects: tuple[str, ...] = ("",)
+    """Which of the contract's extra poses are recorded, likewise."""
+    max_seconds: float = 120.0
+    """Time after which an episode is truncated [s]."""
+    max_gap: float = 0.5
+    """Time without an observation that ends an episode [s]."""
+    mcap: bool = False
+    """Whether all messages of an episode are kept as well, raw, as an MCAP file."""
+
+    def __post_init__(self) -> None:
+        if self.source not in ("demo", "real", "play"):
+            raise ValueError(f"source is {self.source!r}; choose demo, real or play")
+        for name in ("max_seconds", "max_gap"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} is {getattr(self, name)}; give a time above 0 [s]")

@@ -30,6 +30,8 @@ class Program:
     """Lower stages start earlier and end later."""
     respawn: bool = False
     """Start it again when it ends by itself."""
+    grace: float = 2.0
+    """Time that it has to end after SIGINT, before it is killed [s]."""
 
 
 class Running:
@@ -82,6 +84,11 @@ class Running:
         if self.status is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
+
+    def kill(self) -> None:
+        """Ends it and the processes it started, now."""
+        self.send(signal.SIGKILL)
+        self._process.wait()
 
     def close(self) -> None:
         """Closes the pipe."""

@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hardware.program import Program, Running
 
-GRACE = 2.0
-"""Time that a program has to end after SIGINT, before it is killed [s]."""
 STEADY = 5.0
 """A program that ends earlier than this is not started again: it would do the same for ever [s]."""
 _LOOK_UP = 0.05
@@ -36,7 +34,6 @@ class Supervisor:
         programs: What to run.
         say: Shows a line.
         environment: Theirs.
-        grace: Time from SIGINT to SIGKILL [s].
         steady: A program that ends earlier than this is not started again [s].
     """
 
@@ -45,12 +42,11 @@ class Supervisor:
         programs: Sequence[Program],
         say: Say,
         environment: Mapping[str, str] = os.environ,
-        grace: float = GRACE,
         steady: float = STEADY,
     ) -> None:
         self._programs = sorted(programs, key=lambda program: program.stage)
         self._say, self._environment = say, environment
-        self._grace, self._steady = grace, steady
+        self._steady = steady
         self._running: list[Running] = []
         self._selector = selectors.DefaultSelector()
         self._asked = 0
@@ -126,16 +122,18 @@ class Supervisor:
     def _end(self, stage: list[Running]) -> None:
         for running in stage:
             running.send(signal.SIGINT)
-        deadline = time.monotonic() + self._grace
-        while self._left(stage) and time.monotonic() < deadline and self._asked < 2:
+        asked = time.monotonic()
+        while left := self._left(stage):
             self._listen()
-        for running in self._left(stage):
-            self._tell(running, f"did not end in {self._grace:g} s, and was killed")
-            running.send(signal.SIGKILL)
-        while self._left(stage):
-            self._listen()
+            for running in left:
+                if time.monotonic() - asked > running.program.grace or self._asked > 1:
+                    self._kill(running)
         for running in stage:
             self._forget(running)
+
+    def _kill(self, running: Running) -> None:
+        self._tell(running, "did not end in time, and is killed")
+        running.kill()
 
     def _left(self, stage: list[Running]) -> list[Running]:
         return [running for running in stage if running.status is None]

@@ -25,9 +25,10 @@ from hardware.node_settings import TeleopSettings
 from hardware.safety import GRIPPER, request_names
 from hardware.streams import Stream, Streams
 
-
-_PULL = 0.1
-"""Share of the way back to their posture at the press that spare joints go per request."""
+_STEPS = 3
+"""Of the solver per request, from the measured joints: enough for the length of the leash."""
+_PULL = 0.03
+"""Share of the way back to their posture at the press that spare joints go per step."""
 
 
 class Request(NamedTuple):
@@ -119,8 +120,7 @@ class Teleop:
             self._deadman.lose()
         held = self._deadman.held(now)
         if held and not self.moving:
-            q, self._target = self._measured()
-            self._posture = q
+            self._posture, self._target = self._measured()
         if not held:
             self._gripper = None
         self.moving = held
@@ -144,11 +144,13 @@ class Teleop:
         """Why nobody can move the arm at ``ros`` [s], or None."""
         return next(iter(self.streams.faults(ros).values()), self._joystick.fault)
 
-    def _request(self, q: np.ndarray | None) -> Request:
+    def _request(self, q: np.ndarray) -> Request:
         names, values = request_names(self._contract), self._target
         if self._joints:
-            assert self._solver is not None and q is not None and self._posture is not None
-            values = self._solver.step(q, se3_from_vector(self._target), self._posture)
+            assert self._solver is not None
+            values, pose = q, se3_from_vector(self._target)
+            for _ in range(_STEPS):
+                values = self._solver.step(values, pose, self._posture)
         if self._gripper is None:
             return Request(names, values)
         return Request((*names, GRIPPER), np.append(values, self._gripper))
@@ -186,13 +188,13 @@ class Teleop:
             )
         return "current_pose" if reported and not self._joints else "joint_states"
 
-    def _measured(self) -> tuple[np.ndarray | None, np.ndarray]:
-        """Joints, if they are heard, and pose of the tool as measured last."""
+    def _measured(self) -> tuple[np.ndarray, np.ndarray]:
+        """Joints, empty if only the pose is heard, and pose of the tool as measured last."""
         (name,) = self.streams.names
         sample = self.streams[name].newest()
         assert sample is not None
         if name == "current_pose":
-            return None, sample.value
+            return np.empty(0), sample.value
         assert self._arm is not None
         q = sample.value[0, : len(self._contract.joints.arm)]
         return q, vector_from_se3(self._arm.pose(q))

@@ -116,7 +116,7 @@ def introduction(
 def _program(process: Process, namespace: str, params_file: Path | None, log_level: str) -> Program:
     arguments = process.ros_arguments(namespace, params_file, log_level)
     command = (find_executable(process.executable), *arguments)
-    return Program(process.node, command, process.stage, process.respawn)
+    return Program(process.node, command, process.stage, process.respawn, process.grace)
 
 
 def _speaker(names: Sequence[str]) -> Say:

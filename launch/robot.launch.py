@@ -76,7 +76,7 @@ def _node(process: Process, given: dict[str, str]) -> Node:
         respawn=process.respawn,
         respawn_delay=1.0,
         on_exit=None if process.respawn else [Shutdown(reason=f"{process.node} has ended")],
-        sigterm_timeout="2",
+        sigterm_timeout=str(process.grace),
         sigkill_timeout="2",
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -14,6 +15,8 @@ def generate_launch_description() -> LaunchDescription:
         [
             DeclareLaunchArgument("robot", default_value="twin", description="Contract of a twin."),
             DeclareLaunchArgument("driver", default_value="twin", description="Driver of the arm."),
-            IncludeLaunchDescription(str(Path(__file__).with_name("robot.launch.py"))),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(str(Path(__file__).with_name("robot.launch.py")))
+            ),
         ]
     )

@@ -285,7 +285,7 @@ class UpConfig:
     """Driver of the arm: twin, or module:class of one's own. Empty is twin for the robot twin, and
     none for any other, whose driver its own launch file starts."""
     task: str = "peg_insert"
-    """Twin: the task whose objects stand in front of the arm."""
+    """Twin: the task whose objects stand in front of the arm. Recorder: what is done, in words."""
     gap: str = "none"
     """Twin: in what it differs from the arm in MuJoCo (none, lab-1, lab-2)."""
     seed: int = 0
@@ -296,6 +296,17 @@ class UpConfig:
     """Command mode of the arm; empty takes the contract's own."""
     cameras: tuple[str, ...] = ()
     """Cameras to open, each name=source: front=/dev/video0. The twin draws its own."""
+    controller: bool = False
+    """Start our Cartesian controller in front of an arm that takes joint positions; for an arm that
+    is started here it goes without saying."""
+    teleop: bool = False
+    """Start the teleop node: a person moves the arm while they hold the deadman."""
+    dataset: str = ""
+    """Folder of the dataset; starts the recorder node, whose services begin and end episodes."""
+    operator: str = ""
+    """Recorder: who does it."""
+    mcap: bool = False
+    """Recorder: keep all messages of an episode as well, raw, as an MCAP file."""
     use_sim_time: bool = False
     """Take the time from /clock."""
     params_file: Path | None = None

@@ -13,11 +13,14 @@ import robot_rl
 
 ROOT = Path(__file__).parents[1]
 
+RECORDED = ("robot_rl.episodes", "robot_rl.metadata", "robot_rl.schema", "robot_rl.transition")
+"""What an episode is made of; hardware's recorder writes the same store as everybody."""
+
 MAY_IMPORT = {
     "controllers": ("controllers",),
     "robot_rl": ("robot_rl", "controllers"),
     "sim": ("sim", "robot_rl.env", "controllers"),
-    "hardware": ("hardware", "robot_rl.env", "controllers"),
+    "hardware": ("hardware", "robot_rl.env", "controllers", *RECORDED),
 }
 """First-party modules, at load or later; what is not listed goes by a lazy name from a table."""
 
@@ -88,6 +91,8 @@ def test_imports_follow_the_house() -> None:
             False,
         ),
         ("hardware/a.py", "class A:\n    import torch", True),
+        ("hardware/a.py", "from robot_rl.episodes import Episodes", False),
+        ("hardware/a.py", "from robot_rl.demonstrations import record", True),
         ("hardware/arm.py", "def f():\n    import rclpy.node", True),
         ("hardware/ros/arm_node.py", "import rclpy", False),
         ("hardware/ros/arm_node.py", "from sim import panda", True),

@@ -46,8 +46,12 @@ def test_every_module_and_model_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     assert wanted <= set(wheel.namelist())
 
 
-def test_the_command_robot_rl_is_installed(wheel: zipfile.ZipFile) -> None:
+def test_the_command_robot_rl_and_every_node_are_installed(wheel: zipfile.ZipFile) -> None:
     path = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     scripts = configparser.ConfigParser()
     scripts.read_string(wheel.read(path).decode())
-    assert dict(scripts["console_scripts"]) == {"robot-rl": "robot_rl.cli:main"}
+    nodes = [path.stem for path in (ROOT / "hardware" / "ros").glob("*_node.py")]
+    assert dict(scripts["console_scripts"]) == {
+        "robot-rl": "robot_rl.cli:main",
+        **{f"robot-rl-{node.replace('_', '-')}": f"hardware.ros.{node}:main" for node in nodes},
+    }

@@ -29,8 +29,9 @@ def run(make: Callable[[], Node]) -> int:
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except ANSWERED as error:
-        print(f"{sys.argv[0].rpartition('/')[2]}: {error}", file=sys.stderr)
-        return 1
+        if rclpy.ok():  # else the end came while a callback was publishing
+            print(f"{sys.argv[0].rpartition('/')[2]}: {error}", file=sys.stderr)
+            return 1
     finally:
         if node is not None:
             node.destroy_node()

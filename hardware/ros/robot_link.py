@@ -152,12 +152,8 @@ class RobotLink:
             self._executor.spin_once(timeout_sec=0.05)
 
     def _hear(self, message: JointState) -> None:
-        numbers, size = np.array(message.position), len(self._names)
-        *_, reasons, latched, person = numbers
-        sent, requested = numbers[:size], numbers[size : 2 * size]
         stamp = convert.to_seconds(message.header.stamp)
-        report = Report(stamp, sent, requested, int(reasons), int(latched), bool(person))
-        self._reports.append(report)
+        self._reports.append(Report.of(stamp, np.array(message.position)))
 
     def _ready(self) -> bool:
         listens = self._request.get_subscription_count() > 0 and len(self._reports) > 0

@@ -52,14 +52,14 @@ def test_a_contract_survives_the_way_through_yaml_unchanged(robot: str, tmp_path
     assert to_values(load_contract(path)) == values
 
 
-def test_the_presets_are_the_six_arms() -> None:
-    assert robots() == ("fr3", "gen3", "so101", "twin", "ur5e", "xarm7")
+def test_the_presets_are_six_arms_and_the_twin_behind_our_cartesian_controller() -> None:
+    assert robots() == ("fr3", "gen3", "so101", "twin", "twin_cartesian", "ur5e", "xarm7")
 
 
-def test_only_the_twin_counts_as_verified() -> None:
+def test_only_the_twins_count_as_verified() -> None:
     folder = Path(__file__).parents[2] / "hardware" / "robots"
     unverified = {p.stem for p in folder.glob("*.yaml") if "ot verified on" in p.read_text()}
-    assert unverified == set(robots()) - {"twin"}
+    assert unverified == set(robots()) - {"twin", "twin_cartesian"}
 
 
 def test_the_twin_is_our_panda() -> None:
@@ -73,6 +73,20 @@ def test_the_twin_is_our_panda() -> None:
     assert twin.model is not None
     assert twin.model.path == panda.MODEL_FILE
     assert twin.model.tool_site == panda.TOOL_SITE
+
+
+def test_behind_its_controller_the_twin_is_the_same_arm() -> None:
+    twin, poses = load_contract("twin"), load_contract("twin_cartesian")
+    joints = poses.with_mode("joint_position")
+    assert to_values(joints.command) == to_values(twin.command)
+    for name in ("joints", "limits", "frames", "cameras", "extra", "gripper", "home", "model"):
+        assert to_values(getattr(poses, name)) == to_values(getattr(twin, name))
+
+
+def test_poses_go_home_by_themselves_only_if_a_model_tells_where_home_is() -> None:
+    values = to_values(load_contract("twin_cartesian"))
+    with pytest.raises(ContractError, match=r"home\.topic is missing.*cartesian_pose command"):
+        from_values(changed("model", None, values))
 
 
 def test_every_message_type_of_every_preset_has_a_full_name() -> None:

@@ -38,8 +38,10 @@ signal.pause()
 """
 
 
-def python(name: str, code: str, stage: int = 0, respawn: bool = False) -> Program:
-    return Program(name, (sys.executable, "-I", "-S", "-c", code), stage, respawn)
+def python(
+    name: str, code: str, stage: int = 0, respawn: bool = False, grace: float = 5.0
+) -> Program:
+    return Program(name, (sys.executable, "-I", "-S", "-c", code), stage, respawn, grace)
 
 
 class Heard:
@@ -68,11 +70,10 @@ def interrupt(number: int = signal.SIGINT) -> None:
 def supervised(
     *programs: Program,
     when_up: Callable[[], object] = interrupt,
-    grace: float = 5.0,
     steady: float = 0.0,
 ) -> Heard:
     heard = Heard(programs, when_up)
-    Supervisor(programs, heard, grace=grace, steady=steady).run()
+    Supervisor(programs, heard, steady=steady).run()
     return heard
 
 
@@ -98,8 +99,8 @@ def test_higher_stages_have_ended_before_lower_ones_hear_of_it() -> None:
 
 def test_one_that_ignores_the_request_is_killed_and_named() -> None:
     began = time.monotonic()
-    heard = supervised(python("arm", WAITS), python("camera", DEAF, 1), grace=0.2)
-    assert heard.of("camera") == ["up", "did not end in 0.2 s, and was killed"]
+    heard = supervised(python("arm", WAITS), python("camera", DEAF, 1, grace=0.2))
+    assert heard.of("camera") == ["up", "did not end in time, and is killed"]
     assert time.monotonic() - began < 5
 
 
@@ -109,7 +110,7 @@ def test_a_second_request_kills_at_once() -> None:
         threading.Timer(0.1, interrupt).start()
 
     began = time.monotonic()
-    supervised(python("camera", DEAF), when_up=twice, grace=60)
+    supervised(python("camera", DEAF, grace=60), when_up=twice)
     assert time.monotonic() - began < 30
 
 

@@ -9,7 +9,7 @@ import pytest
 import robot_rl
 from robot_rl.cli import main
 
-COMMANDS = ("demo", "train", "evaluate", "record", "replay", "dataset", "options", "doctor")
+COMMANDS = ("demo", "train", "evaluate", "record", "replay", "dataset", "options", "doctor", "up")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,135 @@
+"""What a robot shows of itself and of its task, as observations have it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from controllers.proprioception import PROPRIOCEPTION, proprioception
+from controllers.tool_control import ToolAim
+from hardware.contract import Contract
+from hardware.endpoints import IMAGES
+from hardware.link import Link
+from hardware.robot_config import RobotConfig
+from hardware.streams import Aligned
+from hardware.task import RobotTask, Upright, as_worlds
+from hardware.tool_reader import Arm, ToolReader
+from robot_rl.env import ArraySpec, Observation
+
+WAIT = 1.0
+"""How long a set of streams may fail to come together before it is an error [s]."""
+
+
+class RobotView:
+    """The newest aligned set of streams, read as the simulators' observations are.
+
+    Args:
+        contract: The robot.
+        link: Its topics.
+        reader: Reads the arm.
+        aim: Has the frame of actions and observations.
+        task: Whose objects are observed.
+        config: What is observed.
+
+    Attributes:
+        arm: As of the last ``look``.
+
+    Raises:
+        ValueError: If the contract lacks a camera.
+    """
+
+    arm: Arm
+
+    def __init__(
+        self,
+        contract: Contract,
+        link: Link,
+        reader: ToolReader,
+        aim: ToolAim,
+        task: RobotTask | None,
+        config: RobotConfig,
+    ) -> None:
+        self._cameras = {camera.name: camera for camera in contract.cameras}
+        if missing := [name for name in config.cameras if name not in self._cameras]:
+            raise ValueError(
+                f"{contract.name} has no camera {missing[0]!r}; "
+                f"choose from {', '.join(self._cameras) or 'none'}"
+            )
+        self._name, self._link, self._reader, self._aim = contract.name, link, reader, aim
+        self._task, self._config = task, config
+        self._lookout = 0.1 / contract.rates.policy
+        self._aligned: Aligned
+
+    @property
+    def spec(self) -> dict[str, ArraySpec]:
+        """``state`` and one ``images/<camera>`` per camera."""
+        names = PROPRIOCEPTION
+        if self._task is not None and self._config.privileged:
+            names = (*names, *self._task.observation_names)
+        specs = {"state": ArraySpec((len(names),), names=names)}
+        for camera in map(self._cameras.__getitem__, self._config.cameras):
+            shape = (camera.height, camera.width, 3)
+            specs[IMAGES + camera.name] = ArraySpec(shape, "uint8", 0, 255)
+        return specs
+
+    @property
+    def ages(self) -> dict[str, np.ndarray]:
+        """Age of each stream when it was looked at. Shape (1,) [s]."""
+        return {name: np.array([age]) for name, age in self._aligned.ages.items()}
+
+    def forget(self) -> None:
+        """A new episode: what was before tells no velocity."""
+        self._reader.forget()
+
+    def look(self) -> Arm:
+        """Takes the newest whole set.
+
+        Raises:
+            ConnectionError: If the streams do not come together within a second.
+        """
+        end = self._link.now() + WAIT
+        while not (aligned := self._link.streams.align(self._link.now())).whole:
+            if self._link.now() > end:
+                faults = "; ".join(aligned.faults.values())
+                raise ConnectionError(f"{self._name} cannot be observed: {faults}")
+            self._link.sleep_until(self._link.now() + self._lookout)
+        self._aligned, self.arm = aligned, self._reader.read(aligned)
+        return self.arm
+
+    def observation(self, elapsed: int) -> Observation:
+        """Of the last look, ``elapsed`` steps after the episode began."""
+        arm = self.arm
+        frame = self._aim.frame(arm.tool.rotation)
+        parts = [proprioception(arm.tool, arm.twist, arm.wrench, arm.opening, frame)]
+        if self._task is not None and self._config.privileged:
+            parts.append(self._task.observe(self.worlds(elapsed)))
+        observation = {"state": np.hstack(parts).astype(np.float32)}
+        for key in (IMAGES + camera for camera in self._config.cameras):
+            observation[key] = self._aligned.samples[key].value[None].copy()
+        return observation
+
+    def worlds(self, elapsed: int) -> Any:
+        """The measured world as the task sees it."""
+        arm, objects = self.arm, self._objects()
+        poses = {name: _upright(pose) for name, pose in objects.items()}
+        return as_worlds(
+            tool_position=arm.tool.position,
+            tool_rotation=arm.tool.rotation,
+            twist=arm.twist,
+            opening=arm.opening,
+            # From xyzw to MuJoCo's wxyz, which tasks are written with.
+            bodies={n: np.r_[p[:3], np.roll(p[3:], 1)][None] for n, p in objects.items()},
+            draw={} if self._task is None else self._task.locate(poses),
+            elapsed=np.array([elapsed]),
+        )
+
+    def _objects(self) -> dict[str, np.ndarray]:
+        names = () if self._task is None else self._task.objects
+        return {name: self._aligned.samples[f"extra/{name}"].value for name in names}
+
+
+def _upright(pose: np.ndarray) -> Upright:
+    *_, x, y, z, w = pose
+    yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    return Upright(pose[None, :3], np.array([yaw]))

@@ -1,0 +1,212 @@
+"""``robot-rl-recorder-node``: records what others do with the arm; asks nothing of it itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_srvs.srv import SetBool, Trigger
+
+from hardware.contract import Contract
+from hardware.contract_file import load_contract
+from hardware.health import Health
+from hardware.link import Report
+from hardware.node_settings import RecorderSettings
+from hardware.observer import Observer
+from hardware.pacer import Pacer
+from hardware.recording import EpisodeLimits, Recorder
+from hardware.ros import convert
+from hardware.ros.clock import NodeClock, loop_clock
+from hardware.ros.diagnostics import report_health
+from hardware.ros.loop import Loop
+from hardware.ros.names import REPORT
+from hardware.ros.parameters import declare
+from hardware.ros.process import run
+from hardware.ros.qos import profile
+from hardware.ros.raw_tap import RawTap
+from hardware.ros.state_listener import StateListener
+from hardware.streams import Streams
+
+RECORD = "record"
+"""Service ``SetBool``: begins an episode, or ends it as it is."""
+SUCCESS, FAILURE, REDO = "record/success", "record/failure", "record/redo"
+"""Services ``Trigger``: end it with a verdict; forget it and begin anew."""
+NONE = "none"
+"""Name for no camera or object at all: ROS has no empty lists."""
+
+
+class RecorderNode(Node):
+    """A loop at the policy's rate makes the transitions; services begin and end episodes."""
+
+    def __init__(self) -> None:
+        super().__init__("recorder")
+        self._loop: Loop | None = None
+        self._recorder: Recorder | None = None
+        settings = declare(self, RecorderSettings)
+        self._contract = _recorded(settings)
+        self._observer = Observer(self._contract, settings.source)  # pyright: ignore[reportArgumentType]
+        self._time = NodeClock(self)
+        self._streams = Streams.of(self._contract)
+        self._tap = None
+        if settings.mcap:
+            self._tap = RawTap(self, self._contract, Path(settings.dataset))
+        self._recorder = self._make_recorder(settings)
+        self._listener = StateListener(self, self._contract, self._streams)
+        self._listen()
+        report_health(self, self._contract.name, self._examine)
+        pacer = Pacer(1 / self._contract.rates.policy, loop_clock(self))
+        self._loop = Loop(self, pacer, self._tick)
+        self._loop.start()
+
+    def destroy_node(self) -> None:
+        """Forgets the running episode, waits until the last one is durable, then ends the node."""
+        if self._loop is not None:
+            self._loop.end()
+        if self._recorder is not None:
+            self._recorder.close()
+        super().destroy_node()
+
+    def _make_recorder(self, settings: RecorderSettings) -> Recorder:
+        from robot_rl.episodes import Episodes
+        from robot_rl.metadata import Metadata
+
+        contract = self._contract
+        metadata = Metadata(
+            task=settings.task,
+            operator=settings.operator,
+            control_mode=f"{contract.command.mode}, {contract.command.type}",
+            action_representation=f"{contract.command.mode} as sent by the safety node",
+            home_pose=contract.home.q,
+            config=vars(settings) | {"cameras": list(settings.cameras)},
+        )
+        limits = EpisodeLimits(round(settings.max_seconds * contract.rates.policy), settings.max_gap)
+        store = Episodes(settings.dataset, self._observer.schema)
+        begin = None if self._tap is None else self._tap.begin
+        return Recorder(store, metadata, limits, self._say, begin)
+
+    def _listen(self) -> None:
+        self.create_subscription(JointState, REPORT, self._hear, 100)
+        if (gripper := self._contract.gripper) is not None:
+            kind = convert.message_class(gripper.type)
+            self.create_subscription(kind, gripper.topic, self._grip, profile(gripper.qos))
+        self.create_service(SetBool, RECORD, self._record)
+        self.create_service(Trigger, SUCCESS, lambda _, answer: self._end(answer, True))
+        self.create_service(Trigger, FAILURE, lambda _, answer: self._end(answer, False))
+        self.create_service(Trigger, REDO, self._redo)
+
+    def _hear(self, message: JointState) -> None:
+        stamp = convert.to_seconds(message.header.stamp)
+        self._observer.hear(Report.of(stamp, np.array(message.position)))
+
+    def _grip(self, message: Any) -> None:
+        self._observer.grip(_gripper_value(message))
+
+    def _tick(self, _: float) -> None:
+        now = self._time.now()
+        transition = self._observer.tick(self._streams.align(now), now)
+        if transition is not None and self._recorder is not None:
+            self._recorder.add(transition)
+
+    def _record(self, request: SetBool.Request, answer: SetBool.Response) -> SetBool.Response:
+        return self._begin(answer) if request.data else self._end(answer, None)
+
+    def _begin(self, answer: Any) -> Any:
+        assert self._recorder is not None
+        try:
+            self._recorder.begin()
+        except (RuntimeError, OSError) as error:
+            answer.success, answer.message = False, str(error)
+            return answer
+        waits = "" if self._observer.commanded else " with the first command"
+        if self._recorder.state == "saving":
+            waits = " when the last one is durable"
+        answer.success, answer.message = True, f"the episode begins{waits}"
+        return answer
+
+    def _end(self, answer: Any, success: bool | None) -> Any:
+        assert self._recorder is not None
+        length = len(self._recorder)
+        answer.success = self._recorder.end(success)
+        answer.message = f"{length} transitions; the disk gets them now"
+        if not answer.success:
+            answer.message = f"there was nothing to end; call {RECORD} with true first"
+        return answer
+
+    def _redo(self, _: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
+        assert self._recorder is not None
+        self._recorder.discard()
+        return self._begin(answer)
+
+    def _say(self, text: str, warning: bool) -> None:
+        log = self.get_logger()
+        log.warning(text) if warning else log.info(text)
+
+    def _examine(self) -> Health:
+        assert self._recorder is not None
+        assert self._loop is not None
+        health, now = Health(), self._time.now()
+        health.of_pacer(self._loop.pacer)
+        health.of_streams(self._streams, now)
+        health.count(vars(self._recorder.counts), "episodes")
+        health.values |= {"state": self._recorder.state, "transitions": str(len(self._recorder))}
+        for name, problem in self._listener.problems.items():
+            health.warn(f"{name}: {problem}", "error")
+        if self._recorder.state == "recording":
+            self._examine_episode(health, now)
+        return health
+
+    def _examine_episode(self, health: Health, now: float) -> None:
+        for fault in self._streams.faults(now).values():
+            health.warn(f"nothing is recorded: {fault}")
+        if not self._observer.commanded:
+            health.warn("nothing is recorded before the first command to the arm")
+        if self._tap is not None and self._tap.dropped:
+            health.warn(f"the disk is too slow for {self._tap.dropped} raw messages")
+
+
+def _recorded(settings: RecorderSettings) -> Contract:
+    """The robot, with the cameras and poses that shall be recorded.
+
+    Raises:
+        ValueError: There is no such camera or pose.
+    """
+    contract = load_contract(settings.robot)
+    if settings.mode:
+        contract = contract.with_mode(settings.mode)  # pyright: ignore[reportArgumentType]
+    return replace(
+        contract,
+        cameras=_chosen("camera", contract.cameras, settings.cameras),
+        extra=_chosen("extra pose", contract.extra, settings.objects),
+    )
+
+
+def _chosen(what: str, parts: tuple[Any, ...], names: tuple[str, ...]) -> tuple[Any, ...]:
+    if names == (NONE,):
+        return ()
+    known = [part.name for part in parts]
+    wanted = [name for name in names if name] or known
+    if unknown := [name for name in wanted if name not in known]:
+        raise ValueError(
+            f"the contract has no {what} {', '.join(unknown)}; choose from {', '.join(known)}"
+        )
+    return tuple(part for part in parts if part.name in wanted)
+
+
+def _gripper_value(message: Any) -> float:
+    """What a command asks of the gripper, in whichever type it comes."""
+    if hasattr(message, "points"):
+        return message.points[-1].positions[0]
+    return float(np.ravel(message.data)[0])
+
+
+def main() -> int:
+    """Runs the node."""
+    return run(RecorderNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

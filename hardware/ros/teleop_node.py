@@ -1,0 +1,121 @@
+"""``robot-rl-teleop-node``: a person moves the tool by Joy or TwistStamped; hold to move."""
+
+from __future__ import annotations
+
+import numpy as np
+from geometry_msgs.msg import TwistStamped
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.node import Node
+from rclpy.task import Future
+from sensor_msgs.msg import JointState, Joy
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+
+from hardware.arm_model import kinematics_of
+from hardware.contract_file import load_contract
+from hardware.health import Health
+from hardware.node_settings import TeleopSettings
+from hardware.pacer import Monotonic
+from hardware.ros import convert
+from hardware.ros.clock import NodeClock
+from hardware.ros.diagnostics import report_health
+from hardware.ros.names import DEADMAN, ESTOP, TELEOP_REQUEST
+from hardware.ros.parameters import declare
+from hardware.ros.process import run
+from hardware.ros.qos import LATCHED, profile
+from hardware.ros.state_listener import StateListener
+from hardware.teleop import Teleop
+
+JOY, TWIST, ENABLE = "teleop/joy", "teleop/twist", "teleop/enable"
+"""What a person's devices publish: ``Joy``, ``TwistStamped``, and ``Bool`` as deadman."""
+
+
+class TeleopNode(Node):
+    """Requests at the policy's rate while the deadman is held; says at once when it is not."""
+
+    def __init__(self) -> None:
+        super().__init__("teleop")
+        settings = declare(self, TeleopSettings)
+        contract = load_contract(settings.robot)
+        if settings.mode:
+            contract = contract.with_mode(settings.mode)  # pyright: ignore[reportArgumentType]
+        self._teleop = Teleop(contract, kinematics_of(contract), settings)
+        self._ros_time, self._time = NodeClock(self), Monotonic()
+        self._listener = StateListener(self, contract, self._teleop.streams)
+        self._requests = self.create_publisher(JointState, TELEOP_REQUEST, 1)
+        self._deadman = self.create_publisher(Bool, DEADMAN, profile(LATCHED))
+        self._deadman.publish(Bool(data=False))
+        self._estop = self.create_publisher(Bool, ESTOP, 10)
+        self._buttons = {s: self.create_client(Trigger, s) for s in settings.services().values()}
+        self.create_subscription(Joy, JOY, self._joy, 1)
+        self.create_subscription(TwistStamped, TWIST, self._twist, 1)
+        self.create_subscription(Bool, ENABLE, self._enable, 1)
+        report_health(self, contract.name, self._examine)
+        # Nobody sets the steady clock; /clock counts if it is used.
+        steady = None if self._ros_time.simulated else Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(1 / contract.rates.policy, self._tick, clock=steady)
+
+    def _joy(self, message: Joy) -> None:
+        pressed = self._teleop.joy(message.axes, message.buttons, self._time.now())
+        self._update()
+        for service in pressed:
+            self._call(service)
+
+    def _twist(self, message: TwistStamped) -> None:
+        linear, angular = message.twist.linear, message.twist.angular
+        vector = np.array([linear.x, linear.y, linear.z, angular.x, angular.y, angular.z])
+        self._teleop.twist(vector, message.header.frame_id, self._time.now())
+        self._update()
+
+    def _enable(self, message: Bool) -> None:
+        self._teleop.enable(message.data, self._time.now())
+        self._update()
+
+    def _update(self) -> None:
+        before = self._teleop.moving
+        self._tell(before, self._teleop.update(self._time.now(), self._ros_time.now()))
+
+    def _tick(self) -> None:
+        before, ros = self._teleop.moving, self._ros_time.now()
+        request = self._teleop.tick(self._time.now(), ros)
+        self._tell(before, self._teleop.moving)
+        if request is not None:
+            self._requests.publish(convert.joint_state(ros, request.names, request.values))
+
+    def _tell(self, before: bool, moving: bool) -> None:
+        if moving is not before:
+            self._deadman.publish(Bool(data=moving))
+
+    def _call(self, service: str) -> None:
+        if service == ESTOP:  # the topic needs no answer, and works before services are found
+            self._estop.publish(Bool(data=True))
+        client = self._buttons[service]
+        if not client.service_is_ready():
+            self.get_logger().warning(f"nobody serves {client.srv_name}; start its node")
+            return
+        client.call_async(Trigger.Request()).add_done_callback(self._answered)
+
+    def _answered(self, future: Future) -> None:
+        if (answer := future.result()) is not None:
+            self.get_logger().info(answer.message)
+
+    def _examine(self) -> Health:
+        health, ros = Health(), self._ros_time.now()
+        health.of_streams(self._teleop.streams, ros)
+        health.count({"made": self._teleop.requests}, "requests")
+        health.values["held"] = str(self._teleop.moving)
+        if (fault := self._teleop.fault(ros)) is not None:
+            health.warn(fault)
+        for problem in self._listener.problems.values():
+            health.warn(problem, "error")
+        return health
+
+
+def main() -> int:
+    """Runs the node."""
+    return run(TeleopNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

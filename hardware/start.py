@@ -1,0 +1,134 @@
+"""Brings a robot to the start of an episode, by the same requests that actions make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from controllers.reason import Reason
+from controllers.tool_control import upright
+from hardware.link import Link
+from hardware.robot_config import RobotConfig
+from hardware.robot_view import WAIT, RobotView
+from hardware.task import RobotTask
+from hardware.tool_action import ToolAction
+
+_NEAR = (0.004, 0.03)
+"""An arm this near to its start stands there [m, rad]."""
+_PLACED = 0.005
+"""An object this near to its place stands there [m]."""
+
+
+class Starter:
+    """Up, then objects placed where somebody can, then to the start.
+
+    Args:
+        name: Of the robot, for messages.
+        link: Its topics.
+        view: Looks at it.
+        action: Makes requests.
+        task: Knows starts; without one the arm stays where it is.
+        config: How high the way goes, and how long it may take.
+        pace: Waits for the next tick of the policy.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        link: Link,
+        view: RobotView,
+        action: ToolAction,
+        task: RobotTask | None,
+        config: RobotConfig,
+        pace: Callable[[], None],
+    ) -> None:
+        self._name, self._link, self._view, self._action = name, link, view, action
+        self._task, self._config, self._pace = task, config, pace
+
+    def begin(self, rng: np.random.Generator) -> None:
+        """Draws an episode and brings arm and objects there.
+
+        Raises:
+            ConnectionError: The robot cannot be observed.
+            RuntimeError: The arm is stopped, or does not reach its start.
+        """
+        self._view.forget()
+        self._unlatch()
+        self._view.look()
+        if self._task is None:
+            return
+        draw, held = self._task.draw(rng, 1), self._task.held_opening
+        self._action.opening = 1.0 if held is None else held
+        self._retreat(float(draw["tool_position"][0, 2]))
+        for name, pose in self._task.place(draw).items():
+            self._place(name, pose)
+        self._go(draw["tool_position"], draw["tool_yaw"])
+
+    def _retreat(self, height: float) -> None:
+        """Straight up, out of whatever the tool is in."""
+        tool = self._view.arm.tool
+        position, yaw = (
+            tool.position.copy(),
+            np.arctan2(tool.rotation[:, 1, 0], tool.rotation[:, 0, 0]),
+        )
+        position[:, 2] = np.maximum(position[:, 2], max(self._config.retreat, height))
+        self._go(position, yaw)
+
+    def _go(self, position: np.ndarray, yaw: np.ndarray) -> None:
+        position = np.clip(position, *self._config.workspace)
+        end = self._link.now() + self._config.timeout
+        while not self._stands_at(position, yaw):
+            if self._link.now() > end:
+                raise RuntimeError(
+                    f"{self._name} did not reach {position[0].round(3)} within "
+                    f"{self._config.timeout:g} s: {self._why()}"
+                )
+            self._unlatch()
+            arm = self._view.arm
+            motion = self._action.aim.action_towards(arm.tool, position, yaw)
+            request = self._action.request(self._action.with_gripper(motion), arm)
+            self._link.request(request.target, request.gripper)
+            self._pace()
+            self._view.look()
+
+    def _stands_at(self, position: np.ndarray, yaw: np.ndarray) -> bool:
+        tool = self._view.arm.tool
+        turn = self._action.aim.action_between(tool, tool.position, upright(yaw))[:, 3:]
+        near = np.linalg.norm(tool.position - position) < _NEAR[0]
+        return bool(near and (np.abs(turn) * self._config.rotation < _NEAR[1]).all())
+
+    def _unlatch(self) -> None:
+        """Contact that was too hard ends an episode; what a person stopped, a person frees."""
+        reports = self._link.reports(self._link.now() - WAIT)
+        latched = Reason(reports[-1].latched) if reports else Reason.NONE
+        if latched & Reason.STOP:
+            raise RuntimeError(
+                f"{self._name} was stopped; see that all is well, then call the service reset of "
+                "its safety node"
+            )
+        if latched:
+            self._link.open_latch()
+
+    def _why(self) -> str:
+        """What the safety node says about an arm that does not move."""
+        reports = self._link.reports(self._link.now() - WAIT)
+        if not reports:
+            return "the safety node says nothing; is it running?"
+        names = [r.name or "" for r in Reason if r.value & reports[-1].reasons]
+        return f"the safety node says {', '.join(names) or 'that all is passed on'}"
+
+    def _place(self, name: str, pose: Any) -> None:
+        """Has an object placed, if there is somebody to, and waits until it is seen there."""
+        half = pose.yaw[0] / 2
+        wanted = np.array([*pose.position[0], 0, 0, np.sin(half), np.cos(half)])
+        if not self._link.place(name, wanted):
+            return
+        end = self._link.now() + WAIT
+        while self._link.now() < end:
+            seen = self._link.streams[f"extra/{name}"].newest()
+            if seen is not None and np.abs(seen.value[:3] - wanted[:3]).max() < _PLACED:
+                return
+            self._link.sleep_until(self._link.now() + 0.01)
+        raise RuntimeError(f"{name} was not placed within {WAIT:.0f} s; is its way blocked?")

@@ -1,0 +1,126 @@
+"""From actions, displacements of the tool, to requests in the contract's mode, and back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from controllers.lie import quat_from_so3, so3_from_quat
+from controllers.serial_chain import SerialChain
+from controllers.tool_control import ToolAim, ToolControl, ToolSettings
+from hardware.contract import Contract
+from hardware.tool_reader import Arm
+from robot_rl.env import ArraySpec
+
+
+class Request(NamedTuple):
+    """What the safety node is asked for."""
+
+    target: np.ndarray
+    """In the contract's mode. Shape (size,)."""
+    gripper: float | None
+    """In the unit of its driver."""
+    action: np.ndarray
+    """The part of the action that workspace and cone let through. Shape (1, action)."""
+
+
+class ToolAction:
+    """Actions of one robot: translation, rotation vector and, unless it is held, the gripper.
+
+    Args:
+        contract: Commanded by joint positions, with a model, or by poses.
+        chain: Kinematics of the arm, if there is a model.
+        settings: How far an action goes.
+        held: Opening (0 to 1) at which the gripper stays; None lets the action move it.
+
+    Attributes:
+        opening: Where the gripper is wanted, 0 closed to 1 open.
+
+    Raises:
+        ValueError: If the contract is commanded otherwise, or lacks a model.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        chain: SerialChain | None,
+        settings: ToolSettings,
+        held: float | None,
+    ) -> None:
+        _require_usable(contract, chain)
+        self.aim = ToolAim(settings)
+        self.opening = 1.0 if held is None else held
+        self._moves_gripper = held is None and contract.gripper is not None
+        self._gripper, self._chain = contract.gripper, chain
+        joints = contract.command.mode == "joint_position"
+        self._control = (
+            ToolControl(chain, np.array(contract.home.q), settings) if chain and joints else None
+        )
+
+    @property
+    def spec(self) -> ArraySpec:
+        """Spec of the action."""
+        names = ("x", "y", "z", "rx", "ry", "rz")
+        if self._moves_gripper:
+            names = (*names, "gripper")
+        return ArraySpec((len(names),), low=-1.0, high=1.0, names=names)
+
+    def accept(self, action: np.ndarray) -> np.ndarray:
+        """The action within bounds; standing still where it is not finite. Shape (1, action).
+
+        Raises:
+            ValueError: If it has another shape.
+        """
+        action, spec = np.asarray(action, np.float64), self.spec
+        if action.shape != (1, *spec.shape):
+            raise ValueError(
+                f"action has shape {action.shape}, this robot takes {(1, *spec.shape)}: "
+                f"{', '.join(spec.names)}"
+            )
+        usable = np.isfinite(action).all()
+        return np.clip(action, -1, 1) if usable else self.with_gripper(np.zeros((1, 6)))
+
+    def with_gripper(self, motion: np.ndarray) -> np.ndarray:
+        """A motion of the tool, shape (1, 6), with the gripper where it is wanted."""
+        fingers = np.full((1, self.spec.shape[0] - 6), 2 * self.opening - 1)
+        return np.hstack([motion, fingers])
+
+    def request(self, action: np.ndarray, arm: Arm) -> Request:
+        """What to ask for; ``action`` is as ``accept`` returned it."""
+        if self._moves_gripper:
+            self.opening = float(action[0, 6] + 1) / 2
+        if self._control is not None:
+            q, sent = self._control.target(action[:, :6], arm.tool, arm.q)
+            target = q[0]
+        else:
+            position, rotation, sent = self.aim.aim(action[:, :6], arm.tool)
+            target = np.r_[position[0], quat_from_so3(rotation[0])]
+        return Request(target, self._grip(), np.hstack([sent, action[:, 6:]]))
+
+    def amounts_to(self, command: np.ndarray, arm: Arm) -> np.ndarray:
+        """The motion that asks for a command, from where the arm was. Shape (1, 6)."""
+        if self._control is not None and self._chain is not None:
+            tool = self._chain.forward(command[None])
+            return self.aim.action_between(arm.tool, tool.position, tool.rotation)
+        rotation = so3_from_quat(command[3:])[None]
+        return self.aim.action_between(arm.tool, command[None, :3], rotation)
+
+    def _grip(self) -> float | None:
+        gripper = self._gripper
+        if gripper is None:
+            return None
+        return gripper.closed + self.opening * (gripper.open - gripper.closed)
+
+
+def _require_usable(contract: Contract, chain: SerialChain | None) -> None:
+    mode, name = contract.command.mode, contract.name
+    if mode not in ("joint_position", "cartesian_pose"):
+        raise ValueError(
+            f"{name} is commanded by {mode}; an environment asks for joint_position or "
+            "cartesian_pose: add such a controller to its alternatives, and choose it as mode"
+        )
+    if chain is None and mode == "joint_position":
+        raise ValueError(f"{name} has no model to find joint positions with; give model.file")
+    if chain is None and contract.state.current_pose is None:
+        raise ValueError(f"{name} has neither model nor state.current_pose; give one of them")
