@@ -6,11 +6,14 @@ tick of the policy, and the streams, aligned by stamp, become the observation.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from controllers.reason import Reason
 from controllers.serial_chain import SerialChain
 from hardware.contract import Contract
+from hardware.contract_file import to_values
 from hardware.link import Link, Report
 from hardware.robot_config import RobotConfig
 from hardware.robot_view import RobotView
@@ -96,6 +99,11 @@ class HardwareEnv(Closing):
         return (0.0, 1.0) if sparse else None
 
     @property
+    def contract_values(self) -> dict[str, Any]:
+        """The robot's contract as JSON values."""
+        return to_values(self.contract)
+
+    @property
     def achieved_rate(self) -> float:
         """Steps per second of this episode by the clock of the robot; NaN before the first."""
         seconds = self._now - self._began
@@ -153,6 +161,10 @@ class HardwareEnv(Closing):
         motion = self._action.aim.action_towards(tool, *target.pose)
         fingers = np.tile(2 * target.gripper[:, None] - 1, self.action_spec.shape[0] - 6)
         return np.hstack([motion, fingers]).astype(np.float32)
+
+    def scene(self) -> np.ndarray | None:
+        """Positions of everything, as ``sim.twin_view`` draws them; None if it is no twin."""
+        return self._link.scene()
 
     def close(self) -> None:
         """Ends the connection; the safety node holds the arm. Safe to call twice."""

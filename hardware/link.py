@@ -70,6 +70,10 @@ class Link(Protocol):
         """Asks whoever arranges objects to put one elsewhere; False if nobody does."""
         ...
 
+    def scene(self) -> np.ndarray | None:
+        """Positions of everything, where a twin publishes them."""
+        ...
+
     def open_latch(self) -> None:
         """Opens the latch of the safety node.
 

@@ -16,8 +16,10 @@ from robot_rl import __version__
 from robot_rl.config import (
     DatasetConfig,
     DemoConfig,
+    DeployConfig,
     DoctorConfig,
     EvaluateConfig,
+    ExportConfig,
     OptionsConfig,
     RecordConfig,
     ReplayConfig,
@@ -35,6 +37,8 @@ Command = (
     | Annotated[TrainConfig, subcommand("train")]
     | Annotated[ResumeConfig, subcommand("resume")]
     | Annotated[EvaluateConfig, subcommand("evaluate")]
+    | Annotated[ExportConfig, subcommand("export")]
+    | Annotated[DeployConfig, subcommand("deploy")]
     | Annotated[RecordConfig, subcommand("record")]
     | Annotated[ReplayConfig, subcommand("replay")]
     | Annotated[DatasetConfig, subcommand("dataset")]
@@ -108,6 +112,8 @@ def _commands() -> dict[type, Callable[[Any], int]]:
         TrainConfig: _train,
         ResumeConfig: _resume,
         EvaluateConfig: _evaluate,
+        ExportConfig: _export,
+        DeployConfig: _deploy,
         RecordConfig: _record,
         ReplayConfig: _replay,
         DatasetConfig: _dataset,
@@ -153,6 +159,23 @@ def _evaluate(config: EvaluateConfig) -> int:
     from robot_rl.evaluate_run import evaluate_run
 
     print(evaluate_run(config))
+    return 0
+
+
+def _export(config: ExportConfig) -> int:
+    from robot_rl.policy import Policy
+
+    print(f"policy: {Policy.of_run(config.run).save(config.policy)}")
+    return 0
+
+
+def _deploy(config: DeployConfig) -> int:
+    from robot_rl.deploy_run import deploy_run
+    from robot_rl.progress import DeploymentMonitor
+
+    with DeploymentMonitor(config.episodes) as monitor:
+        deployed = deploy_run(config, monitor)
+    print(deployed)
     return 0
 
 

@@ -269,6 +269,45 @@ class OptionsConfig:
 
 
 @dataclass(frozen=True)
+class ExportConfig:
+    """Write the policy of a run into one file that a robot can load."""
+
+    run: Positional[Path]
+    """Run folder."""
+    policy: Positional[Path]
+    """File to write, e.g. peg.policy."""
+
+
+@dataclass(frozen=True)
+class DeployConfig:
+    """Let a trained policy act on a robot over ROS 2, and measure it."""
+
+    policy: Positional[Path]
+    """Run folder, or a file that export wrote."""
+    robot: str = "twin"
+    """Contract: name of a preset, or path of a YAML file."""
+    namespace: str = ""
+    """Namespace of the robot's nodes."""
+    start: bool = False
+    """Start the robot's processes as `robot-rl up` does, and end them afterwards."""
+    gap: str = "none"
+    """With start, twin: in what it differs from the arm in MuJoCo (none, lab-1, lab-2)."""
+    task: str = ""
+    """Task of the robot; empty takes the one that was trained."""
+    episodes: int = 20
+    """Episodes to run."""
+    seed: int = 12345
+    """Seed of their starts."""
+    options: tuple[str, ...] = ()
+    """Further settings of the robot, e.g. timeout=20; `robot-rl options robot` lists them."""
+    video: Path | None = None
+    """Twin: film the first episode into this file."""
+
+    def __post_init__(self) -> None:
+        check(self, episodes=at_least(1), seed=at_least(0))
+
+
+@dataclass(frozen=True)
 class DoctorConfig:
     """Say what this machine can do, and what to install for the rest."""
 

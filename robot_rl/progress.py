@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: one live line, and a row for each evaluation."""
+"""What a person sees while a run or a deployment goes on: one live line, a row per evaluation."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from robot_rl.deployment import Deployed
 from robot_rl.train import Progress
 
 
@@ -63,6 +64,34 @@ class Monitor:
             f"greedy {score(progress.metrics, 'greedy')}",
         )
         return line
+
+
+class DeploymentMonitor:
+    """Watches episodes on a robot; call it with what has been measured so far."""
+
+    def __init__(self, episodes: int, console: Console | None = None) -> None:
+        self._episodes = episodes
+        self._status = (console or Console()).status("waiting for the robot")
+
+    def __enter__(self) -> Self:
+        self._status.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._status.stop()
+
+    def __call__(self, deployed: Deployed) -> None:
+        """Shows where the deployment stands."""
+        done = len(deployed.success)
+        self._status.update(
+            f"{done} of {self._episodes} episodes, {sum(deployed.success)} successes, "
+            f"{deployed.rates[-1]:.1f} steps/s"
+        )
 
 
 def score(metrics: Mapping[str, float], policy: str) -> str:

@@ -6,34 +6,24 @@ revision, command and start, ``checkpoints/`` the last few states of the learner
 
 from __future__ import annotations
 
-import io
 import json
 import sys
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
-import numpy as np
-
-from robot_rl import durable
+from robot_rl import durable, weights_file
 from robot_rl.machine import describe_machine, git_revision
 from robot_rl.schema import Schema, differences
 from robot_rl.settings import load_settings, save_settings
+from robot_rl.weights_file import CheckpointError
 
 T = TypeVar("T")
 
 CONFIG, FACTS, CHECKPOINTS = "config.json", "run.json", "checkpoints"
-_NUMPY = "numpy array"
-"""Key that marks an array in a checkpoint, which torch's safe loader reads as tensors only."""
-
 _NO_ROOM = "make room and resume, earlier checkpoints are intact"
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint that is missing, damaged, or belongs to another task."""
 
 
 class Checkpoint(NamedTuple):
@@ -126,14 +116,10 @@ class Run:
             TypeError: If ``state`` holds anything else; names where.
             OSError: If it cannot be written, e.g. to a full disk; earlier checkpoints are intact.
         """
-        import torch
-
-        content = {"step": step, "schema": json.dumps(schema.to_json()), "state": _pack(state)}
-        serialized = io.BytesIO()
-        torch.save(content, serialized)
+        content = {"step": step, "schema": json.dumps(schema.to_json()), "state": state}
         path = self._path(step)
         path.parent.mkdir(exist_ok=True)
-        durable.replace(path, serialized.getbuffer(), _NO_ROOM)
+        weights_file.write(path, content, _NO_ROOM)
         for old in self.steps[: -self.keep]:
             self._path(old).unlink()
         return path
@@ -155,14 +141,17 @@ class Run:
                 with another name, observation, action or rate; spells out the differences.
         """
         path = self._path(self._choose(step))
-        content = _read(path, device)
+        try:
+            content = weights_file.read(path, device)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}; delete it to go on from the one before") from error
         saved = Schema.from_json(json.loads(content["schema"]))
         if lines := _mismatch(schema, saved):
             raise CheckpointError(
                 f"{path} was learned elsewhere: {'; '.join(lines)}. "
                 f"Use it with {saved.env or 'its own environment'}, or train anew"
             )
-        return Checkpoint(content["step"], _unpack(content["state"]))
+        return Checkpoint(content["step"], content["state"])
 
     def _choose(self, step: int | None) -> int:
         steps = self.steps
@@ -176,58 +165,11 @@ class Run:
         return self.folder / CHECKPOINTS / f"{step:09d}.pt"
 
 
-def _read(path: Path, device: str) -> dict[str, Any]:
-    import torch
-
-    file = io.BytesIO(path.read_bytes())
-    try:
-        if damaged := zipfile.ZipFile(file).testzip():  # torch itself checks no checksum.
-            raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
-        file.seek(0)
-        return torch.load(file, map_location=device, weights_only=True)
-    except Exception as error:  # A damaged file makes its readers raise anything.
-        reason = str(error).partition("\n")[0]
-        raise CheckpointError(
-            f"{path} is damaged ({reason}); delete it to go on from the one before"
-        ) from error
-
-
 def _mismatch(wanted: Schema, saved: Schema) -> list[str]:
     """What keeps a policy from acting; how a world was configured does not."""
     return differences(
         replace(wanted, contract={}).to_json(), replace(saved, contract={}).to_json()
     )
-
-
-def _pack(value: Any, name: str = "state") -> Any:
-    """What torch's safe loader reads back: arrays become marked tensors, containers plain ones."""
-    import torch
-
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-        return {_NUMPY: torch.from_numpy(np.array(value, order="C"))}
-    if isinstance(value, np.generic):
-        return _pack(value.item(), name)
-    if isinstance(value, Mapping):
-        return {key: _pack(item, f"{name}[{key!r}]") for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        items = [_pack(item, f"{name}[{index}]") for index, item in enumerate(value)]
-        return items if isinstance(value, list) else tuple(items)
-    if value is None or isinstance(value, torch.Tensor | bool | int | float | str):
-        return value
-    raise TypeError(
-        f"{name} is a {type(value).__name__}, which a checkpoint cannot hold; "
-        "give tensors, arrays, numbers, strings, or dicts, lists and tuples of these"
-    )
-
-
-def _unpack(value: Any) -> Any:
-    if isinstance(value, dict):
-        if value.keys() == {_NUMPY}:
-            return value[_NUMPY].cpu().numpy()
-        return {key: _unpack(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(map(_unpack, value))
-    return value
 
 
 def _runs_near(folder: Path) -> str:

@@ -219,6 +219,17 @@ class Sac:
         _descend(self._temperature_optimizer, self.log_temperature.exp() * excess)
         return {"temperature": self.log_temperature.exp().item()}
 
+    def acting_state(self) -> dict[str, Any]:
+        """A copy of what acting needs, and no more."""
+        modules = {name: getattr(self, name).state_dict() for name in _ACTING}
+        return copy.deepcopy(modules) | {"has_clone": self.has_clone}
+
+    def load_acting_state(self, state: dict[str, Any]) -> None:
+        """Restores what ``acting_state`` gave."""
+        for name in _ACTING:
+            getattr(self, name).load_state_dict(state[name])
+        self.has_clone = state["has_clone"]
+
     def state_dict(self) -> dict[str, Any]:
         """A copy of everything that learning goes on from."""
         modules = {name: getattr(self, name).state_dict() for name in _MODULES}
@@ -239,13 +250,11 @@ class Sac:
 
 CLONED_STD = 0.15
 """Standard deviation, before the squashing, that a clone explores with."""
+_ACTING = ("normalizer", "averaged", "cloned", "target_critics")
 _MODULES = (
-    "normalizer",
+    *_ACTING,
     "actor",
-    "averaged",
-    "cloned",
     "critics",
-    "target_critics",
     "_actor_optimizer",
     "_critic_optimizer",
     "_temperature_optimizer",

@@ -21,7 +21,7 @@ from hardware.link import Report
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
 from hardware.ros.inspection import problems
-from hardware.ros.names import PLACE, REPORT, REQUEST, RESET
+from hardware.ros.names import PLACE, REPORT, REQUEST, RESET, SCENE
 from hardware.ros.state_listener import StateListener
 from hardware.safety import GRIPPER, request_names
 from hardware.stream import Stream
@@ -66,6 +66,8 @@ class RobotLink:
         self._request = self.node.create_publisher(JointState, REQUEST, 1)
         self._reports: deque[Report] = deque(maxlen=_KEPT)
         self.node.create_subscription(JointState, REPORT, self._hear, 10)
+        self._scene: np.ndarray | None = None
+        self.node.create_subscription(JointState, SCENE, self._see, 1)
         self._reset = self.node.create_client(Trigger, RESET)
         self._places: dict[str, Publisher] = {
             pose.name: self.node.create_publisher(PoseStamped, f"{pose.name}/{PLACE}", 1)
@@ -122,6 +124,10 @@ class RobotLink:
         publisher.publish(convert.pose_stamped(self.now(), self.contract.frames.base, pose))
         return True
 
+    def scene(self) -> np.ndarray | None:
+        """Positions of everything, where a twin publishes them."""
+        return self._scene
+
     def open_latch(self, timeout: float = 2.0) -> None:
         """Opens the latch of the safety node.
 
@@ -154,6 +160,9 @@ class RobotLink:
     def _hear(self, message: JointState) -> None:
         stamp = convert.to_seconds(message.header.stamp)
         self._reports.append(Report.of(stamp, np.array(message.position)))
+
+    def _see(self, message: JointState) -> None:
+        self._scene = np.array(message.position)
 
     def _ready(self) -> bool:
         listens = self._request.get_subscription_count() > 0 and len(self._reports) > 0

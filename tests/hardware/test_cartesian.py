@@ -208,7 +208,7 @@ def test_stale_joints_send_nothing_and_the_arm_is_taken_up_where_it_is_then(
         if engaged.now > 100.4 + 0.11:
             assert motion == Motion(None, Reason.STALE, None, 0.0)
     here = engaged.q.copy()
-    goal = vector_from_se3(ARM.pose(here)) + [0, 0.01, 0, 0, 0, 0, 0]
+    goal = vector_from_se3(ARM.pose(here)) + np.r_[0, 0.01, np.zeros(5)]
     motion = engaged.tick(goal)
     assert motion.command is not None
     np.testing.assert_allclose(motion.command, here, atol=1e-9)
@@ -263,7 +263,7 @@ def test_spare_joints_stay_as_they_were_taken_up() -> None:
 
 
 def test_a_robot_that_takes_no_poses_or_whose_silence_means_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="twin is commanded by joint_position.*cartesian_pose"):
+    with pytest.raises(ValueError, match=r"twin is commanded by joint_position.*cartesian_pose"):
         CartesianController(load_contract("twin"), ARM)
     rates = replace(CONTRACT.rates, command_timeout=None)
     with pytest.raises(ValueError, match=r"rates.command_timeout: null.*give the silence"):

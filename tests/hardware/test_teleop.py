@@ -430,11 +430,11 @@ def test_settings_that_mean_nothing_are_refused(parameters: dict[str, Any], mess
 
 
 def test_a_robot_that_does_not_tell_where_its_tool_is_is_refused() -> None:
-    with pytest.raises(ValueError, match="twin does not tell where its tool is; give model.file"):
+    with pytest.raises(ValueError, match=r"does not tell where its tool is; give model\.file"):
         Teleop(replace(TWIN, model=None), None, TeleopSettings())
     Teleop(load_contract("fr3"), None, TeleopSettings())
 
 
 def test_a_command_mode_that_nobody_filters_is_refused() -> None:
-    with pytest.raises(ValueError, match="gen3 is commanded by cartesian_twist.*choose joint_pos"):
+    with pytest.raises(ValueError, match=r"gen3 is commanded by cartesian_twist.*choose joint_pos"):
         Teleop(load_contract("gen3"), None, TeleopSettings())

@@ -1,0 +1,66 @@
+"""``robot-rl deploy``: a trained policy on a robot over ROS 2."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from pathlib import Path
+
+import numpy as np
+
+from robot_rl.config import DeployConfig
+from robot_rl.deployment import Deployed, Watch, deploy
+from robot_rl.environments import make_env, parse_options
+from robot_rl.film import LINGER
+from robot_rl.policy import Policy
+from robot_rl.robot_processes import running
+from robot_rl.train import prepare_torch
+from robot_rl.video import write_video
+
+_VIEW = "sim.environments:make_twin_view"
+"""Draws what a twin says of its scene."""
+_SPECTATOR, _SIZE = "spectator", (320, 240)
+
+
+def deploy_run(config: DeployConfig, watch: Watch = lambda deployed: None) -> Deployed:
+    """Loads the policy, finds the robot, checks that they fit, and runs the episodes.
+
+    Raises:
+        FileNotFoundError: There is no such policy.
+        PolicyError: It was trained for something else; the message lists how they differ.
+        ConnectionError: The robot is not there.
+        ValueError: Another task than a twin's was to be filmed.
+    """
+    prepare_torch(1, "float32")  # Beside the robot's processes more threads would crawl.
+    policy = Policy.load(config.policy)
+    task = config.task or policy.schema.env
+    start = ("--robot", config.robot, "--task", task, "--gap", config.gap)
+    if config.namespace:
+        start += ("--namespace", config.namespace)
+    with contextlib.ExitStack() as stack:
+        if config.start:
+            stack.enter_context(running(*start))
+        # Processes that have just been started need their time.
+        options = {"timeout": 30.0} if config.start else {}
+        options |= parse_options(config.options)
+        where = {"robot": config.robot, "namespace": config.namespace, "task": task}
+        env = stack.enter_context(make_env("robot", 1, config.seed, **where, **options))
+        policy.require_fit(env)
+        deployed = deploy(env, policy.act, config.episodes, config.seed, watch)
+    if config.video is not None:
+        film_scenes(task, deployed.scenes[0], config.video, 1 / policy.schema.dt)
+    return deployed
+
+
+def film_scenes(task: str, scenes: list[np.ndarray], path: Path, fps: float) -> None:
+    """Draws an episode of a twin afterwards, so that drawing disturbs no control loop.
+
+    Raises:
+        ValueError: If nobody told what was where.
+    """
+    if not scenes:
+        raise ValueError("only a twin can be filmed, for it knows what is where; leave video out")
+    module, _, factory = _VIEW.partition(":")
+    with getattr(importlib.import_module(module), factory)(task) as view:
+        frames = [view.picture(_SPECTATOR, _SIZE, scene) for scene in scenes]
+    write_video(path, frames + frames[-1:] * LINGER, round(fps))

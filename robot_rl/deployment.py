@@ -1,0 +1,118 @@
+"""A policy acts on a robot, and what is measured: success, rate, and the age of what it acts on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from robot_rl.env import Env, Info, Step
+from robot_rl.evaluation import EVALUATION_SEED, Act, Evaluation
+
+STAMPS = "stamps"
+"""Key in ``info`` of a robot: when the observation was taken, and when the command was sent."""
+
+
+@runtime_checkable
+class HasScene(Protocol):
+    """A robot whose surroundings somebody knows well enough to draw them."""
+
+    def scene(self) -> np.ndarray | None:
+        """Positions of everything; None if nobody knows."""
+        ...
+
+
+@dataclass
+class Deployed:
+    """What happened in the episodes so far."""
+
+    success: list[bool] = field(default_factory=list)
+    length: list[int] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    """Steps per second of each episode, by the clock of the robot."""
+    latency: list[float] = field(default_factory=list)
+    """From the stamp of the observation to the command, of each step [s]."""
+    scenes: list[list[np.ndarray]] = field(default_factory=list)
+    """Of each step of each episode, to be drawn later."""
+    reasons: int = 0
+    """Bit mask of what the safety node has done to commands."""
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """As simulators are evaluated."""
+        success = np.array(self.success)
+        return Evaluation(success, np.array(self.length), success.astype(float))
+
+    @property
+    def rate(self) -> float:
+        """Median of the episodes' rates [Hz]."""
+        return float(np.median(self.rates))
+
+    def latency_percentile(self, percent: float) -> float:
+        """Of the time from the observation's stamp to the command [s]."""
+        return float(np.percentile(self.latency, percent)) if self.latency else float("nan")
+
+    def __str__(self) -> str:
+        rate = self.evaluation.rate
+        return (
+            f"{rate.estimate:.0%} of {len(self.success)} episodes succeed "
+            f"(95 % interval {rate.low:.0%} to {rate.high:.0%}), "
+            f"in {np.mean(self.length):.1f} steps; {self.rate:.1f} steps/s; "
+            f"sensor to command median {1e3 * self.latency_percentile(50):.1f} ms, "
+            f"99 % {1e3 * self.latency_percentile(99):.1f} ms"
+        )
+
+
+Watch = Callable[[Deployed], None]
+
+
+def deploy(
+    env: Env,
+    act: Act,
+    episodes: int,
+    seed: int = EVALUATION_SEED,
+    watch: Watch = lambda deployed: None,
+) -> Deployed:
+    """Runs episodes on a robot, one after the other.
+
+    Args:
+        env: One robot.
+        act: Observation -> action, shape (1, action).
+        episodes: How many.
+        seed: Decides where they start.
+        watch: Called after each.
+    """
+    deployed, step = Deployed(), env.reset(seed)
+    while len(deployed.success) < episodes:
+        step = _episode(env, act, step, deployed)
+        watch(deployed)
+    return deployed
+
+
+def _episode(env: Env, act: Act, step: Step, deployed: Deployed) -> Step:
+    """One episode; returns the first step of the next."""
+    length, scenes = 0, []
+    deployed.scenes.append(scenes)
+    sent: list[float] = []
+    while True:
+        step, length = env.step(act(step.observation)), length + 1
+        _note(step.info, deployed, sent)
+        if isinstance(env, HasScene) and (scene := env.scene()) is not None:
+            scenes.append(scene)
+        if step.done[0]:
+            break
+    deployed.success.append(bool(step.info.get(Info.SUCCESS, step.terminated)[0]))
+    deployed.length.append(length)
+    if len(sent) > 1:
+        deployed.rates.append((len(sent) - 1) / (sent[-1] - sent[0]))
+    return step
+
+
+def _note(info: dict[str, Any], deployed: Deployed, sent: list[float]) -> None:
+    deployed.reasons |= int(info["reasons"][0]) if "reasons" in info else 0
+    if STAMPS in info:
+        sensor, command = (float(info[STAMPS][key][0]) for key in ("sensor", "command"))
+        deployed.latency.append(command - sensor)
+        sent.append(command)

@@ -1,0 +1,149 @@
+"""A policy as a file: everything it needs to act, and everything needed to know whether it may.
+
+Weights and normaliser, the observation and action it was trained with, its rate, the contract of
+the robot if it was one, versions, and where it came from.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from robot_rl import weights_file
+from robot_rl.config import SacConfig, TrainConfig
+from robot_rl.env import Env, Observation
+from robot_rl.environments import make_env, parse_options
+from robot_rl.machine import describe_machine
+from robot_rl.run import Run
+from robot_rl.sac import Sac
+from robot_rl.schema import Schema, differences
+from robot_rl.settings import from_json, to_json
+from robot_rl.train import known_returns
+
+FORMAT = 1
+"""Version of the file."""
+SUFFIX = ".policy"
+_BINDING = ("joints", "rates", "limits", "frames")
+"""Parts of a robot's contract that a policy learned on it depends on."""
+
+
+@runtime_checkable
+class HasContract(Protocol):
+    """An environment of a real robot."""
+
+    @property
+    def contract_values(self) -> dict[str, Any]:
+        """The robot's contract as JSON values."""
+        ...
+
+
+class PolicyError(ValueError):
+    """A policy that does not fit; the message spells out the differences."""
+
+
+class Policy:
+    """A trained policy, ready to act.
+
+    Args:
+        agent: Acts.
+        schema: What it was trained with.
+        origin: Where it came from, as JSON values.
+    """
+
+    def __init__(self, agent: Sac, schema: Schema, origin: dict[str, Any]) -> None:
+        self._agent = agent
+        self.schema, self.origin = schema, origin
+
+    @classmethod
+    def of_run(cls, folder: Path) -> Self:
+        """The policy of a run's last checkpoint.
+
+        Raises:
+            FileNotFoundError: If the folder holds no run.
+            CheckpointError: If it holds no checkpoint.
+        """
+        run = Run.open(folder)
+        settings = run.config(TrainConfig)
+        with make_env(settings.env, 1, **parse_options(settings.options)) as env:
+            config = known_returns(settings.sac, env)
+            schema = Schema.of(env, settings.env, _contract(env, settings))
+        agent = Sac(schema.observation, schema.action, config)
+        checkpoint = run.load_checkpoint(schema)
+        agent.load_state_dict(checkpoint.state["agent"])
+        origin = {"run": str(folder), "step": checkpoint.step, "git": run.facts["git"]}
+        return cls(agent, schema, origin | {"machine": describe_machine()})
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Reads a file that ``save`` wrote, or the last checkpoint of a run's folder.
+
+        Raises:
+            FileNotFoundError: If there is neither.
+            CheckpointError: If it is damaged.
+            PolicyError: If it was written by another version of the format.
+        """
+        if path.is_dir():
+            return cls.of_run(path)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"no policy {path}; give the folder of a run, or a file that robot-rl export wrote"
+            )
+        content = weights_file.read(path)
+        if content.get("format") != FORMAT:
+            raise PolicyError(
+                f"{path} is no policy of format {FORMAT}; export it again from its run"
+            )
+        schema = Schema.from_json(json.loads(content["schema"]))
+        config = from_json(SacConfig, json.loads(content["sac"]), "sac")
+        agent = Sac(schema.observation, schema.action, config)
+        agent.load_acting_state(content["state"])
+        return cls(agent, schema, json.loads(content["origin"]))
+
+    def save(self, path: Path) -> Path:
+        """Writes all of it into one file, which cannot run code when it is loaded."""
+        content = {
+            "format": FORMAT,
+            "schema": json.dumps(self.schema.to_json()),
+            "sac": json.dumps(to_json(self._agent.config)),
+            "origin": json.dumps(self.origin),
+            "state": self._agent.acting_state(),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        weights_file.write(path, content, "make room and export again")
+        return path
+
+    def act(self, observation: Observation) -> np.ndarray:
+        """The greedy action. Arrays of shape (batch, ...) -> (batch, action)."""
+        return self._agent.act(observation, greedy=True)
+
+    def require_fit(self, env: Env) -> None:
+        """Refuses an environment that is not what the policy was trained for.
+
+        Observation, action and rate must agree, and, of a policy that was trained on a robot,
+        joints, rates, limits and frames of the contract.
+
+        Raises:
+            PolicyError: If they differ; the message lists how.
+        """
+        here = Schema.of(env)
+        lines = replace(self.schema, env="").differences(replace(here, env=""))
+        learned = self.schema.contract.get("robot")
+        if learned is not None and isinstance(env, HasContract):
+            now = env.contract_values
+            for part in _BINDING:
+                lines += differences(learned[part], now[part], f"robot.{part}")
+        if lines:
+            raise PolicyError(
+                f"this policy was trained for {self.schema.env}, and the robot differs:"
+                + "".join(f"\n  {line}" for line in lines)
+            )
+
+
+def _contract(env: Env, settings: TrainConfig) -> dict[str, Any]:
+    """What the schema of a policy embeds."""
+    options: dict[str, Any] = {"options": list(settings.options)}
+    return options | ({"robot": env.contract_values} if isinstance(env, HasContract) else {})

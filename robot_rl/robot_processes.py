@@ -1,0 +1,60 @@
+"""The processes of a robot beside this one: what ``robot-rl up`` starts, as long as needed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+DOMAIN, RANGE = "ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE"
+_DOMAINS = 100
+"""Domains above 101 collide with ports that Linux gives away."""
+_GRACE = 10.0
+"""Time in which all of them end [s]."""
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[None]:
+    """Runs ``robot-rl up`` with these arguments; whoever looks for the robot will wait for it.
+
+    Unless the user has chosen a ROS domain, the robot gets one of its own on this machine, so that
+    nobody else's robot is met.
+
+    Raises:
+        RuntimeError: At the end, if the processes ended by themselves; with their last words.
+    """
+    os.environ.setdefault(DOMAIN, str(1 + os.getpid() % _DOMAINS))
+    os.environ.setdefault(RANGE, "LOCALHOST")
+    with tempfile.TemporaryFile("w+") as said:
+        command = [sys.executable, "-m", "robot_rl.cli", "up", *arguments]
+        process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
+        try:
+            yield
+        except ConnectionError as error:
+            if process.poll() is not None:
+                raise RuntimeError(_last_words(said)) from error
+            raise
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """As Ctrl-C does."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _last_words(said: IO[str]) -> str:
+    said.seek(0)
+    lines = said.read().splitlines()[-10:]
+    return "the robot's processes ended by themselves:\n  " + "\n  ".join(lines)

@@ -1,0 +1,127 @@
+"""The twin behind our Cartesian controller, over real DDS; the test plays the policy."""
+
+import signal
+import subprocess
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+
+from hardware.contract_file import load_contract
+from hardware.ros import convert
+from hardware.safety import POSE_NAMES
+from tests.ros.conftest import Graph, wait_for
+
+pytestmark = pytest.mark.domain(57)
+ROBOT = load_contract("twin_cartesian")
+
+
+class Robot:
+    """Arm and controller in their processes, and what they say."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.arm = graph.start("arm_node")
+        self.controller = graph.start("controller_node")
+        self.states: list[Any] = graph.listen(JointState, "joint_states")
+        self.poses: list[Any] = graph.listen(PoseStamped, "current_pose")
+        self.commands: list[Any] = graph.listen(Float64MultiArray, "arm/commands")
+        wait_for(lambda: self.poses, "the pose of the tool")
+
+    def pose(self) -> np.ndarray:
+        return convert.vector_of_pose(self.poses[-1].pose)
+
+    def now(self) -> float:
+        return 1e-9 * self.graph.node.get_clock().now().nanoseconds
+
+    def place(self) -> np.ndarray:
+        return self.pose()[:3]
+
+    def await_messages(self, seconds: float) -> None:
+        """Until the joints have been told for so long."""
+        end = self.now() + seconds
+        wait_for(
+            lambda: convert.to_seconds(self.states[-1].header.stamp) > end, "further joint states"
+        )
+
+
+@pytest.fixture
+def robot(graph: Graph) -> Robot:
+    return Robot(graph)
+
+
+@pytest.fixture
+def safety(robot: Robot) -> subprocess.Popen[str]:
+    return robot.graph.start("safety_node", robot="twin_cartesian", watch_cameras=False)
+
+
+def test_a_request_moves_the_tool_there_and_the_arm_holds_when_requests_and_poses_end(
+    robot: Robot, safety: subprocess.Popen[str]
+) -> None:
+    publisher = robot.graph.node.create_publisher(JointState, "request", 1)
+    wait_for(publisher.get_subscription_count, "the safety node")
+    start = robot.pose()
+    goal = start + np.r_[0.05, 0.08, 0.06, np.zeros(4)]
+    began = robot.now()
+
+    def there() -> bool:
+        share = min(1.0, (robot.now() - began) / 1.0)
+        wanted = start + share * (goal - start)
+        publisher.publish(convert.joint_state(robot.now(), POSE_NAMES, wanted))
+        return bool(np.linalg.norm(robot.place() - goal[:3]) < 0.003)
+
+    wait_for(there, "the tool within 3 mm of what was asked")
+    robot.graph.end(safety, signal.SIGKILL)
+    robot.await_messages(0.3)
+    held, sent = robot.place(), len(robot.commands)
+    robot.await_messages(0.5)
+    assert np.linalg.norm(robot.place() - held) < 0.0005
+    assert np.linalg.norm(held - goal[:3]) < 0.005
+    commands = np.array([message.data for message in robot.commands[sent:]])
+    assert len(commands) > 20
+    assert np.abs(commands - robot.states[-1].position[:7]).max() < 0.01
+
+
+def test_a_jump_of_the_pose_does_not_jump_the_joints_and_silent_joints_end_the_commands(
+    robot: Robot,
+) -> None:
+    command = ROBOT.command
+    publisher = robot.graph.node.create_publisher(PoseStamped, command.topic, 1)
+    wait_for(publisher.get_subscription_count, "the controller")
+    start = robot.pose()
+    goal = start + np.r_[0.05, -0.25, 0.1, np.zeros(4)]
+
+    def ask(pose: np.ndarray) -> None:
+        publisher.publish(convert.pose_stamped(robot.now(), ROBOT.frames.base, pose))
+
+    def taken_up() -> bool:
+        ask(start)
+        return len(robot.commands) > 0
+
+    def there() -> bool:
+        ask(goal)
+        return bool(np.linalg.norm(robot.place() - goal[:3]) < 0.003)
+
+    wait_for(taken_up, "the arm taken up")
+    before = len(robot.states)
+    wait_for(there, "the tool at its far target")
+    speeds = np.abs([state.velocity[:7] for state in robot.states[before:]]) / ROBOT.limits.dq
+    print(f"fastest joint: {speeds.max():.2f} of its limit")
+    assert 0.1 < speeds.max() < 1.1
+    first = np.abs(np.array(robot.commands[0].data) - robot.states[0].position[:7])
+    assert first.max() < 0.01
+    robot.arm.send_signal(signal.SIGSTOP)
+    wait_for(lambda: _silent(robot), "the end of the commands")
+
+
+def _silent(robot: Robot) -> bool:
+    """Whether a quarter of a second brings no command."""
+    count, end = len(robot.commands), robot.now() + 0.25
+    wait_for(lambda: robot.now() > end, "time")
+    return len(robot.commands) == count
