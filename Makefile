@@ -38,7 +38,7 @@ clean:  ## remove the environment and everything built; runs/ stays
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # What each set of packages is called in pyproject.toml.
-.venv/.base: EXTRAS :=
+.venv/.base: EXTRAS := [ros,twin]
 .venv/.dev: EXTRAS := [dev]
 .venv/.bench: EXTRAS := [dev,bench]
 

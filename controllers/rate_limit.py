@@ -119,4 +119,6 @@ def within(vector: np.ndarray, bound: np.ndarray) -> np.ndarray:
 
 def length(vector: np.ndarray) -> np.ndarray:
     """Length of each group. Shape (groups, dims) -> (groups,)."""
+    if vector.shape[-1] == 1:  # joints, four times faster
+        return np.abs(vector[..., 0])
     return np.sqrt(np.einsum("...i,...i->...", vector, vector))

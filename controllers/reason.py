@@ -32,3 +32,5 @@ class Reason(IntFlag):
     """Somebody called ``stop``; latched until ``reset``."""
     STALE = auto()
     """A required stream was too old, and nothing was sent."""
+    CONTESTED = auto()
+    """Somebody else publishes commands to the arm, and nothing was sent: two would tear at it."""

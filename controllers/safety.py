@@ -9,7 +9,7 @@ limits like any other motion.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -84,6 +84,12 @@ class SafetyFilter:
         """Opens the latch; the next command must be near the arm."""
         self._latched = Reason.NONE
         self._followed_at = None
+
+    def rest(self) -> None:
+        """Nothing was sent for a while: the arm stands at the last command and starts from rest."""
+        if self._stream is not None:
+            still = np.zeros_like(self._stream.velocity)
+            self._stream = replace(self._stream, velocity=still)
 
     def filter(
         self,

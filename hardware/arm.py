@@ -13,6 +13,9 @@ import numpy as np
 from hardware.contract import Contract
 from hardware.driver import ArmDriver, Reading
 
+_SIZES = {"cartesian_pose": 7, "cartesian_twist": 6}
+"""Numbers of a command; others have one per joint."""
+
 
 @dataclass
 class ArmCounts:
@@ -20,7 +23,9 @@ class ArmCounts:
 
     commands: int = 0
     refused: int = 0
-    """Commands of a wrong length or not finite."""
+    """Commands of a wrong length, not finite, or beyond a joint limit."""
+    late: int = 0
+    """Commands that were under way for longer than the timeout."""
     timeouts: int = 0
     """How often commands stopped, and the arm was held."""
 
@@ -37,9 +42,9 @@ class Arm:
         self.driver = driver
         self.counts = ArmCounts()
         self._timeout = contract.rates.command_timeout
-        self._size = len(contract.joints.arm)
-        if contract.command.mode == "cartesian_pose":
-            self._size = 7
+        self._limits = contract.limits
+        self._mode = contract.command.mode
+        self._size = _SIZES.get(self._mode, len(contract.joints.arm))
         self._gripper = contract.gripper
         self._commanded_at: float | None = None
 
@@ -48,16 +53,21 @@ class Arm:
         """Whether commands are coming."""
         return self._commanded_at is not None
 
-    def command(self, values: np.ndarray, now: float) -> None:
-        """Passes a command on; one that makes no sense is counted and left out.
+    def command(self, values: np.ndarray, now: float, age: float = 0.0) -> None:
+        """Passes a command on; one that makes no sense, or comes too late, is counted and left out.
 
         Args:
             values: In the contract's mode and order. Shape (size,).
             now: Time [s].
+            age: How long ago it was sent: what waited while the process stood still is no command
+                any more [s].
         """
         values = np.asarray(values, np.float64)
-        if values.shape != (self._size,) or not np.isfinite(values).all():
+        if not self._makes_sense(values):
             self.counts.refused += 1
+            return
+        if self._timeout is not None and abs(age) > self._timeout:
+            self.counts.late += 1
             return
         self.counts.commands += 1
         self._commanded_at = now
@@ -73,7 +83,7 @@ class Arm:
 
     def tick(self, now: float) -> Reading:
         """The newest reading; holds the arm if commands have stopped. ``now`` is in seconds."""
-        since = 0.0 if self._commanded_at is None else now - self._commanded_at
+        since = 0.0 if self._commanded_at is None else abs(now - self._commanded_at)
         if self._timeout is not None and since > self._timeout:
             self.hold()
             self.counts.timeouts += 1
@@ -83,3 +93,11 @@ class Arm:
         """Holds the arm where it is, until the next command."""
         self._commanded_at = None
         self.driver.stop()
+
+    def _makes_sense(self, values: np.ndarray) -> bool:
+        if values.shape != (self._size,) or not np.isfinite(values).all():
+            return False
+        if self._mode != "joint_position":
+            return True
+        lower, upper = self._limits.q_lower, self._limits.q_upper
+        return bool(((values >= lower) & (values <= upper)).all())

@@ -28,6 +28,8 @@ STAMPS = "stamps"
 REQUESTED, SENT, REASONS = "requested", "sent", "reasons"
 """Keys in ``info``: the last request and command of the step in the contract's mode, shape
 (1, size), and the bit mask of what the filter did to it, shape (1,)."""
+RATE = "rate"
+"""Key in ``info``: steps per second of this episode so far, by the clock of the robot."""
 
 _CHANGED = ~(Reason.ACCELERATION | Reason.ENGAGE)
 """Reasons for which the command was not the one asked for; smoothing is how the arm moves."""
@@ -104,6 +106,16 @@ class HardwareEnv(Closing):
         return to_values(self.contract)
 
     @property
+    def link(self) -> Link:
+        """The robot's topics."""
+        return self._link
+
+    @property
+    def measured(self) -> dict[str, np.ndarray]:
+        """What the robot reported for the last observation, by name of the stream; no images."""
+        return self._view.measured
+
+    @property
     def achieved_rate(self) -> float:
         """Steps per second of this episode by the clock of the robot; NaN before the first."""
         seconds = self._now - self._began
@@ -133,8 +145,8 @@ class HardwareEnv(Closing):
     def step(self, action: np.ndarray) -> Step:
         """Sends ``action``, shape (1, action), and returns one policy period later.
 
-        An action that is not finite asks for standing still. A finished episode ends with the arm
-        at the start of the next one.
+        An action that is not finite asks for nothing: the safety node holds the arm, unless a
+        person has it. A finished episode ends with the arm at the start of the next one.
 
         Raises:
             ValueError: If the action has another shape.
@@ -143,7 +155,7 @@ class HardwareEnv(Closing):
         """
         before = self._view.arm
         request = self._action.request(self._action.accept(action), before)
-        stamp = self._link.request(request.target, request.gripper)
+        stamp, request = self._ask(request, bool(np.isfinite(action).all()))
         self._pace()
         self._view.look()
         self._elapsed += 1
@@ -189,6 +201,12 @@ class HardwareEnv(Closing):
             self._link.sleep_until(self._next)
         self._now = now
 
+    def _ask(self, request: Request, wanted: bool) -> tuple[float, Request]:
+        """Sends a request, if one is wanted; its stamp, and what was asked for."""
+        if wanted:
+            return self._link.request(request.target, request.gripper), request
+        return self._link.now(), request._replace(target=np.full_like(request.target, np.nan))
+
     def _outcome(self, request: Request, before: Arm, stamp: float, reports: list[Report]) -> Step:
         final, (success, terms) = self._view.observation(self._elapsed), self._judge()
         stopped = bool(reports and reports[-1].latched)
@@ -202,9 +220,10 @@ class HardwareEnv(Closing):
             Info.REWARD_TERMS: terms,
             Info.AGE: self._view.ages,
             STAMPS: {"sensor": np.array([before.stamp]), "command": np.array([stamp])},
-            REQUESTED: request.target[None].copy(),
+            REQUESTED: _requested(request, reports)[None].copy(),
             SENT: (reports[-1].sent if reports else nothing)[None].copy(),
             REASONS: np.array([_reasons(reports)]),
+            RATE: np.array([self.achieved_rate]),
         }
         observation = self._begin() if (success | truncated)[0] else _copied(final)
         reward = np.sum(list(terms.values()), axis=0).astype(np.float32)
@@ -236,6 +255,12 @@ def _chain(contract: Contract) -> SerialChain | None:
 
     model = mujoco.MjModel.from_xml_path(str(contract.model.path))
     return SerialChain.from_mujoco(model, contract.joints.arm, contract.model.tool_site)
+
+
+def _requested(request: Request, reports: list[Report]) -> np.ndarray:
+    """What was asked for; a person's request goes before ours."""
+    theirs = [r.requested for r in reports if r.person and np.isfinite(r.requested).all()]
+    return theirs[-1] if theirs else request.target
 
 
 def _reasons(reports: list[Report]) -> int:

@@ -19,6 +19,7 @@ from hardware.node_settings import (
     ArmSettings,
     CameraSettings,
     ControllerSettings,
+    PolicySettings,
     RecorderSettings,
     SafetySettings,
     TeleopSettings,
@@ -37,10 +38,10 @@ class Stage(IntEnum):
     """Processes start in this order and end in the reverse one: the arm is the last to go."""
 
     ARM = 0
-    BESIDE = 1
-    """Cameras, and the controller."""
-    SAFETY = 2
-    SOURCE = 3
+    SAFETY = 1
+    """The safety node, the controller, and cameras."""
+    SOURCE = 2
+    """Whoever asks for motion, and the recorder."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,11 @@ class GraphSettings:
     """Driver of the arm: twin, or module:class of one's own. Empty is twin for the robot twin, and
     none for any other, whose driver its own launch file starts."""
     task: str = "peg_insert"
-    """Twin: the task whose objects stand in front of the arm. Recorder: what is done, in words."""
+    """Twin: the task whose objects stand in front of the arm. Otherwise: what is done."""
     gap: str = "none"
     """Twin: in what it differs from the arm in MuJoCo (none, lab-1, lab-2)."""
     seed: int = 0
-    """Twin: seed of scene and noise."""
+    """Twin: seed of scene and noise; policy: of the starts of episodes."""
     speed: float = 1.0
     """Twin: how much faster than real time; anything but 1 publishes /clock, which all then use."""
     mode: str = ""
@@ -69,6 +70,8 @@ class GraphSettings:
     is started here it goes without saying."""
     teleop: bool = False
     """Start the teleop node: a person moves the arm while they hold the deadman."""
+    policy: str = ""
+    """File that robot-rl export wrote, or folder of a run; starts the policy node."""
     dataset: str = ""
     """Folder of the dataset; starts the recorder node, whose services begin and end episodes."""
     operator: str = ""
@@ -124,6 +127,7 @@ def processes(settings: GraphSettings) -> tuple[Process, ...]:
         *_controller(settings, contract),
         _safety(settings),
         *_teleop(settings),
+        *_policy(settings, contract),
         *_recorder(settings, contract),
     )
 
@@ -164,7 +168,7 @@ def _check_twin(settings: GraphSettings, contract: Contract) -> None:
     if driver_of(settings, contract) == TWIN:
         return
     defaults = _defaults(GraphSettings)
-    for name in ("gap", "seed", "speed", *(() if settings.dataset else ("task",))):
+    for name in ("gap", "speed"):
         if (value := getattr(settings, name)) != defaults[name]:
             raise ValueError(f"{name} is {value!r}, and only the twin has one; leave it out")
 
@@ -184,7 +188,7 @@ def _cameras(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
     if driver_of(settings, contract) == TWIN:
         wanted = {"robot": settings.robot, **_scene(settings)}
         yield _process(
-            settings, "twin-camera", TwinCameraSettings, Stage.BESIDE, wanted, respawn=True
+            settings, "twin-camera", TwinCameraSettings, Stage.SAFETY, wanted, respawn=True
         )
     names = [camera.name for camera in contract.cameras]
     for name, source in map(_source, settings.cameras):
@@ -193,7 +197,7 @@ def _cameras(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
                 f"{contract.name} has no camera {name!r}; choose from {', '.join(names) or 'none'}"
             )
         wanted = {"robot": settings.robot, "camera": name, "source": source}
-        camera = _process(settings, "camera", CameraSettings, Stage.BESIDE, wanted, respawn=True)
+        camera = _process(settings, "camera", CameraSettings, Stage.SAFETY, wanted, respawn=True)
         yield replace(camera, node=f"{name}_camera")
 
 
@@ -207,7 +211,7 @@ def _controller(settings: GraphSettings, contract: Contract) -> Iterator[Process
         )
     if settings.controller or (cartesian and driver_of(settings, contract)):
         wanted = {"robot": settings.robot}
-        yield _process(settings, "controller", ControllerSettings, Stage.BESIDE, wanted)
+        yield _process(settings, "controller", ControllerSettings, Stage.SAFETY, wanted)
 
 
 def _teleop(settings: GraphSettings) -> Iterator[Process]:
@@ -216,22 +220,37 @@ def _teleop(settings: GraphSettings) -> Iterator[Process]:
         yield _process(settings, "teleop", TeleopSettings, Stage.SOURCE, wanted)
 
 
+def _policy(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
+    if settings.policy:
+        wanted = {
+            "policy": settings.policy,
+            "robot": settings.robot,
+            "task": _task(settings, contract),
+            "mode": settings.mode,
+            "seed": settings.seed,
+        }
+        yield _process(settings, "policy", PolicySettings, Stage.SOURCE, wanted)
+
+
 def _recorder(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
-    if not settings.dataset:
-        return
-    named = (
-        driver_of(settings, contract) == TWIN or settings.task != _defaults(GraphSettings)["task"]
-    )
-    wanted = {
-        "robot": settings.robot,
-        "mode": settings.mode,
-        "dataset": settings.dataset,
-        "task": settings.task if named else "",
-        "operator": settings.operator,
-        "mcap": settings.mcap,
-    }
-    recorder = _process(settings, "recorder", RecorderSettings, Stage.SOURCE, wanted)
-    yield replace(recorder, grace=SAVING)
+    if settings.dataset:
+        wanted = {
+            "robot": settings.robot,
+            "mode": settings.mode,
+            "dataset": settings.dataset,
+            "task": _task(settings, contract),
+            "operator": settings.operator,
+            "source": "real" if settings.policy else "demo",
+            "mcap": settings.mcap,
+        }
+        recorder = _process(settings, "recorder", RecorderSettings, Stage.SOURCE, wanted)
+        yield replace(recorder, grace=SAVING)
+
+
+def _task(settings: GraphSettings, contract: Contract) -> str:
+    """The task if it is known: what a real robot does is known if somebody says so."""
+    said = settings.task != _defaults(GraphSettings)["task"]
+    return settings.task if said or driver_of(settings, contract) == TWIN else ""
 
 
 def _safety(settings: GraphSettings) -> Process:

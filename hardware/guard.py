@@ -17,6 +17,7 @@ import numpy as np
 
 from controllers.command_space import CommandSpace, JointSpace, PoseSpace
 from controllers.kinematics import Kinematics
+from controllers.rate_limit import length
 from controllers.reason import Reason
 from controllers.safety import SafetyFilter
 from controllers.trajectory import (
@@ -29,6 +30,10 @@ from hardware.contract import Contract
 
 SILENCE = 2.0
 """Policy periods without a request after which the arm is held."""
+_BRIDGED = 2.0
+"""Stream periods that one command makes up for at most: a delayed arm lags, and never leaps."""
+_PAUSE = 10.0
+"""Stream periods without a command after which the arm has come to rest at the last one."""
 
 
 class Order(NamedTuple):
@@ -50,6 +55,8 @@ class Tally:
     withheld: int = 0
     """Ticks without a command, because a required stream was stale or nothing was engaged."""
     requests: int = 0
+    objections: Counter[str] = field(default_factory=Counter)
+    """Requests that nobody may follow to the letter, by name of the reason."""
     reasons: Counter[str] = field(default_factory=Counter)
     """Ticks by name of the reason."""
 
@@ -65,11 +72,13 @@ class Guard:
             arm: Kinematics for the workspace of joint commands; None leaves it unwatched.
         """
         self._space, self._interpolate = _space(contract, arm)
-        self._period = 1 / contract.rates.policy
+        self._period, self._tick = 1 / contract.rates.policy, 1 / contract.rates.stream
+        self._silence = SILENCE * self._period
         self._blend = contract.rates.blend * self._period
-        self._filter = SafetyFilter(self._space, contract.limits, timeout=SILENCE * self._period)
+        self._filter = SafetyFilter(self._space, contract.limits, timeout=self._silence)
         self._targets: TargetInterpolator | None = None
-        self._asked_at = -np.inf
+        self._asked_at = self._commanded_at = -np.inf
+        self._time = 0.0
         self.tally = Tally()
 
     @property
@@ -92,11 +101,16 @@ class Guard:
         self.release()
 
     def release(self) -> None:
-        """Forgets the source: a person let go, or a link was closed."""
+        """Forgets the source: it let go, fell silent, or cannot be followed."""
         self._targets, self._asked_at = None, -np.inf
 
-    def request(self, target: np.ndarray, now: float) -> None:
-        """Takes a target, shape (size,), to be reached ``rates.blend`` periods from ``now`` [s].
+    def request(self, target: np.ndarray, now: float, age: float = 0.0) -> None:
+        """Takes a target to be reached ``rates.blend`` policy periods from now.
+
+        Args:
+            target: Shape (size,).
+            now: Time of the node's clock [s].
+            age: How long ago it was asked for; silence begins then [s].
 
         Raises:
             ValueError: The target has another shape.
@@ -104,13 +118,18 @@ class Guard:
         target = np.asarray(target, np.float64)
         if target.shape != (self.size,):
             raise ValueError(f"the request has shape {target.shape}; give ({self.size},)")
+        before = None if self._targets is None else self._targets.at(now)
+        if before is not None and not self._space.valid(before):
+            before = None
+        objections = self._objections(target, before)
         self.tally.requests += 1
-        here = target if self._targets is None else self._targets.at(now)
-        if self._targets is None or not np.isfinite([here, target]).all():
+        self.tally.objections.update(_names(objections))
+        # Interpolating with what is no command would hide it.
+        if self._targets is None or before is None or Reason.INVALID in objections:
             self._targets = TargetInterpolator(target, self._blend, self._interpolate)
         else:
             self._targets.aim(target, now)
-        self._asked_at = now
+        self._asked_at = now - max(0.0, age)
 
     def tick(
         self,
@@ -118,6 +137,7 @@ class Guard:
         now: float,
         wrench: np.ndarray | None = None,
         faults: Mapping[str, str] | None = None,
+        contested: bool = False,
     ) -> Order:
         """What to send now.
 
@@ -126,31 +146,59 @@ class Guard:
             now: Time of the node's clock [s].
             wrench: Contact force and torque, if the arm has a sensor. Shape (6,) [N, N m].
             faults: Streams that are stale, by name; with any of them nothing is sent.
+            contested: Whether somebody else commands the arm; nothing is sent then either.
         """
-        order = self._order(measured, now, wrench, faults or {})
+        withheld = Reason.STALE if faults else Reason.NONE
+        withheld |= Reason.CONTESTED if contested else Reason.NONE
+        order = self._withhold(withheld) if withheld else self._order(measured, now, wrench)
         self.tally.ticks += 1
         self.tally.sent += order.command is not None
         self.tally.withheld += order.command is None
-        self.tally.reasons.update(reason.name or "" for reason in order.reasons)
+        self.tally.reasons.update(_names(order.reasons))
         return order
 
-    def _order(
-        self,
-        measured: np.ndarray,
-        now: float,
-        wrench: np.ndarray | None,
-        faults: Mapping[str, str],
-    ) -> Order:
-        if faults:
+    def _withhold(self, reasons: Reason) -> Order:
+        self.release()
+        return Order(None, None, reasons | self.latched)
+
+    def _order(self, measured: np.ndarray, now: float, wrench: np.ndarray | None) -> Order:
+        if now == self._commanded_at:  # /clock stands still, and so does its world
+            return Order(None, None, Reason.CLOCK | self.latched)
+        self._elapse(now)
+        if self._targets is None or abs(now - self._asked_at) > self._silence:
             self.release()
-            return Order(None, None, Reason.STALE | self.latched)
-        if self._targets is None or now - self._asked_at > SILENCE * self._period:
-            self.release()
-            command, reasons = self._filter.hold(measured, now, wrench)
+            command, reasons = self._filter.hold(measured, self._time, wrench)
             return Order(command, None, reasons)
         requested = self._targets.at(now)
-        command, reasons = self._filter.filter(requested, measured, now, wrench)
+        command, reasons = self._filter.filter(requested, measured, self._time, wrench)
         return Order(command, requested, reasons)
+
+    def _elapse(self, now: float) -> None:
+        """Advances the filter's time: a delay is bridged, after a pause the arm starts from rest.
+
+        After silence, and when the clock was set, it is taken up where it is measured.
+        """
+        step, self._commanded_at = now - self._commanded_at, now
+        if not 0 < step <= self._silence:
+            self._time += 2 * self._silence
+            return
+        if step > _PAUSE * self._tick:
+            self._filter.rest()
+        self._time += min(step, _BRIDGED * self._tick)
+
+    def _objections(self, target: np.ndarray, before: np.ndarray | None) -> Reason:
+        """The limits that a request would pass if it were followed to the letter."""
+        if not self._space.valid(target):
+            return Reason.INVALID
+        found = self._space.beyond(target)
+        with np.errstate(over="ignore"):
+            way = 0.0 if before is None else length(self._space.gap(before, target))
+        too_fast = np.any(way > self._space.speed * self._period)
+        return found | (Reason.VELOCITY if too_fast else Reason.NONE)
+
+
+def _names(reasons: Reason) -> list[str]:
+    return [reason.name or "" for reason in reasons]
 
 
 def _space(contract: Contract, arm: Kinematics | None) -> tuple[CommandSpace, Interpolate]:

@@ -192,3 +192,25 @@ class RecorderSettings:
         for name in ("max_seconds", "max_gap"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is {getattr(self, name)}; give a time above 0 [s]")
+
+
+@dataclass(frozen=True)
+class PolicySettings:
+    """Parameters of the policy node."""
+
+    policy: str = ""
+    """File that `robot-rl export` wrote, or the folder of a run."""
+    robot: str = "twin"
+    """Contract: name of a preset, or path of a YAML file."""
+    task: str = ""
+    """Task; empty takes the one that was trained."""
+    mode: str = ""
+    """Command mode; empty takes the contract's own."""
+    seed: int = 0
+    """Seed of the starts of episodes."""
+    episodes: int = 0
+    """After these the policy rests; 0 goes on for ever."""
+    timeout: float = 30.0
+    """How long the robot may take to appear, and the arm to reach its start [s]."""
+    autostart: bool = True
+    """Act at once; otherwise wait for the service policy/run."""

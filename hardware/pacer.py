@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import time
 from typing import NamedTuple, Protocol
 
@@ -13,6 +14,8 @@ RESYNC = 0.1
 """A loop that is this far behind drops the ticks it missed [s]."""
 _KEEP = 1000
 """Periods that the statistics are over."""
+_SWITCH = 0.0002
+"""How long a thread may keep the interpreter to itself; Python's own 5 ms are several ticks [s]."""
 
 
 class Clock(Protocol):
@@ -59,6 +62,8 @@ class Pacer:
     Args:
         period: Time between two ticks [s].
         clock: Whose time.
+        resync: A loop that is this far behind drops the ticks it missed instead of making up for
+            them; two periods at least [s].
 
     Attributes:
         ticks: Rounds so far.
@@ -66,17 +71,20 @@ class Pacer:
         skipped: Ticks that were dropped because the loop was too far behind.
     """
 
-    def __init__(self, period: float, clock: Clock | None = None) -> None:
+    def __init__(self, period: float, clock: Clock | None = None, resync: float = RESYNC) -> None:
         if not period > 0:
             raise ValueError(f"period is {period} s; give a time above 0")
         self.period = period
         self.clock = clock or Monotonic()
+        self._resync = max(resync, 2 * period)
         self.ticks = self.overruns = self.skipped = 0
         self._errors = np.zeros(_KEEP)
         self._next = self._last = self.clock.now()
 
     def wait(self) -> float:
         """Sleeps until the next tick and returns its time [s]."""
+        if not self.ticks:  # what came before the loop is nobody's delay
+            self._next = self._last = self.clock.now()
         self._next += self.period
         self._catch_up(self.clock.now())
         while (now := self.clock.now()) < self._next:
@@ -86,6 +94,10 @@ class Pacer:
         now = max(now, self.clock.now())
         self._count(now)
         return now
+
+    def silence(self) -> float:
+        """Time since the last tick [s]."""
+        return self.clock.now() - self._last
 
     def jitter(self) -> Jitter:
         """Of the last thousand periods."""
@@ -97,9 +109,9 @@ class Pacer:
 
     def _catch_up(self, now: float) -> None:
         behind = now - self._next
-        if behind > max(RESYNC, 2 * self.period) or behind < -max(RESYNC, 2 * self.period):
-            missed = max(0, int(behind / self.period))
-            self.skipped += missed
+        if abs(behind) > self._resync:
+            self.skipped += max(0, int(behind / self.period))
+            self.overruns += behind > 0
             self._next = now
 
     def _count(self, now: float) -> None:
@@ -110,13 +122,14 @@ class Pacer:
 
 
 def be_punctual(priority: int = 50) -> str:
-    """Asks for real-time scheduling of this thread and keeps the collector from pausing it.
+    """Asks for real-time scheduling of this thread; no collector and no thread pauses it for long.
 
     Returns:
         What was granted, for the log: a user without the right goes on without it.
     """
     gc.collect()
     gc.freeze()
+    sys.setswitchinterval(_SWITCH)
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
     except (OSError, AttributeError):

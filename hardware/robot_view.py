@@ -78,6 +78,12 @@ class RobotView:
         """Age of each stream when it was looked at. Shape (1,) [s]."""
         return {name: np.array([age]) for name, age in self._aligned.ages.items()}
 
+    @property
+    def measured(self) -> dict[str, np.ndarray]:
+        """The last look as the streams have it, by their names; no images."""
+        samples = self._aligned.samples.items()
+        return {name: sample.value for name, sample in samples if not name.startswith(IMAGES)}
+
     def forget(self) -> None:
         """A new episode: what was before tells no velocity."""
         self._reader.forget()

@@ -15,6 +15,8 @@ import numpy as np
 
 from controllers.kinematics import Kinematics
 from controllers.lie import vector_from_se3
+from controllers.reason import Reason
+from hardware.arrivals import Arrivals
 from hardware.contract import Contract
 from hardware.guard import SILENCE, Guard, Order
 from hardware.joint_order import JointOrder
@@ -24,6 +26,17 @@ POSE_NAMES = ("x", "y", "z", "qx", "qy", "qz", "qw")
 """Names of the numbers of a request for a pose."""
 GRIPPER = "gripper"
 """Name of the gripper's number in a request."""
+_UNFOLLOWED = (
+    Reason.INVALID
+    | Reason.CLOCK
+    | Reason.ENGAGE
+    | Reason.SILENCE
+    | Reason.FORCE
+    | Reason.STOP
+    | Reason.STALE
+    | Reason.CONTESTED
+)
+"""With any of these the arm does not do as it was asked, and the gripper does not either."""
 
 
 class Decision(NamedTuple):
@@ -43,6 +56,9 @@ class Safety:
         contract: The robot.
         arm: Kinematics for the workspace of joint commands and the pose of the tool.
         watch_cameras: Whether a silent camera stops the stream as well.
+
+    Attributes:
+        ignored: Requests that were left out, by why.
     """
 
     def __init__(
@@ -58,8 +74,13 @@ class Safety:
         self._joints = contract.command.mode == "joint_position"
         self._silence = SILENCE / contract.rates.policy
         self._lock = threading.Lock()
+        self._arrivals = Arrivals(self.streams)
         self._gripper: float | None = None
-        self._person_at = -np.inf
+        self._person_at = self._let_go_at = -np.inf
+        self._heard = {True: -np.inf, False: -np.inf}
+        self._barred: set[bool] = set()
+        self._contested = False
+        self._untold = Reason.NONE
         self._order = JointOrder(self.names)
 
     def request(
@@ -82,26 +103,35 @@ class Safety:
             person: Whether a person asks, who goes before everything else.
         """
         with self._lock:
-            if abs(ros - stamp) > self._silence:
-                return self._ignore("late")
-            if not person and now - self._person_at <= self._silence:
-                return self._ignore("a person commands")
+            if (why := self._objection(stamp, now, ros, person)) is not None:
+                return self._ignore(why)
             try:
                 target = self._order(names, values).q
             except ValueError:
                 return self._ignore("joints missing")
             if person:
                 self._person_at = now
-            self.guard.request(target, now)
-            if GRIPPER in names:
+            self.guard.request(target, now, ros - stamp)
+            if GRIPPER in names and np.isfinite(target).all():
                 self._grip(float(values[names.index(GRIPPER)]))
             return True
 
-    def let_go(self) -> None:
-        """A person let go: the arm is held from the next tick on."""
+    def let_go(self, now: float, ros: float) -> None:
+        """A person let go: an arm that they moved is held from the next tick on.
+
+        What they asked for before is not followed any more, though it may come in later. Whoever
+        else moves the arm goes on.
+
+        Args:
+            now: Loop time [s].
+            ros: Time on the clock of stamps [s].
+        """
         with self._lock:
-            self._person_at = -np.inf
-            self.guard.release()
+            self._let_go_at = ros
+            self._heard[True] = -np.inf
+            if self._has_person(now):
+                self._person_at = -np.inf
+                self.guard.release()
 
     def stop(self) -> None:
         """Latches the stop; effective with the next tick."""
@@ -109,9 +139,30 @@ class Safety:
             self.guard.stop()
 
     def reset(self) -> None:
-        """Opens the latch; the next request must be near the arm."""
+        """Opens the latch, and moves nothing by itself.
+
+        The next request must be near the arm. After ``stop`` a source must begin anew as well: what
+        it has kept asking for meanwhile counts again once it was silent for two policy periods.
+        """
         with self._lock:
+            if Reason.STOP in self.guard.latched:
+                self._barred = {True, False}
             self.guard.reset()
+
+    def contest(self, contested: bool) -> None:
+        """Takes whether somebody else commands the arm; nothing is sent while that is so."""
+        with self._lock:
+            self._contested = contested
+
+    def waiting(self, now: float) -> str | None:
+        """What is wrong if somebody asks and is not followed until they begin anew."""
+        with self._lock:
+            if any(now - self._heard[person] <= self._silence for person in self._barred):
+                return (
+                    "somebody has kept asking since before the stop; they count again after a "
+                    f"pause of {1e3 * self._silence:.0f} ms"
+                )
+            return None
 
     def tick(self, now: float, ros: float) -> Decision:
         """What to send now, by the newest state.
@@ -120,21 +171,27 @@ class Safety:
             now: Loop time [s].
             ros: Time on the clock of stamps [s].
         """
-        faults = self.streams.faults(ros)
+        faults = self.streams.faults(ros) | self._arrivals.faults(now)
         with self._lock:
             wrench = self.streams["wrench"].newest() if "wrench" in self.streams.names else None
             order = self.guard.tick(
-                self._measured(faults), now, None if wrench is None else wrench.value, faults
+                self._measured(),
+                now,
+                None if wrench is None else wrench.value,
+                faults,
+                self._contested,
             )
-            gripper, self._gripper = self._gripper, None
-            moves = order.command is not None and not self.guard.latched
-            person = now - self._person_at <= self._silence
-            return Decision(order, gripper if moves else None, person)
+            self._untold |= order.reasons
+            return Decision(order, self._take_grip(order), self._has_person(now))
 
     def report(self, decision: Decision) -> tuple[list[str], np.ndarray]:
-        """Names and numbers of ``safety/report``; NaN where nothing was sent or asked."""
+        """Names and numbers of ``safety/report``; NaN where nothing was sent or asked.
+
+        Reasons are all since the report before: none is lost between two of them.
+        """
         nothing = np.full(len(self.names), np.nan)
-        sent, requested, reasons = decision.order[0], decision.order[1], decision.order[2]
+        sent, requested = decision.order.command, decision.order.requested
+        reasons, self._untold = self._untold | decision.order.reasons, Reason.NONE
         numbers = [
             *(nothing if sent is None else sent),
             *(nothing if requested is None else requested),
@@ -143,6 +200,39 @@ class Safety:
             float(decision.person),
         ]
         return report_names(self.names), np.array(numbers)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """All counters, by group and name."""
+        with self._lock:
+            tally = self.guard.tally
+            return {
+                "guard": {k: v for k, v in vars(tally).items() if isinstance(v, int)},
+                "requests": dict(tally.objections),
+                "reasons": dict(tally.reasons),
+                "ignored": dict(self.ignored),
+            }
+
+    def _objection(self, stamp: float, now: float, ros: float, person: bool) -> str | None:
+        """Why a request is left out, or None."""
+        if abs(ros - stamp) > self._silence:
+            return "late" if stamp < ros else "ahead of our clock"
+        if person and stamp <= self._let_go_at and abs(ros - self._let_go_at) <= self._silence:
+            return "asked before letting go"
+        if self._is_barred(now, person):
+            return "not begun anew after the stop"
+        if not person and self._has_person(now):
+            return "a person commands"
+        return None
+
+    def _is_barred(self, now: float, person: bool) -> bool:
+        """Whether a source has asked on and on since before the stop was reset."""
+        pause, self._heard[person] = now - self._heard[person], now
+        if pause > self._silence:
+            self._barred.discard(person)
+        return person in self._barred
+
+    def _has_person(self, now: float) -> bool:
+        return abs(now - self._person_at) <= self._silence
 
     def _ignore(self, why: str) -> bool:
         self.ignored[why] += 1
@@ -155,7 +245,16 @@ class Safety:
             return
         self._gripper = float(np.clip(value, *sorted((gripper.open, gripper.closed))))
 
-    def _measured(self, faults: dict[str, str]) -> np.ndarray:
+    def _take_grip(self, order: Order) -> float | None:
+        """The gripper's new value, once the arm does as it was asked; forgotten with the source."""
+        if order.requested is None:
+            self._gripper = None
+        if order.reasons & _UNFOLLOWED:
+            return None
+        gripper, self._gripper = self._gripper, None
+        return gripper
+
+    def _measured(self) -> np.ndarray:
         """Where the arm is, in the coordinates of commands; zeros while nobody knows."""
         name = "joint_states" if self._joints else "current_pose"
         if not self._joints and name not in self.streams.names:

@@ -180,13 +180,18 @@ def _deploy(config: DeployConfig) -> int:
 
 
 def _record(config: RecordConfig) -> int:
+    if config.robot:
+        from robot_rl.robot_recording import record_on_robot
+
+        print(record_on_robot(config))
+        return 0
     from robot_rl.demonstrations import record, require_expert, schema_of
     from robot_rl.environments import make_env, parse_options
     from robot_rl.episodes import Episodes
 
     with make_env(config.env, 1, config.seed, **parse_options(config.options)) as env:
         require_expert(env, config.env)  # before there is a store, which would be in the way
-        store = Episodes(config.dataset, schema_of(env, config.env, config.options))
+        store = Episodes(config.folder, schema_of(env, config.env, config.options))
         recorded = record(
             env,
             store,
@@ -194,9 +199,9 @@ def _record(config: RecordConfig) -> int:
             noise=config.noise,
             seed=config.seed,
             keep_failures=config.keep_failures,
-            operator=config.operator,
+            operator=config.operator or "script",
         )
-    print(f"{config.dataset}: {recorded.successes} successes, {recorded.failures} failures")
+    print(f"{config.folder}: {recorded.successes} successes, {recorded.failures} failures")
     return 0
 
 
@@ -224,9 +229,11 @@ def _options(config: OptionsConfig) -> int:
 
 
 def _doctor(config: DoctorConfig) -> int:
-    from robot_rl.doctor import diagnose, report
+    from robot_rl.doctor import diagnose, diagnose_robot, report
 
     findings = diagnose()
+    if config.robot:
+        findings += diagnose_robot(config.robot, config.namespace, config.mode, config.seconds)
     report(findings)
     return int(any(finding.status == "problem" for finding in findings))
 

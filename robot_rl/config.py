@@ -169,7 +169,7 @@ class ResumeConfig:
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """Watch an arm learn to insert a peg: about six minutes on two cores."""
+    """Watch an arm learn to insert a peg, then do it behind ROS 2: seven minutes on two cores."""
 
     folder: Path = Path("runs/demo")
     """Where the report goes; an older demo there is replaced."""
@@ -177,9 +177,13 @@ class DemoConfig:
     """Environment steps."""
     seed: int = 0
     """Seed of everything."""
+    gap: str = "lab-1"
+    """In what the robot behind ROS 2 differs from the one that was trained on."""
+    episodes: int = 10
+    """Episodes on it; 0 leaves it out."""
 
     def __post_init__(self) -> None:
-        check(self, steps=at_least(1), seed=at_least(0))
+        check(self, steps=at_least(1), seed=at_least(0), episodes=at_least(0))
 
 
 @dataclass(frozen=True)
@@ -203,27 +207,53 @@ class EvaluateConfig:
 
 @dataclass(frozen=True)
 class RecordConfig:
-    """Record scripted demonstrations into a dataset."""
+    """Record demonstrations into a dataset, in simulation or on a robot."""
 
-    dataset: Positional[Path]
-    """Folder of the dataset; episodes are added to one that exists."""
+    dataset: Positional[Path | None] = None
+    """Folder of the dataset; episodes are added to one that exists. By default runs/recorded/..."""
     env: str = "peg_insert"
-    """Environment with a scripted expert."""
+    """Environment with a scripted expert; on a robot the task, empty for none."""
     options: tuple[str, ...] = ()
     """Settings of the environment, e.g. cameras=front,wrist; `robot-rl options ENV` lists them."""
     episodes: int = 20
-    """Successful episodes to record."""
+    """Successful episodes to record; of a person, those they keep."""
     noise: float = 0.1
     """Standard deviation of the tremble, in units of the action."""
     keep_failures: bool = False
     """Keep failed episodes too, marked as such."""
-    operator: str = "script"
-    """Who demonstrates."""
+    operator: str = ""
+    """Who demonstrates; a script unless said otherwise."""
     seed: int = 0
     """Seed of episodes and tremble."""
+    robot: str = ""
+    """Record on this robot over ROS 2: name of a preset, or path of a YAML file. A person acts, by
+    teleoperation, unless --scripted; keys end episodes."""
+    scripted: int | None = None
+    """On a robot: let the task's expert act until so many episodes succeeded."""
+    namespace: str = ""
+    """Namespace of the robot's nodes."""
+    start: bool = False
+    """Start the robot's processes as `robot-rl up` does, and end them afterwards."""
 
     def __post_init__(self) -> None:
-        check(self, episodes=at_least(1), noise=at_least(0), seed=at_least(0))
+        check(
+            self,
+            episodes=at_least(1),
+            noise=at_least(0),
+            seed=at_least(0),
+            scripted=at_least(1),
+        )
+        if self.scripted is not None and not self.robot:
+            raise RangeError(
+                "scripted goes with robot, for a simulator's expert always acts; add --robot twin, "
+                f"or type --episodes {self.scripted}"
+            )
+
+    @property
+    def folder(self) -> Path:
+        """Where the episodes go."""
+        where = "-".join(filter(None, (self.robot, self.env.replace(":", "-"))))
+        return self.dataset or Path("runs/recorded", where.replace("/", "-"))
 
 
 @dataclass(frozen=True)
@@ -309,7 +339,19 @@ class DeployConfig:
 
 @dataclass(frozen=True)
 class DoctorConfig:
-    """Say what this machine can do, and what to install for the rest."""
+    """Say what this machine can do, and what to install for the rest; and how a robot is."""
+
+    robot: str = ""
+    """Look at a robot as well: twin, fr3, ur5e, xarm7, gen3, so101, or the path of a YAML file."""
+    namespace: str = ""
+    """Namespace of the robot's nodes."""
+    mode: str = ""
+    """Command mode of the arm; empty takes the contract's own."""
+    seconds: float = 3.0
+    """How long to listen to the robot."""
+
+    def __post_init__(self) -> None:
+        check(self, seconds=within(0.5, 600))
 
 
 @dataclass(frozen=True)
@@ -317,18 +359,18 @@ class UpConfig:
     """Start a robot on ROS 2: the simulated one, or what stands around a real one."""
 
     robot: str = "twin"
-    """Contract: twin, fr3, ur5e, xarm7, gen3, so101, or the path of a YAML file."""
+    """Contract: name of a preset, or path of a YAML file."""
     namespace: str = ""
     """Put before all names, so that several robots go side by side."""
     driver: str = ""
     """Driver of the arm: twin, or module:class of one's own. Empty is twin for the robot twin, and
     none for any other, whose driver its own launch file starts."""
     task: str = "peg_insert"
-    """Twin: the task whose objects stand in front of the arm. Recorder: what is done, in words."""
+    """Twin: the task whose objects stand in front of the arm. Otherwise: what is done."""
     gap: str = "none"
     """Twin: in what it differs from the arm in MuJoCo (none, lab-1, lab-2)."""
     seed: int = 0
-    """Twin: seed of scene and noise."""
+    """Twin: seed of scene and noise; policy: of the starts of episodes."""
     speed: float = 1.0
     """Twin: how much faster than real time; anything but 1 publishes /clock, which all then use."""
     mode: str = ""
@@ -340,6 +382,8 @@ class UpConfig:
     is started here it goes without saying."""
     teleop: bool = False
     """Start the teleop node: a person moves the arm while they hold the deadman."""
+    policy: str = ""
+    """File that robot-rl export wrote, or folder of a run; starts the policy node."""
     dataset: str = ""
     """Folder of the dataset; starts the recorder node, whose services begin and end episodes."""
     operator: str = ""

@@ -87,7 +87,7 @@ def record(
     require_expert(env, store.schema.env)
     _check_numbers(env, successes, noise)
     metadata = _metadata(store.schema, operator, {"seed": seed, "noise": noise})
-    seed = _seed_beside(seed, len(store))
+    seed = seed_beside(seed, len(store))
     rng = np.random.default_rng(seed)
     ids = WorldIds(1)
     step = env.reset(seed)
@@ -221,7 +221,7 @@ def _check_numbers(env: Env, successes: int, noise: float) -> None:
         raise ValueError(f"noise is {noise}; give at least 0")
 
 
-def _seed_beside(seed: int, recorded: int) -> int:
+def seed_beside(seed: int, recorded: int) -> int:
     """The seed itself for the first recording in a store, later ones that repeat none of it."""
     if recorded == 0:
         return seed

@@ -99,10 +99,10 @@ def _episode(env: Env, act: Act, step: Step, deployed: Deployed) -> Step:
     while True:
         step, length = env.step(act(step.observation)), length + 1
         _note(step.info, deployed, sent)
+        if step.done[0]:
+            break  # What is seen now belongs to the next episode.
         if isinstance(env, HasScene) and (scene := env.scene()) is not None:
             scenes.append(scene)
-        if step.done[0]:
-            break
     deployed.success.append(bool(step.info.get(Info.SUCCESS, step.terminated)[0]))
     deployed.length.append(length)
     if len(sent) > 1:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -50,6 +51,7 @@ def diagnose(runs: str | Path = "runs") -> list[Finding]:
         _python,
         _packages,
         _owners,
+        _shadows,
         _torch,
         _opencv,
         _renderer,
@@ -59,6 +61,27 @@ def diagnose(runs: str | Path = "runs") -> list[Finding]:
         lambda: _runs(Path(runs)),
     ]
     return [finding for check in checks for finding in _guarded(check)]
+
+
+def diagnose_robot(
+    robot: str, namespace: str = "", mode: str = "", seconds: float = 3.0
+) -> list[Finding]:
+    """Looks at everything between this terminal and a robot.
+
+    Args:
+        robot: Contract: name of a preset, or path of a YAML file.
+        namespace: Of the robot's nodes.
+        mode: Command mode; empty takes the contract's own.
+        seconds: How long to listen to the robot's topics [s].
+    """
+
+    def robot_check() -> Iterator[Finding]:
+        # By name: robot_rl knows no hardware until somebody asks for a robot.
+        module = importlib.import_module("hardware.robot_doctor")
+        for found in module.examine_robot(robot, namespace, seconds, mode):
+            yield Finding(*found)
+
+    return _guarded(robot_check)
 
 
 def report(findings: list[Finding], file: TextIO | None = None) -> None:
@@ -156,6 +179,21 @@ def _owners() -> Iterator[Finding]:
             detail = f"package {package!r} belongs to robot-rl and to {', '.join(others)}"
             remedy = f"pip uninstall {' '.join(others)}, then pip install -e . again"
             yield Finding("name clash", "problem", detail, remedy)
+
+
+def _shadows() -> Iterator[Finding]:
+    """Python takes a package of the working directory before the installed one of that name."""
+    here = Path.cwd()
+    for package in (*TOP_LEVEL_PACKAGES, "launch"):
+        spec = PathFinder.find_spec(package, [str(here), *sys.path])
+        # A folder without __init__.py gives way to every package of its name.
+        if spec is None or spec.origin is None:
+            continue
+        found, ours = Path(spec.origin), Path(__file__).parents[1] / package
+        if found.is_relative_to(here) if package == "launch" else found.parent != ours:
+            owner = "ROS's" if package == "launch" else "robot-rl's"
+            detail = f"{found} hides {owner} package {package!r} from programs started in {here}"
+            yield Finding("name clash", "problem", detail, "rename it, or start elsewhere")
 
 
 def _torch() -> Iterator[Finding]:

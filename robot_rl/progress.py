@@ -1,4 +1,4 @@
-"""What a person sees while a run or a deployment goes on: one live line, a row per evaluation."""
+"""What a person sees while a run or a deployment goes on: one live line, and rows of results."""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,9 @@ from geometry_msgs.msg import PoseStamped, WrenchStamped
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64MultiArray
 
 from hardware.arm import Arm
+from hardware.contract import Contract
 from hardware.contract_file import load_contract
 from hardware.driver import HasScene, Reading, Simulated, make_driver
 from hardware.health import Health
@@ -26,10 +28,16 @@ from hardware.ros.names import PLACE, SCENE
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
 from hardware.ros.qos import profile
-from hardware.topics import Qos
+from hardware.topics import Command, Gripper, Qos
 
 STATES = Qos(depth=10)
 """Reliable, so that everybody hears them, also who insists on it."""
+_NUMBERS: dict[str, Callable[[Any], np.ndarray]] = {
+    "Float64MultiArray": lambda message: np.array(message.data),
+    "Float64": lambda message: np.array([message.data]),
+    "PoseStamped": lambda message: convert.vector_of_pose(message.pose),
+}
+"""Types of commands that a driver is handed as numbers."""
 
 
 class ArmNode(LifecycleNode):
@@ -39,10 +47,12 @@ class ArmNode(LifecycleNode):
         super().__init__("arm")
         self._settings = declare(self, ArmSettings)
         self._contract = load_contract(self._settings.robot)
+        _require_numbers(self._contract)
         self._joints = (*self._contract.joints.arm, *self._contract.joints.gripper)
         self._arm: Arm | None = None
         self._lock = threading.RLock()
         self._loop: Loop | None = None
+        self._active = False
         report_health(self, self._contract.name, self._examine)
         if self._settings.autostart:
             self._start()
@@ -65,8 +75,11 @@ class ArmNode(LifecycleNode):
         rates, simulated = self._contract.rates, isinstance(self._arm.driver, Simulated)
         period = 1 / (rates.stream if simulated else rates.state)
         self._every = round(rates.stream / rates.state) if simulated else 1
-        pacer = Pacer(period, Monotonic(self._settings.speed))
-        self._loop = Loop(self, pacer, self._tick)
+        clock = Monotonic(self._settings.speed)
+        # The clock of a driver that lost its arm may stand still, and commands still time out.
+        self._now = self._arm.driver.time if simulated else clock.now
+        self._loop = Loop(self, Pacer(period, clock), self._tick)
+        self._active = True
         self._loop.start()
         return super().on_activate(state)
 
@@ -113,12 +126,9 @@ class ArmNode(LifecycleNode):
             WrenchStamped, state.wrench.topic, sensor
         )
         self._clock_topic = self.create_publisher(ClockMessage, "/clock", 1)
-        self.create_subscription(
-            convert.message_class(command.type), command.topic, self._command, profile(command.qos)
-        )
+        self._subscribe(command, self._command)
         if gripper is not None:
-            kind = convert.message_class(gripper.type)
-            self.create_subscription(kind, gripper.topic, self._grip, profile(gripper.qos))
+            self._subscribe(gripper, self._grip)
         self._objects: dict[str, Any] = {}
         if isinstance(driver, HasScene):
             self._scene = self.create_publisher(JointState, SCENE, sensor)
@@ -127,20 +137,37 @@ class ArmNode(LifecycleNode):
                 place = functools.partial(self._place, name)
                 self.create_subscription(PoseStamped, f"{name}/{PLACE}", place, 1)
 
-    def _command(self, message: Float64MultiArray) -> None:
-        with self._lock:
-            if self._arm is not None and self._loop is not None:
-                self._arm.command(np.array(message.data), self._arm.driver.time())
+    def _subscribe(
+        self, part: Command | Gripper, take: Callable[[np.ndarray, float], None]
+    ) -> None:
+        """Hands over the numbers of each message, and how long ago it was sent [s]."""
+        numbers = _NUMBERS[part.type]
 
-    def _grip(self, message: Float64MultiArray) -> None:
-        with self._lock:
-            if self._arm is not None and self._loop is not None and len(message.data):
-                self._arm.grip(message.data[0])
+        def receive(message: Any, info: dict[str, int]) -> None:
+            age = 1e-9 * (time.time_ns() - info["source_timestamp"])
+            with self._lock:
+                if self._arm is not None and self._active:
+                    take(numbers(message), age)
+
+        kind = convert.message_class(part.type)
+        self.create_subscription(kind, part.topic, receive, profile(part.qos))
+
+    def _command(self, values: np.ndarray, age: float) -> None:
+        assert self._arm is not None
+        self._arm.command(values, self._now(), age)
+
+    def _grip(self, values: np.ndarray, age: float) -> None:
+        assert self._arm is not None
+        if values.size:
+            self._arm.grip(values[0])
 
     def _place(self, name: str, message: PoseStamped) -> None:
+        pose = convert.vector_of_pose(message.pose)
         with self._lock:
-            if self._arm is not None and isinstance(self._arm.driver, HasScene):
-                self._arm.driver.place(name, convert.vector_of_pose(message.pose))
+            if self._arm is None or not isinstance(self._arm.driver, HasScene):
+                return
+            if np.isfinite(pose).all():
+                self._arm.driver.place(name, pose)
 
     def _tick(self, _: float) -> None:
         """Advances a twin, at the rate of its commands; publishes at the rate of states."""
@@ -150,7 +177,7 @@ class ArmNode(LifecycleNode):
         with self._lock:
             if isinstance(driver, Simulated):
                 driver.advance(pacer.period)
-            reading = self._arm.tick(driver.time())
+            reading = self._arm.tick(self._now())
         if self._settings.speed != 1:
             self._clock_topic.publish(ClockMessage(clock=convert.to_stamp(driver.time())))
         if pacer.ticks % self._every == 0:
@@ -180,29 +207,46 @@ class ArmNode(LifecycleNode):
         return 1e-9 * self.get_clock().now().nanoseconds - (self._arm.driver.time() - stamp)
 
     def _end_loop(self) -> None:
-        if self._loop is not None:
+        """Ends the loop, which is kept: the process asks it how it ended."""
+        if self._active and self._loop is not None:
+            self._active = False
             self._loop.end()
-            self._loop = None
             assert self._arm is not None
             self._arm.hold()
 
     def _disconnect(self) -> None:
-        self._end_loop()
-        if self._arm is not None:
-            self._arm.driver.close()
-            self._arm = None
+        try:
+            self._end_loop()
+        finally:
+            if self._arm is not None:
+                self._arm.driver.close()
+                self._arm = None
 
     def _examine(self) -> Health:
         health = Health()
-        if self._arm is None or self._loop is None:
+        if self._arm is None or self._loop is None or not self._active:
             health.warn("the arm is not active", "stale")
             return health
         counts = self._arm.counts
         health.count(vars(counts), "arm")
         health.of_pacer(self._loop.pacer)
-        if counts.timeouts:
-            health.warn(f"commands stopped {counts.timeouts} times; the arm was held")
+        if counts.timeouts and not self._arm.moving:
+            health.warn(f"commands stopped, {counts.timeouts} times so far; the arm is held")
+        if counts.late:
+            health.warn(
+                f"{counts.late} commands were left out, for they came late; "
+                "see that the clocks of this machine and the safety node's agree"
+            )
         return health
+
+
+def _require_numbers(contract: Contract) -> None:
+    for part in filter(None, (contract.command, contract.gripper)):
+        if part.type not in _NUMBERS:
+            raise ValueError(
+                f"{contract.name} takes {part.type} on {part.topic}, which no driver here does; "
+                f"choose from {', '.join(_NUMBERS)}, or start the arm's own driver"
+            )
 
 
 def main() -> int:

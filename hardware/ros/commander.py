@@ -38,17 +38,24 @@ class Commander:
         if self._contract.gripper is not None:
             self._gripper.publish(self._gripper_message(value))
 
+    def rivals(self) -> str | None:
+        """What is wrong if somebody else commands the arm as well."""
+        topic = self._contract.command.topic
+        if self._node.count_publishers(topic) < 2:
+            return None
+        found = self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(topic))
+        names = sorted(f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in found)
+        return (
+            f"{len(found)} publishers on {topic} ({', '.join(names)}); only the safety node may "
+            "command the arm: end the others (one that was killed is forgotten within 20 s)"
+        )
+
     def others(self) -> str | None:
         """What is wrong if somebody else commands the arm, or nobody listens."""
         topic = self._contract.command.topic
-        if (count := self._node.count_publishers(topic)) > 1:
-            return (
-                f"{count} publishers on {topic}; only the safety node may command the arm: "
-                "end the others"
-            )
         if self._command.get_subscription_count() == 0:
             return f"nobody listens to {topic}; start the arm's driver"
-        return None
+        return self.rivals()
 
     def _publisher(self, part: Any) -> Any:
         kind = convert.message_class(part.type)

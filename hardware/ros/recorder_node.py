@@ -23,7 +23,13 @@ from hardware.ros import convert
 from hardware.ros.clock import NodeClock, loop_clock
 from hardware.ros.diagnostics import report_health
 from hardware.ros.loop import Loop
-from hardware.ros.names import REPORT
+from hardware.ros.names import (
+    RECORD,
+    RECORD_FAILURE,
+    RECORD_REDO,
+    RECORD_SUCCESS,
+    REPORT,
+)
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
 from hardware.ros.qos import profile
@@ -31,10 +37,6 @@ from hardware.ros.raw_tap import RawTap
 from hardware.ros.state_listener import StateListener
 from hardware.streams import Streams
 
-RECORD = "record"
-"""Service ``SetBool``: begins an episode, or ends it as it is."""
-SUCCESS, FAILURE, REDO = "record/success", "record/failure", "record/redo"
-"""Services ``Trigger``: end it with a verdict; forget it and begin anew."""
 NONE = "none"
 """Name for no camera or object at all: ROS has no empty lists."""
 
@@ -94,9 +96,9 @@ class RecorderNode(Node):
             kind = convert.message_class(gripper.type)
             self.create_subscription(kind, gripper.topic, self._grip, profile(gripper.qos))
         self.create_service(SetBool, RECORD, self._record)
-        self.create_service(Trigger, SUCCESS, lambda _, answer: self._end(answer, True))
-        self.create_service(Trigger, FAILURE, lambda _, answer: self._end(answer, False))
-        self.create_service(Trigger, REDO, self._redo)
+        self.create_service(Trigger, RECORD_SUCCESS, lambda _, answer: self._end(answer, True))
+        self.create_service(Trigger, RECORD_FAILURE, lambda _, answer: self._end(answer, False))
+        self.create_service(Trigger, RECORD_REDO, self._redo)
 
     def _hear(self, message: JointState) -> None:
         stamp = convert.to_seconds(message.header.stamp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -9,7 +10,7 @@ from collections import deque
 import numpy as np
 import rclpy
 from geometry_msgs.msg import PoseStamped
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import JointState
@@ -20,7 +21,7 @@ from hardware.endpoints import subscriptions
 from hardware.link import Report
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
-from hardware.ros.inspection import problems
+from hardware.ros.inspection import command_problem, commands, problems, safety_problem
 from hardware.ros.names import PLACE, REPORT, REQUEST, RESET, SCENE
 from hardware.ros.state_listener import StateListener
 from hardware.safety import GRIPPER, request_names
@@ -28,6 +29,8 @@ from hardware.stream import Stream
 from hardware.streams import Streams
 
 _LOOK = 0.01
+_DISCOVERY = 0.5
+"""Time after which all nodes of a machine have found each other [s]."""
 _KEPT = 500
 """Reports that are kept: five seconds at 100 Hz."""
 
@@ -50,6 +53,7 @@ class RobotLink:
         use_sim_time: bool = False,
     ) -> None:
         self.contract = contract
+        self._born = time.monotonic()
         self._context = rclpy.Context()
         rclpy.init(args=[], context=self._context)
         self.node = rclpy.create_node(
@@ -58,8 +62,7 @@ class RobotLink:
             namespace=namespace,
             parameter_overrides=[Parameter("use_sim_time", value=use_sim_time)],
         )
-        self._wanted = {f"images/{camera}" for camera in cameras}
-        self._streams = _streams(contract, self._wanted)
+        self._streams = _streams(contract, {f"images/{camera}" for camera in cameras})
         self._listener = StateListener(self.node, contract, self._streams)
         self._clock = NodeClock(self.node)
         self._names = request_names(contract)
@@ -99,7 +102,7 @@ class RobotLink:
             ConnectionError: Something is missing after ``timeout`` [s] on the wall.
         """
         end = time.monotonic() + timeout
-        while not self._ready():
+        while not (self._ready() and self._commanded_once()):
             if time.monotonic() > end:
                 raise ConnectionError(self._complaint(timeout))
             time.sleep(_LOOK)
@@ -154,8 +157,9 @@ class RobotLink:
         self._context.try_shutdown()
 
     def _spin(self) -> None:
-        while not self._ending.is_set():
-            self._executor.spin_once(timeout_sec=0.05)
+        with contextlib.suppress(ExternalShutdownException):  # SIGINT ends every context.
+            while not self._ending.is_set():
+                self._executor.spin_once(timeout_sec=0.05)
 
     def _hear(self, message: JointState) -> None:
         stamp = convert.to_seconds(message.header.stamp)
@@ -172,29 +176,21 @@ class RobotLink:
             and self._streams.align(self.now()).whole
         )
 
-    def _complaint(self, timeout: float) -> str:
-        """What is missing, as the graph has it; else what the streams say."""
-        name, wanted = self.contract.name, self._streams.names
-        found = [
-            problem
-            for problem in problems(self.node, self.contract)
-            if not problem.startswith("cameras") or self._is_wanted(problem)
-        ]
-        if self._request.get_subscription_count() == 0:
-            topic = self.node.resolve_topic_name(REQUEST)
-            found.append(f"the safety node does not listen to {topic}; start it")
-        found += [f"{stream}: {why}" for stream, why in self._listener.problems.items()]
-        found += [
-            fault
-            for stream, fault in self._streams.faults(self.now()).items()
-            if stream in wanted and not found
-        ]
-        lines = "".join(f"\n  - {line}" for line in found or ["streams do not come together"])
-        return f"{name} is not whole after {timeout:g} s:{lines}"
+    def _commanded_once(self) -> bool:
+        """Whether the safety node alone commands; who else does is known a little after we came."""
+        settled = time.monotonic() > self._born + _DISCOVERY
+        return settled and not any(
+            command_problem(self.node, command) for command in commands(self.contract)
+        )
 
-    def _is_wanted(self, problem: str) -> bool:
-        key = problem.partition(":")[0]
-        return any(s.key == key and s.name in self._wanted for s in subscriptions(self.contract))
+    def _complaint(self, timeout: float) -> str:
+        """What is missing, as the graph and the streams have it."""
+        unread, now = self._listener.problems, self.now()
+        found = list(problems(self.node, self.contract, self._streams, now, unread))
+        if (safety := safety_problem(self.node, bool(self._reports))) is not None:
+            found.append(safety)
+        lines = "".join(f"\n  - {line}" for line in found or ["streams do not come together"])
+        return f"{self.contract.name} is not whole after {timeout:g} s:{lines}"
 
 
 def _streams(contract: Contract, wanted: set[str]) -> Streams:

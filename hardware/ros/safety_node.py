@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
@@ -24,8 +28,17 @@ from hardware.ros.loop import Loop
 from hardware.ros.names import DEADMAN, ESTOP, REPORT, REQUEST, RESET, TELEOP_REQUEST
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
+from hardware.ros.qos import LATCHED, profile
 from hardware.ros.state_listener import StateListener
 from hardware.safety import Decision, Safety
+from hardware.topics import SENSOR, Qos
+
+_EAR = (Qos(depth=10), SENSOR, LATCHED)
+"""Qualities with which a stop is heard: whoever publishes it, and before this node was there."""
+_LOOK = 0.1
+"""How often the graph is asked for others who command the arm [s]."""
+_DEAD = 0.5
+"""A loop that has not ticked for so long has stopped [s]."""
 
 
 class SafetyNode(Node):
@@ -44,9 +57,13 @@ class SafetyNode(Node):
         self._listener = StateListener(self, contract, self._safety.streams, pixels=False)
         self._commander = Commander(self, contract)
         self._report = self.create_publisher(JointState, REPORT, 10)
+        self._told: tuple[object, ...] = ()
+        self._rivals: str | None = None
+        period = 1 / contract.rates.stream
+        self._pacer = Pacer(period, loop_clock(self), resync=2 * period)
         self._listen()
         report_health(self, contract.name, self._examine)
-        self._pacer = Pacer(1 / contract.rates.stream, loop_clock(self))
+        self.create_timer(_LOOK, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._every = max(1, round(contract.rates.stream / contract.rates.state))
         begin = self._be_punctual if settings.realtime else lambda: None
         self._loop = Loop(self, self._pacer, self._tick, begin)
@@ -63,7 +80,14 @@ class SafetyNode(Node):
             request = functools.partial(self._request, person=person)
             self.create_subscription(JointState, topic, request, 1)
         self.create_subscription(Bool, DEADMAN, self._deadman, 10)
-        self.create_subscription(Bool, ESTOP, lambda m: m.data and self._safety.stop(), 10)
+        for quality in _EAR:
+            self.create_subscription(
+                Bool,
+                ESTOP,
+                self._hear_stop,
+                profile(quality),
+                event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
+            )
         self.create_service(Trigger, ESTOP, self._stop)
         self.create_service(Trigger, RESET, self._reset)
 
@@ -75,56 +99,81 @@ class SafetyNode(Node):
 
     def _deadman(self, message: Bool) -> None:
         if not message.data:
-            self._safety.let_go()
+            self._safety.let_go(self._pacer.clock.now(), self._ros_time.now())
+
+    def _hear_stop(self, message: Bool) -> None:
+        if message.data:
+            self._halt()
 
     def _stop(self, _: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
-        self._safety.stop()
-        self.get_logger().warning("stopped; the service reset opens the latch")
-        answer.success, answer.message = True, "stopped until reset"
+        self._halt()
+        answer.success, answer.message = True, "stopped until the service reset is called"
         return answer
+
+    def _halt(self) -> None:
+        before = self._safety.guard.latched
+        self._safety.stop()
+        if Reason.STOP not in before:
+            self.get_logger().warning("stopped; the service reset opens the latch")
 
     def _reset(self, _: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
         self._safety.reset()
-        answer.success, answer.message = True, "the next request must be near the arm"
+        answer.success = True
+        answer.message = "free; who commands begins anew, with a request near the arm"
         return answer
+
+    def _look(self) -> None:
+        """Looks for others who command the arm."""
+        before, self._rivals = self._rivals, self._commander.rivals()
+        self._safety.contest(self._rivals is not None)
+        if self._rivals != before:
+            self.get_logger().error(self._rivals or "nobody else commands the arm any more")
 
     def _be_punctual(self) -> None:
         self.get_logger().info(be_punctual())
 
     def _tick(self, now: float) -> None:
-        decision = self._safety.tick(now, self._ros_time.now())
-        self._send(decision)
-        if self._pacer.ticks % self._every == 0:
-            self._publish_report(decision)
-
-    def _send(self, decision: Decision) -> None:
+        ros = self._ros_time.now()
+        decision = self._safety.tick(now, ros)
         if decision.order.command is not None:
-            self._commander.send(decision.order.command, self._ros_time.now())
+            self._commander.send(decision.order.command, ros)
         if decision.gripper is not None:
             self._commander.grip(decision.gripper)
+        self._tell(decision, ros)
 
-    def _publish_report(self, decision: Decision) -> None:
-        names, numbers = self._safety.report(decision)
-        self._report.publish(convert.joint_state(self._ros_time.now(), names, numbers))
+    def _tell(self, decision: Decision, ros: float) -> None:
+        """Reports at the rate of states, and at once when it changes who or what holds the arm."""
+        order = decision.order
+        state = (self._safety.guard.latched, order.command is None, order.requested is None)
+        if self._pacer.ticks % self._every == 0 or state != self._told:
+            self._told = state
+            self._report.publish(convert.joint_state(ros, *self._safety.report(decision)))
 
     def _examine(self) -> Health:
-        health, guard, now = Health(), self._safety.guard, self._ros_time.now()
+        health, ros = Health(), self._ros_time.now()
         health.of_pacer(self._pacer)
-        health.of_streams(self._safety.streams, now)
-        tally = guard.tally
-        health.count({k: v for k, v in vars(tally).items() if k != "reasons"}, "guard")
-        health.count({k: v for k, v in tally.reasons.items() if k}, "reasons")
-        health.count(self._safety.ignored, "ignored")
-        if guard.latched:
-            names = ", ".join(r.name or "" for r in Reason if r in guard.latched)
-            health.warn(f"latched ({names}); the service reset opens it", "error")
-        for fault in self._safety.streams.faults(now).values():
+        health.of_streams(self._safety.streams, ros)
+        for group, counts in self._safety.counts().items():
+            health.count(counts, group)
+        for complaint in self._errors():
+            health.warn(complaint, "error")
+        for fault in self._safety.streams.faults(ros).values():
             health.warn(fault)
-        for name, problem in self._listener.problems.items():
-            health.warn(f"{name}: {problem}", "error")
-        if (others := self._commander.others()) is not None:
-            health.warn(others, "error")
+        if (waiting := self._safety.waiting(self._pacer.clock.now())) is not None:
+            health.warn(waiting)
         return health
+
+    def _errors(self) -> Iterator[str]:
+        latched = self._safety.guard.latched
+        if (silence := self._pacer.silence()) > _DEAD:
+            yield f"the loop has not ticked for {silence:.1f} s; start the node anew"
+        if latched:
+            names = ", ".join(reason.name or "" for reason in latched)
+            yield f"latched ({names}); the service reset opens it"
+        if (others := self._commander.others()) is not None:
+            yield others
+        for name, problem in self._listener.problems.items():
+            yield f"{name}: {problem}"
 
 
 def main() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from geometry_msgs.msg import TwistStamped
 from rclpy.clock import Clock
@@ -48,9 +50,10 @@ class TeleopNode(Node):
         self._deadman.publish(Bool(data=False))
         self._estop = self.create_publisher(Bool, ESTOP, 10)
         self._buttons = {s: self.create_client(Trigger, s) for s in settings.services().values()}
-        self.create_subscription(Joy, JOY, self._joy, 1)
+        # Ten deep: no short press may be lost.
+        self.create_subscription(Joy, JOY, self._joy, 10)
         self.create_subscription(TwistStamped, TWIST, self._twist, 1)
-        self.create_subscription(Bool, ENABLE, self._enable, 1)
+        self.create_subscription(Bool, ENABLE, self._enable, 10)
         report_health(self, contract.name, self._examine)
         # Nobody sets the steady clock; /clock counts if it is used.
         steady = None if self._ros_time.simulated else Clock(clock_type=ClockType.STEADY_TIME)
@@ -94,11 +97,13 @@ class TeleopNode(Node):
         if not client.service_is_ready():
             self.get_logger().warning(f"nobody serves {client.srv_name}; start its node")
             return
-        client.call_async(Trigger.Request()).add_done_callback(self._answered)
+        answered = functools.partial(self._answered, service)
+        client.call_async(Trigger.Request()).add_done_callback(answered)
 
-    def _answered(self, future: Future) -> None:
+    def _answered(self, service: str, future: Future) -> None:
         if (answer := future.result()) is not None:
-            self.get_logger().info(answer.message)
+            refused = "" if answer.success else "refused: "
+            self.get_logger().info(f"{service}: {refused}{answer.message or 'done'}")
 
     def _examine(self) -> Health:
         health, ros = Health(), self._ros_time.now()

@@ -91,6 +91,14 @@ def test_what_is_recorded_is_said_to_the_recorder_which_gets_time_to_save_it() -
     assert named.parameters["task"] == "fold a towel"
 
 
+def test_a_policy_acts_on_the_task_that_stands_in_front_of_the_twin() -> None:
+    twin = graph(policy="runs/push", task="push", seed=3, dataset="data/rollouts")
+    assert twin["policy"].parameters == {"policy": "runs/push", "task": "push", "seed": 3}
+    assert twin["recorder"].parameters["source"] == "real"
+    real = graph(robot="ur5e", policy="runs/push")
+    assert "task" not in real["policy"].parameters  # it knows what it was trained for
+
+
 def test_only_drivers_are_started_again_and_never_what_holds_a_state() -> None:
     robot = graph(robot="so101", driver="mine:Arm", cameras=("wrist=0",), teleop=True)
     assert [node for node, process in robot.items() if process.respawn] == ["arm", "wrist_camera"]
@@ -128,7 +136,7 @@ def test_every_executable_is_a_console_script() -> None:
     everything = {
         process.executable
         for wanted in (
-            {"robot": "twin_cartesian", "teleop": True},
+            {"robot": "twin_cartesian", "teleop": True, "policy": "runs/a", "dataset": "data"},
             {"robot": "so101", "cameras": ("wrist=0",)},
         )
         for process in graph(**wanted).values()

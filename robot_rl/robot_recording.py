@@ -1,0 +1,130 @@
+"""``robot-rl record --robot``: demonstrations on a robot over ROS 2, by a script or a person."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from robot_rl.config import RecordConfig
+from robot_rl.demonstrations import HasExpert, seed_beside, trembling
+from robot_rl.env import Env
+from robot_rl.environments import make_env, parse_options
+from robot_rl.episodes import Episodes
+from robot_rl.metadata import Metadata
+from robot_rl.policy import HasContract
+from robot_rl.robot_processes import running
+from robot_rl.schema import Schema
+
+ROBOT = "robot"
+"""Name of the environment."""
+SESSION = "hardware.session"
+"""Its ``record`` lets somebody act on a robot, and records it."""
+_PATIENCE = 30.0
+"""Processes that have just been started need their time [s]."""
+_LONG = 2400
+"""Steps of an episode without a task, which a person's key ends."""
+
+
+class Session(Protocol):
+    """How a recording goes."""
+
+    failures: int
+    """Episodes that ended without success."""
+    counts: Any
+    """``committed``, ``successes`` and ``marked``."""
+
+
+def record_on_robot(config: RecordConfig) -> str:
+    """Records until there are enough episodes, or a person stops; says what was recorded.
+
+    Raises:
+        ConnectionError: The robot is not there.
+        TypeError: Without a task nobody can demonstrate.
+        RuntimeError: The expert fails nearly always.
+    """
+    if config.scripted is not None and not config.env:
+        raise TypeError("without a task nobody can demonstrate; give --env, or no --scripted")
+    with contextlib.ExitStack() as stack:
+        if config.start:
+            stack.enter_context(running(*_arguments(config)))
+        env = stack.enter_context(make_env(ROBOT, 1, config.seed, **_options(config)))
+        store = Episodes(config.folder, _schema(env, config))
+        done = importlib.import_module(SESSION).record(
+            env,
+            store,
+            _metadata(config, env),
+            _script(env, config, len(store)) if config.scripted else lambda: None,
+            _enough(config),
+            seed=seed_beside(config.seed, len(store)),
+            keep_failures=config.keep_failures,
+        )
+    return (
+        f"{config.folder}: {done.counts.committed} episodes, {done.counts.successes} of them "
+        f"successes; {done.failures} failures, {done.counts.marked} with a mark"
+    )
+
+
+def _script(env: Env, config: RecordConfig, recorded: int) -> Callable[[], np.ndarray]:
+    """The task's expert, with the tremble of a hand."""
+    rng = np.random.default_rng(seed_beside(config.seed, recorded))
+
+    def act() -> np.ndarray:
+        assert isinstance(env, HasExpert)
+        return trembling(env.expert_action(), config.noise, rng)
+
+    return act
+
+
+def _enough(config: RecordConfig) -> Callable[[Session], bool]:
+    """Whether a session has what was asked for."""
+    if config.scripted is None:
+        return lambda session: session.counts.committed >= config.episodes
+    wanted = config.scripted
+
+    def enough(session: Session) -> bool:
+        if session.failures > 10 + 10 * wanted:
+            raise RuntimeError(
+                f"the expert failed in {session.failures} episodes, and succeeded in "
+                f"{session.counts.successes}; lower the noise, or see what the robot does"
+            )
+        return session.counts.successes >= wanted
+
+    return enough
+
+
+def _schema(env: Env, config: RecordConfig) -> Schema:
+    """What is recorded, with the robot's contract and what makes the environment again."""
+    options = [f"robot={config.robot}", f"task={config.env}", *config.options]
+    contract = {"robot": env.contract_values} if isinstance(env, HasContract) else {}
+    return Schema.of(env, ROBOT, {"options": options, **contract})
+
+
+def _metadata(config: RecordConfig, env: Env) -> Metadata:
+    contract = env.contract_values if isinstance(env, HasContract) else {}
+    return Metadata(
+        task=config.env,
+        operator=config.operator or ("script" if config.scripted else ""),
+        control_mode=contract["command"]["mode"],
+        action_representation="tool displacement",
+        home_pose=tuple(contract["home"]["q"]),
+        config={"seed": config.seed, "noise": config.noise, "options": list(config.options)},
+    )
+
+
+def _options(config: RecordConfig) -> dict[str, Any]:
+    options: dict[str, Any] = {"timeout": _PATIENCE} if config.start else {}
+    if not config.env:
+        options["horizon"] = _LONG
+    options |= parse_options(config.options)
+    where = {"robot": config.robot, "namespace": config.namespace, "task": config.env}
+    return options | where
+
+
+def _arguments(config: RecordConfig) -> tuple[str, ...]:
+    """What ``robot-rl up`` is called with."""
+    arguments = ("--robot", config.robot, "--task", config.env or "reach")
+    return (*arguments, "--namespace", config.namespace) if config.namespace else arguments

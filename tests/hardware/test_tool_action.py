@@ -1,0 +1,95 @@
+"""From actions to requests and back, in both command modes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from controllers.lie import so3_from_quat
+from controllers.serial_chain import SerialChain
+from controllers.tool_control import ToolControl, ToolSettings
+from hardware.contract import Contract
+from hardware.contract_file import load_contract
+from hardware.tool_action import ToolAction
+from hardware.tool_reader import Arm
+from sim import panda
+
+TWIN = load_contract("twin")
+CHAIN = SerialChain.from_mujoco(panda.load(), TWIN.joints.arm, "tcp")
+POSES = load_contract("fr3")
+Q = ToolControl(CHAIN, panda.Q_READY, ToolSettings()).configuration(
+    np.array([[0.5, 0.0, 0.2]]), np.zeros(1)
+)
+ACTION = np.array([[0.5, -0.5, 0.2, 0.1, 0.0, -0.3]])
+
+
+def _arm() -> Arm:
+    return Arm(0.0, CHAIN.forward(Q), np.zeros((1, 6)), np.ones(1), np.zeros((1, 6)), Q)
+
+
+def _action(contract: Contract, held: float | None = 0.5) -> ToolAction:
+    return ToolAction(contract, CHAIN, ToolSettings(), held)
+
+
+def test_joint_targets_bring_the_tool_where_the_action_wants_it() -> None:
+    request = _action(TWIN).request(ACTION, _arm())
+    moved = CHAIN.forward(request.target[None]).position - _arm().tool.position
+    np.testing.assert_allclose(moved, ACTION[:, :3] * 0.015, atol=5e-4)
+    np.testing.assert_allclose(request.action, ACTION, atol=1e-9)
+
+
+def test_a_pose_robot_is_asked_for_the_same_place() -> None:
+    request = _action(POSES).request(ACTION, _arm())
+    assert request.target.shape == (7,)
+    shift = request.target[:3] - _arm().tool.position[0]
+    np.testing.assert_allclose(shift, ACTION[0, :3] * 0.015, atol=1e-12)
+    np.testing.assert_allclose(np.linalg.norm(request.target[3:]), 1)
+
+
+@pytest.mark.parametrize("contract", [TWIN, POSES], ids=["joints", "pose"])
+def test_what_a_command_amounts_to_is_the_action_that_asked_for_it(contract: Contract) -> None:
+    action, arm = _action(contract), _arm()
+    back = action.amounts_to(action.request(ACTION, arm).target, arm)
+    np.testing.assert_allclose(back, ACTION, atol=0.03)
+
+
+def test_a_pose_keeps_its_orientation_convention() -> None:
+    request = _action(POSES).request(np.zeros((1, 6)), _arm())
+    np.testing.assert_allclose(
+        so3_from_quat(request.target[3:]), _arm().tool.rotation[0], atol=1e-9
+    )
+
+
+def test_the_gripper_moves_in_the_unit_of_its_driver() -> None:
+    action = _action(TWIN, held=None)
+    assert action.spec.names[-1] == "gripper"
+    request = action.request(action.accept(np.array([[0, 0, 0, 0, 0, 0, 0.0]])), _arm())
+    assert request.gripper == pytest.approx(0.02)
+    assert _action(TWIN, held=0.25).request(ACTION, _arm()).gripper == pytest.approx(0.01)
+
+
+def test_what_is_not_finite_asks_for_standing_still() -> None:
+    action = _action(TWIN, held=None)
+    action.opening = 0.75
+    np.testing.assert_array_equal(
+        action.accept(np.full((1, 7), np.nan)), [[0, 0, 0, 0, 0, 0, 0.5]]
+    )
+
+
+def test_another_shape_is_answered_with_the_names() -> None:
+    with pytest.raises(ValueError, match=r"shape \(1, 7\), this robot takes \(1, 6\): x, y, z, rx"):
+        _action(TWIN).accept(np.zeros((1, 7)))
+
+
+def test_a_robot_without_model_or_pose_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"twin has no model .*give model\.file"):
+        ToolAction(TWIN, None, ToolSettings(), 0.0)
+    blind = replace(POSES, state=replace(POSES.state, current_pose=None))
+    with pytest.raises(ValueError, match="neither model nor state.current_pose"):
+        ToolAction(blind, None, ToolSettings(), 0.0)
+
+
+def test_a_velocity_robot_is_told_which_commands_would_do() -> None:
+    fast = load_contract("ur5e").with_mode("joint_velocity")
+    with pytest.raises(ValueError, match="asks for joint_position or cartesian_pose"):
+        ToolAction(fast, CHAIN, ToolSettings(), 0.0)

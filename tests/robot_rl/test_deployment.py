@@ -1,0 +1,63 @@
+"""What is measured of a policy on a robot; any environment of one world will do."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl.deploy_run import film_scenes
+from robot_rl.deployment import Deployed, deploy
+from robot_rl.env import Observation, Step
+from robot_rl.toy import PointEnv
+
+
+class StampedPoint(PointEnv):
+    """A point whose observation is 30 ms old when a command leaves, 20 times a second."""
+
+    _now = 0.0
+
+    def step(self, action: np.ndarray) -> Step:
+        step = super().step(action)
+        stamps = {"sensor": np.array([self._now]), "command": np.array([self._now + 0.03])}
+        self._now += 0.05
+        return step._replace(info=step.info | {"stamps": stamps, "reasons": np.array([4])})
+
+    def scene(self) -> np.ndarray:
+        return np.array([self._now])
+
+
+def _home(observation: Observation) -> np.ndarray:
+    return -np.sign(observation["state"][:, :2])
+
+
+def test_episodes_are_counted_with_rate_and_latency() -> None:
+    seen: list[int] = []
+    with StampedPoint() as env:
+        deployed = deploy(env, _home, 3, watch=lambda d: seen.append(len(d.success)))
+    assert seen == [1, 2, 3]
+    assert len(deployed.length) == 3
+    assert deployed.rate == pytest.approx(20)
+    assert deployed.latency_percentile(50) == pytest.approx(0.03)
+    assert deployed.reasons == 4
+    assert "20.0 steps/s; sensor to command median 30.0 ms" in str(deployed)
+
+
+def test_a_scene_is_kept_for_each_step_but_the_last_which_shows_the_next_episode() -> None:
+    with StampedPoint() as env:
+        deployed = deploy(env, _home, 2)
+    assert [len(scenes) for scenes in deployed.scenes] == [n - 1 for n in deployed.length]
+
+
+def test_without_stamps_there_is_no_latency() -> None:
+    with PointEnv() as env:
+        assert np.isnan(deploy(env, _home, 1).latency_percentile(50))
+
+
+def test_success_has_an_interval() -> None:
+    rate = Deployed(success=[True] * 8 + [False] * 2).evaluation.rate
+    assert 0.4 < rate.low < rate.estimate == 0.8 < rate.high < 1
+
+
+def test_only_who_knows_what_is_where_can_be_filmed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="only a twin can be filmed"):
+        film_scenes("reach", [], tmp_path / "film.webp", 20)
