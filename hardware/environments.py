@@ -75,7 +75,22 @@ def _make(chosen: Robot, config: RobotConfig, seed: int) -> HardwareEnv:
     if chosen.mode:
         contract = contract.with_mode(chosen.mode)  # pyright: ignore[reportArgumentType]
     task = load_task(chosen.task) if chosen.task else None
-    contract = observing(contract, task)
+    link = connection(contract, task, config, chosen.namespace, chosen.use_sim_time)
+    return HardwareEnv(link.contract, link, task, seed, config, chosen.horizon)
+
+
+def connection(
+    contract: Contract,
+    task: RobotTask | None,
+    config: RobotConfig,
+    namespace: str = "",
+    use_sim_time: bool = False,
+) -> Any:
+    """A ``RobotLink`` to the streams that a task and its settings need; nothing is awaited.
+
+    Raises:
+        ImportError: There is no ROS.
+    """
     try:
         link_class = importlib.import_module("hardware.ros.robot_link").RobotLink
     except ModuleNotFoundError as error:
@@ -83,8 +98,7 @@ def _make(chosen: Robot, config: RobotConfig, seed: int) -> HardwareEnv:
             f"a robot needs ROS 2, and there is no {error.name}: source its setup.bash, or "
             "pip install 'robot-rl[ros]'"
         ) from error
-    link = link_class(contract, chosen.namespace, tuple(config.cameras), chosen.use_sim_time)
-    return HardwareEnv(contract, link, task, seed, config, chosen.horizon)
+    return link_class(observing(contract, task), namespace, tuple(config.cameras), use_sim_time)
 
 
 def observing(contract: Contract, task: RobotTask | None) -> Contract:

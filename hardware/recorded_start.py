@@ -45,7 +45,7 @@ class RecordedStart:
 
     def place(self, draw: dict[str, np.ndarray]) -> Mapping[str, Any]:
         """Where the objects stood."""
-        return {name: upright(pose) for name, pose in self._poses.items()}
+        return {name: Upright.of(pose) for name, pose in self._poses.items()}
 
     def locate(self, poses: Any) -> dict[str, np.ndarray]:
         """As the task does."""

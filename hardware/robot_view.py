@@ -118,7 +118,7 @@ class RobotView:
     def worlds(self, elapsed: int) -> Any:
         """The measured world as the task sees it."""
         arm, objects = self.arm, self._objects()
-        poses = {name: _upright(pose) for name, pose in objects.items()}
+        poses = {name: Upright.of(pose) for name, pose in objects.items()}
         return as_worlds(
             tool_position=arm.tool.position,
             tool_rotation=arm.tool.rotation,
@@ -133,9 +133,3 @@ class RobotView:
     def _objects(self) -> dict[str, np.ndarray]:
         names = () if self._task is None else self._task.objects
         return {name: self._aligned.samples[f"extra/{name}"].value for name in names}
-
-
-def _upright(pose: np.ndarray) -> Upright:
-    *_, x, y, z, w = pose
-    yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
-    return Upright(pose[None, :3], np.array([yaw]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -78,6 +79,7 @@ class Safety:
         self._gripper: float | None = None
         self._person_at = self._let_go_at = -np.inf
         self._heard = {True: -np.inf, False: -np.inf}
+        self._followed: dict[bool, tuple[Hashable, float]] = {}
         self._barred: set[bool] = set()
         self._contested = False
         self._untold = Reason.NONE
@@ -91,8 +93,11 @@ class Safety:
         now: float,
         ros: float,
         person: bool = False,
+        source: Hashable = None,
     ) -> bool:
         """Takes a request by names; one that is late, or not whole, is counted and left out.
+
+        Of two sources that ask at once, the first is followed until it is silent.
 
         Args:
             names: Of the numbers.
@@ -101,9 +106,10 @@ class Safety:
             now: Loop time [s].
             ros: Time on the clock of stamps [s].
             person: Whether a person asks, who goes before everything else.
+            source: Who asks, if several might.
         """
         with self._lock:
-            if (why := self._objection(stamp, now, ros, person)) is not None:
+            if (why := self._objection(stamp, now, ros, person, source)) is not None:
                 return self._ignore(why)
             try:
                 target = self._order(names, values).q
@@ -111,6 +117,7 @@ class Safety:
                 return self._ignore("joints missing")
             if person:
                 self._person_at = now
+            self._followed[person] = source, now
             self.guard.request(target, now, ros - stamp)
             if GRIPPER in names and np.isfinite(target).all():
                 self._grip(float(values[names.index(GRIPPER)]))
@@ -129,6 +136,7 @@ class Safety:
         with self._lock:
             self._let_go_at = ros
             self._heard[True] = -np.inf
+            self._followed.pop(True, None)
             if self._has_person(now):
                 self._person_at = -np.inf
                 self.guard.release()
@@ -212,7 +220,9 @@ class Safety:
                 "ignored": dict(self.ignored),
             }
 
-    def _objection(self, stamp: float, now: float, ros: float, person: bool) -> str | None:
+    def _objection(
+        self, stamp: float, now: float, ros: float, person: bool, source: Hashable
+    ) -> str | None:
         """Why a request is left out, or None."""
         if abs(ros - stamp) > self._silence:
             return "late" if stamp < ros else "ahead of our clock"
@@ -220,6 +230,9 @@ class Safety:
             return "asked before letting go"
         if self._is_barred(now, person):
             return "not begun anew after the stop"
+        first, heard = self._followed.get(person, (source, now))
+        if first != source and abs(now - heard) <= self._silence:
+            return "another source commands"
         if not person and self._has_person(now):
             return "a person commands"
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, Self, cast
 
 import numpy as np
 
@@ -24,6 +24,13 @@ class Upright(NamedTuple):
     """Shape (worlds, 3) [m]."""
     yaw: np.ndarray
     """Shape (worlds,) [rad]."""
+
+    @classmethod
+    def of(cls, pose: np.ndarray) -> Self:
+        """An object at ``x y z qx qy qz qw``, shape (7,) [m], as a batch of one."""
+        *_, x, y, z, w = pose
+        yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+        return cls(pose[None, :3], np.array([yaw]))
 
 
 class RobotTask(Protocol):

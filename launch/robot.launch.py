@@ -1,6 +1,6 @@
 """A robot by its contract: its cameras, its safety node, and for the twin the arm itself.
 
-    ros2 launch robot_rl_launch robot.launch.py robot:=ur5e cameras:=front=/dev/video0
+    ros2 launch robot_rl_launch robot.launch.py robot:=so101 cameras:=wrist=/dev/video0
 
 Which processes these are is said in ``hardware.graph``, for ``robot-rl up`` as well; the programs
 come from the PATH. The driver of a real arm is started apart, as the head of its contract says.
@@ -76,8 +76,8 @@ def _node(process: Process, given: dict[str, str]) -> Node:
         respawn=process.respawn,
         respawn_delay=1.0,
         on_exit=None if process.respawn else [Shutdown(reason=f"{process.node} has ended")],
-        sigterm_timeout=str(process.grace),
-        sigkill_timeout="2",
+        sigterm_timeout="2",  # nodes that SIGINT did not reach end by this one
+        sigkill_timeout=str(process.grace),
     )
 
 

@@ -210,7 +210,7 @@ def _replay(config: ReplayConfig) -> int:
 
     outcome = replay_episode(config)
     print(outcome)
-    return 0 if outcome.same_end else 1
+    return 0 if outcome.as_recorded else 1
 
 
 def _dataset(config: DatasetConfig) -> int:

@@ -258,14 +258,21 @@ class RecordConfig:
 
 @dataclass(frozen=True)
 class ReplayConfig:
-    """Send the recorded actions of an episode to its environment again."""
+    """Send the recorded actions of an episode to its environment, or to its robot, again."""
 
     dataset: Positional[Path]
     """Folder of the dataset."""
     episode: int = 0
     """Number of the episode."""
     video: Path | None = None
-    """Film it into this file."""
+    """In simulation: film it into this file."""
+    robot: str = ""
+    """What was recorded on a robot goes to it again, through its safety node. Name of a preset, or
+    path of a YAML file; empty takes the dataset's own."""
+    namespace: str = ""
+    """Namespace of the robot's nodes."""
+    start: bool = False
+    """Start the robot's processes as `robot-rl up` does, and end them afterwards."""
 
     def __post_init__(self) -> None:
         check(self, episode=at_least(0))

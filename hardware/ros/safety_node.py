@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from rclpy.clock import Clock
@@ -76,9 +76,8 @@ class SafetyNode(Node):
         super().destroy_node()
 
     def _listen(self) -> None:
-        for topic, person in ((REQUEST, False), (TELEOP_REQUEST, True)):
-            request = functools.partial(self._request, person=person)
-            self.create_subscription(JointState, topic, request, 1)
+        self._subscribe(REQUEST, person=False)
+        self._subscribe(TELEOP_REQUEST, person=True)
         self.create_subscription(Bool, DEADMAN, self._deadman, 10)
         for quality in _EAR:
             self.create_subscription(
@@ -91,11 +90,14 @@ class SafetyNode(Node):
         self.create_service(Trigger, ESTOP, self._stop)
         self.create_service(Trigger, RESET, self._reset)
 
-    def _request(self, message: JointState, person: bool) -> None:
-        stamp = convert.to_seconds(message.header.stamp)
-        values = np.array(message.position)
-        now, ros = self._pacer.clock.now(), self._ros_time.now()
-        self._safety.request(message.name, values, stamp, now, ros, person)
+    def _subscribe(self, topic: str, person: bool) -> None:
+        def request(message: JointState, info: dict[str, Any]) -> None:
+            stamp, source = convert.to_seconds(message.header.stamp), _publisher(info)
+            now, ros = self._pacer.clock.now(), self._ros_time.now()
+            values = np.array(message.position)
+            self._safety.request(message.name, values, stamp, now, ros, person, source)
+
+        self.create_subscription(JointState, topic, request, 1)
 
     def _deadman(self, message: Bool) -> None:
         if not message.data:
@@ -174,6 +176,11 @@ class SafetyNode(Node):
             yield others
         for name, problem in self._listener.problems.items():
             yield f"{name}: {problem}"
+
+
+def _publisher(info: dict[str, Any]) -> bytes:
+    """Who published a message."""
+    return info["publisher_gid"]["data"]
 
 
 def main() -> int:

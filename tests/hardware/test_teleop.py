@@ -50,7 +50,7 @@ class Seat:
         return self.joy()
 
     def joy(self) -> tuple[str, ...]:
-        pressed = self.teleop.joy(self.axes, self.buttons, self.now)
+        pressed = self.teleop.joy(self.axes.tolist(), self.buttons.tolist(), self.now)
         self.teleop.update(self.now, self.now)
         return pressed
 

@@ -93,7 +93,7 @@ class Arm:
 
         wait_for(rests, "a command that no longer changes")
         rest = max([after, *self.changes()])
-        before = np.array([told for time, told in self.told if after - 0.03 < time <= after])
+        before = np.array([told for time, told in self.told if time <= after])[-20:]
         later = [(time, told) for time, told in self.told if after < time <= rest]
         gone = [told @ (before[-1] - before[0]) for _, told in later]
         onward = later[int(np.argmax(gone))][0] if gone else after
