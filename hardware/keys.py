@@ -62,8 +62,7 @@ class Keys:
 
     def pressed(self) -> list[Key]:
         """Keys in the order in which they were pressed; never waits. Others are left out."""
-        found = (_KEYS.get(key) for key in _PRESS.findall(self._typed()))
-        return [key for key in found if key is not None]
+        return [_KEYS[press] for press in _PRESS.findall(self._typed()) if press in _KEYS]
 
     def _typed(self) -> bytes:
         typed = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -122,7 +123,10 @@ class Pacer:
 
 
 def be_punctual(priority: int = 50) -> str:
-    """Asks for real-time scheduling of this thread; no collector and no thread pauses it for long.
+    """Asks for real-time scheduling of the process, of this thread first; no collector pauses it.
+
+    All threads of the process, for a loop waits for whoever has the interpreter or a lock of DDS:
+    one that is not scheduled itself would keep it waiting.
 
     Returns:
         What was granted, for the log: a user without the right goes on without it.
@@ -131,10 +135,17 @@ def be_punctual(priority: int = 50) -> str:
     gc.freeze()
     sys.setswitchinterval(_SWITCH)
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+        for thread in os.listdir("/proc/self/task"):
+            _schedule(int(thread), priority - 1)
+        _schedule(0, priority)
     except (OSError, AttributeError):
         return (
             "no real-time scheduling: for it, give the user rtprio in /etc/security/limits.conf; "
             "periods are then steadier beside other load"
         )
     return f"real-time scheduling, SCHED_FIFO {priority}"
+
+
+def _schedule(thread: int, priority: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+        os.sched_setscheduler(thread, os.SCHED_FIFO, os.sched_param(priority))

@@ -256,6 +256,7 @@ class Recorder:
         return True
 
     def _save(self) -> None:
+        assert self._unsaved is not None
         self._saver = threading.Thread(target=self._commit, args=self._unsaved, name="saver")
         self._saver.start()
 

@@ -204,6 +204,7 @@ def _require_same(contract: Contract, recorded: Contract) -> None:
 
 
 def _millimetres(distances: np.ndarray) -> str:
+    distances = distances[np.isfinite(distances)]
     if not distances.size:
         return "unknown"
     rms = np.sqrt(np.mean(distances**2))

@@ -89,13 +89,13 @@ class Session:
 
     def _settle(self) -> None:
         """Waits until the last episode is durable, the arm held, and looks anew."""
-        if self._recorder.state != "saving":
-            return
+        waits = self._recorder.state == "saving"
         while self._recorder.state == "saving":
             self._obey()
             time.sleep(_LOOK)
         self._recorder.wait()
-        self._step = self._env.step(self._nothing)
+        if waits:
+            self._step = self._env.step(self._nothing)
 
     def _advance(self) -> None:
         before, measured, action = self._step, self._env.measured, self._act()
@@ -104,12 +104,14 @@ class Session:
 
     def _record(self, transition: Transition) -> None:
         ended = transition.terminated or transition.truncated
-        failed = ended and not transition.success
-        self.failures += failed
-        if failed and not self._keep_failures:
+        if ended and not transition.success and not self._keep_failures:
             self._recorder.discard()
         else:
-            self._recorder.add(transition)
+            goes_on = self._recorder.add(transition)
+            if not goes_on and not ended:  # the recorder's own limits; the arm is on its way
+                self._step = self._env.reset()
+            ended = not goes_on
+        self.failures += ended and not transition.success
 
     def _obey(self) -> None:
         """Does what the keys say that were pressed since."""
@@ -135,9 +137,7 @@ def _transition(
     asked = info[Info.ACTION_SENT] if action is None else action
     extra = {name: info[name] for name in (SENT, REQUESTED, REASONS)}
     extra |= {MEASURED + name: value[None] for name, value in measured.items()}
-    [one] = split_step(
-        WorldIds(1), before.observation, asked, after, source="demo", extra=extra
-    )
+    [one] = split_step(WorldIds(1), before.observation, asked, after, source="demo", extra=extra)
     stamps = {name: float(info[STAMPS][name][0]) for name in ("sensor", "command")}
     return replace(one, sensor_stamp=stamps["sensor"], command_stamp=stamps["command"])
 
@@ -168,7 +168,7 @@ def record(
         OSError: An episode could not be written.
     """
     module = importlib.import_module("hardware.ros.record_buttons")
-    buttons = module.RecordButtons(env.link.node)
+    buttons = module.RecordButtons(env.link)
     with Keys() as keys, closing(Recorder(store, metadata)) as recorder:
         session = Session(
             env, recorder, act, lambda: [*keys.pressed(), *buttons.pressed()], keep_failures

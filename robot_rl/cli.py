@@ -207,8 +207,9 @@ def _record(config: RecordConfig) -> int:
 
 def _replay(config: ReplayConfig) -> int:
     from robot_rl.replay_episode import replay_episode
+    from robot_rl.robot_replay import is_for_robot, replay_on_robot
 
-    outcome = replay_episode(config)
+    outcome = replay_on_robot(config) if is_for_robot(config) else replay_episode(config)
     print(outcome)
     return 0 if outcome.as_recorded else 1
 

@@ -18,7 +18,7 @@ from rclpy.qos import (
 from hardware.contract import Contract
 from hardware.endpoints import MESSAGES, Publication, Subscription, publications, subscriptions
 from hardware.heard import clock_remedy
-from hardware.ros.names import REPORT, REQUEST
+from hardware.ros.names import REPORT, REQUEST, SCENE, TELEOP_REQUEST
 from hardware.ros.qos import profile
 from hardware.streams import Streams
 from hardware.topics import Qos
@@ -197,10 +197,11 @@ def _misfit(
 def _start(node: Node, stream: Subscription) -> str:
     """What brings a stream that nobody publishes; names topics that could be meant."""
     kind, topic = MESSAGES[stream.type], node.resolve_topic_name(stream.topic)
+    own = tuple(f"/{name}" for name in (REQUEST, TELEOP_REQUEST, REPORT, SCENE))
     same = sorted(
         name
         for name, kinds in node.get_topic_names_and_types()
-        if kind in kinds and node.count_publishers(name)
+        if kind in kinds and node.count_publishers(name) and not name.endswith(own)
     )
     elsewhere = [n for n in same if n.endswith(f"/{stream.topic}") and n != topic]
     if elsewhere:

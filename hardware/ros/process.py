@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 
@@ -36,5 +37,6 @@ def run(make: Callable[[], Node]) -> int:
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+        gc.freeze()  # The last collection would take seconds where torch is loaded.
     loop = getattr(node, "_loop", None)
     return int(loop is not None and loop.failed)

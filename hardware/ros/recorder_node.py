@@ -85,7 +85,9 @@ class RecorderNode(Node):
             home_pose=contract.home.q,
             config=vars(settings) | {"cameras": list(settings.cameras)},
         )
-        limits = EpisodeLimits(round(settings.max_seconds * contract.rates.policy), settings.max_gap)
+        limits = EpisodeLimits(
+            round(settings.max_seconds * contract.rates.policy), settings.max_gap
+        )
         store = Episodes(settings.dataset, self._observer.schema)
         begin = None if self._tap is None else self._tap.begin
         return Recorder(store, metadata, limits, self._say, begin)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -40,6 +40,8 @@ from hardware.streams import Streams
 from hardware.topics import SENSOR
 
 _LOOK = 0.05
+_LATE = 1.0
+"""On a loaded machine nodes may take seconds to find each other; so long is waited for them [s]."""
 
 
 def examine(contract: Contract, namespace: str, seconds: float) -> Iterator[Finding]:
@@ -85,11 +87,11 @@ class Visit:
         self._subscribe()
 
     def listen(self, seconds: float) -> None:
-        """Receives for some seconds."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self._executor.spin_once(timeout_sec=min(_LOOK, max(0, end - time.monotonic())))
-        self._listened, self._now = seconds, self._time.now()
+        """Receives for some seconds; a little longer if somebody is there, and something lacks."""
+        self._receive(seconds)
+        if self._others() and not self._whole():
+            self._receive(_LATE, self._whole)
+        self._now = self._time.now()
 
     def findings(self) -> Iterator[Finding]:
         """What was found, in the order in which it is mended."""
@@ -106,6 +108,15 @@ class Visit:
         self._executor.shutdown()
         self.node.destroy_node()
         self._context.try_shutdown()
+
+    def _receive(self, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
+        began = time.monotonic()
+        while (left := began + seconds - time.monotonic()) > 0 and not done():
+            self._executor.spin_once(timeout_sec=min(_LOOK, left))
+        self._listened += time.monotonic() - began
+
+    def _whole(self) -> bool:
+        return bool(self._reports) and all(heard.received for heard in self._heard.values())
 
     def _subscribe(self) -> None:
         joints, subscribe = self._contract.state.joint_states, self.node.create_subscription
@@ -128,14 +139,16 @@ class Visit:
 
     def _company(self) -> Finding:
         """Who else is there; a robot in another domain or range is not."""
-        own = (self.node.get_name(), self.node.get_namespace())
-        found = self.node.get_node_names_and_namespaces()
-        others = sorted(f"{space.rstrip('/')}/{name}" for name, space in found if name != own[0])
+        others = self._others()
         where = f"ROS domain {os.environ.get('ROS_DOMAIN_ID') or '0'}, {reach(os.environ)}"
         if not others:
             remedy = discovery_remedy(self._contract.name, os.environ)
             return Finding("nodes", "problem", f"nobody else in {where}", remedy)
         return Finding("nodes", "ok", f"{', '.join(others)} in {where}")
+
+    def _others(self) -> list[str]:
+        found, own = self.node.get_node_names_and_namespaces(), self.node.get_name()
+        return sorted(f"{space.rstrip('/')}/{name}" for name, space in found if name != own)
 
     def _clock(self) -> Iterator[Finding]:
         if len(self._ticks) < 2:

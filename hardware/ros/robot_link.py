@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import deque
@@ -10,7 +9,7 @@ from collections import deque
 import numpy as np
 import rclpy
 from geometry_msgs.msg import PoseStamped
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import JointState
@@ -157,9 +156,12 @@ class RobotLink:
         self._context.try_shutdown()
 
     def _spin(self) -> None:
-        with contextlib.suppress(ExternalShutdownException):  # SIGINT ends every context.
+        try:
             while not self._ending.is_set():
                 self._executor.spin_once(timeout_sec=0.05)
+        except Exception:
+            if self._context.ok():
+                raise  # Else SIGINT has ended every context, at whatever moment.
 
     def _hear(self, message: JointState) -> None:
         stamp = convert.to_seconds(message.header.stamp)

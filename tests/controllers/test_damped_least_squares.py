@@ -51,7 +51,7 @@ def test_out_of_reach_the_joints_come_to_rest_within_their_limits(
 
 def test_spare_joints_return_to_their_posture_while_the_tool_stays(arm: Kinematics) -> None:
     target = arm.pose(READY)
-    aside = walk(arm, target, 200, q=READY + [0.3, 0, 0.3, 0, -0.2, 0, 0])[-1]
+    aside = walk(arm, target, 200, q=READY + np.array([0.3, 0, 0.3, 0, -0.2, 0, 0]))[-1]
     way = walk(arm, target, 200, q=aside, pull=0.05)
     assert np.abs(way[0] - READY).max() > 0.1
     np.testing.assert_allclose(way[-1], READY, atol=1e-3)

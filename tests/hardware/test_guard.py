@@ -45,14 +45,17 @@ def test_nothing_is_sent_while_nobody_ever_asked() -> None:
     assert guard.tally.sent == 0
 
 
-def test_a_request_is_reached_one_period_later_on_a_straight_line(engaged: Guard) -> None:
-    goal = Q + 0.01
-    engaged.request(goal, 0.0)
-    ticks = round(PERIOD / DT)
-    commands = [_sent(engaged.tick(Q, (i + 1) * DT)) for i in range(ticks)]
+@pytest.mark.parametrize("blend", [0.5, 1.0])
+def test_a_request_is_reached_on_a_straight_line_when_its_blend_is_over(blend: float) -> None:
+    guard, goal = _guard(replace(TWIN, rates=replace(TWIN.rates, blend=blend))), Q + 0.01
+    guard.request(Q, -DT)
+    guard.tick(Q, -DT)
+    guard.request(goal, 0.0)
+    ticks = round(blend * PERIOD / DT)
+    commands = [_sent(guard.tick(Q, (i + 1) * DT)) for i in range(ticks)]
     steps = np.diff(commands, axis=0)
     assert np.abs(steps).max() <= 2 * 0.01 / ticks  # It starts at rest and catches up.
-    np.testing.assert_allclose(_sent(engaged.tick(Q, (ticks + 3) * DT)), goal, atol=1e-3)
+    np.testing.assert_allclose(_sent(guard.tick(Q, (ticks + 3) * DT)), goal, atol=1e-3)
 
 
 def test_a_silent_source_holds_the_measured_arm_within_two_periods(engaged: Guard) -> None:
@@ -108,6 +111,78 @@ def test_hard_contact_latches_also_while_the_source_is_silent(engaged: Guard) ->
     assert engaged.latched == Reason.FORCE
 
 
+def _moving(guard: Guard) -> float:
+    """Lets a guard stream at full speed; returns the time of the last command."""
+    for i in range(100):
+        if i % 10 == 0:
+            guard.request(Q + [1.5, 0, 0, 0, 0, 0, 0], i * DT)
+        guard.tick(Q, (i + 1) * DT)
+    return 100 * DT
+
+
+@pytest.mark.parametrize("ticks", [1.0, 1.9, 2.1, 9.0, 11.0, 45.0])
+def test_a_delayed_command_is_never_further_than_two_ticks_allow(
+    engaged: Guard, ticks: float
+) -> None:
+    last = _moving(engaged)
+    before = _sent(engaged.tick(Q, last + DT))
+    now = last + DT + ticks * DT
+    engaged.request(Q + [1.5, 0, 0, 0, 0, 0, 0], now)
+    step = np.abs(_sent(engaged.tick(Q, now)) - before)
+    assert (step <= min(ticks, 2.0) * DT * TWIN.limits.dq + 1e-12).all()
+
+
+def test_after_a_pause_the_arm_starts_from_rest(engaged: Guard) -> None:
+    last = _moving(engaged)
+    before = _sent(engaged.tick(Q, last + DT))
+    now = last + 20 * DT
+    engaged.request(Q + [1.5, 0, 0, 0, 0, 0, 0], now)
+    step = np.abs(_sent(engaged.tick(Q, now)) - before)
+    assert (step <= TWIN.limits.ddq * (2 * DT) ** 2 + 1e-12).all()
+
+
+def test_a_short_stale_moment_is_a_pause_as_well(engaged: Guard) -> None:
+    last = _moving(engaged)
+    before = _sent(engaged.tick(Q, last + DT))
+    for i in range(2, 20):
+        assert engaged.tick(Q, last + i * DT, faults={"wrench": "silent"}).command is None
+    step = np.abs(_sent(engaged.tick(Q, last + 20 * DT)) - before)
+    assert (step <= TWIN.limits.ddq * (2 * DT) ** 2 + 1e-12).all()
+
+
+def test_after_a_long_delay_the_arm_is_taken_up_where_it_is_measured(engaged: Guard) -> None:
+    now = _moving(engaged) + 2.5 * PERIOD
+    assert engaged.tick(Q, now).command is None
+    measured = Q + 0.1
+    engaged.request(measured + 0.1, now + DT)
+    order = engaged.tick(measured, now + DT)
+    assert order.reasons == Reason.ENGAGE
+    np.testing.assert_allclose(_sent(order), measured)
+
+
+def test_a_clock_that_is_set_back_revives_no_request(engaged: Guard) -> None:
+    engaged.request(Q + 0.1, 100.0)
+    orders = [engaged.tick(Q, 1.0 + i * DT) for i in range(100)]
+    assert all(order.requested is None for order in orders)
+
+
+def test_nothing_is_sent_while_time_stands_still(engaged: Guard) -> None:
+    engaged.tick(Q, 0.5)
+    assert engaged.tick(Q, 0.5) == Order(None, None, Reason.CLOCK)
+
+
+def test_nothing_is_sent_while_somebody_else_does(engaged: Guard) -> None:
+    engaged.request(Q, DT)
+    assert engaged.tick(Q, DT, contested=True) == Order(None, None, Reason.CONTESTED)
+    assert Reason.SILENCE in engaged.tick(Q, 2 * DT).reasons
+
+
+def test_silence_begins_when_the_request_was_asked(engaged: Guard) -> None:
+    engaged.request(Q + 0.01, 0.05, age=0.05)
+    assert engaged.tick(Q, 0.09).requested is not None
+    assert engaged.tick(Q, 2 * PERIOD + DT).requested is None
+
+
 def test_letting_go_freezes_within_one_tick(engaged: Guard) -> None:
     engaged.request(Q + 0.05, 0.0)
     engaged.tick(Q, DT)
@@ -161,6 +236,16 @@ def test_poses_are_guarded_as_well() -> None:
     commands = [_sent(guard.tick(pose, (i + 1) * DT)) for i in range(round(2 * period / DT) - 1)]
     assert commands[0][0] < pose[0] + 0.005
     np.testing.assert_allclose(commands[-1][0], pose[0] + 0.005, atol=1e-3)
+
+
+@pytest.mark.parametrize("quat", [[0.0, 0, 0, 0], [5.0, 0, 0, 0]])
+def test_interpolation_makes_no_orientation_of_one_that_is_none(quat: list[float]) -> None:
+    guard, pose = Guard(load_contract("fr3")), np.array([0.45, 0, 0.4, 1.0, 0, 0, 0])
+    guard.request(pose, -DT)
+    guard.tick(pose, -DT)
+    guard.request(np.r_[pose[:3], quat], 0.0)
+    assert Reason.INVALID in guard.tick(pose, DT).reasons
+    assert guard.tally.objections["INVALID"] == 1
 
 
 def test_a_mode_that_is_not_filtered_is_refused() -> None:

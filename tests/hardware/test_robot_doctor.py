@@ -24,6 +24,8 @@ from hardware.topics import SENSOR
 STREAM = Subscription("joint_states", "state", "joint_states", "JointState", SENSOR, 100.0, 0.1)
 START = 1.8e9
 """A time of these years [s]."""
+ALONE = {"ROS_DOMAIN_ID": "62", RANGE: "OFF"}
+"""Nodes that nobody hears."""
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def test_an_offset_between_clocks_is_told_from_silence_and_named_with_its_remedy
 ) -> None:
     finding = heard(offset=offset).judge("/joint_states", START + 3.0, 3.0)
     assert finding.status == "problem"
-    assert f"stamps {side}" in finding.detail or side in finding.detail
+    assert side in finding.detail
     assert "100.0 of 100 Hz" in finding.detail
     assert remedy in finding.remedy
 
@@ -136,9 +138,7 @@ def test_an_older_libstdcxx_is_recognised_and_the_one_of_conda_named() -> None:
 def test_a_middleware_that_is_not_installed_is_recognised(said: str) -> None:
     finding = explain(said, {"ROS_DISTRO": "jazzy"})
     assert "RMW_IMPLEMENTATION is rmw_zenoh_cpp" in finding.detail
-    assert finding.remedy == (
-        "unset RMW_IMPLEMENTATION, or apt install ros-jazzy-rmw-zenoh-cpp"
-    )
+    assert finding.remedy == ("unset RMW_IMPLEMENTATION, or apt install ros-jazzy-rmw-zenoh-cpp")
 
 
 def test_a_scrubbed_library_path_is_recognised() -> None:
@@ -195,7 +195,8 @@ def test_a_missing_message_package_is_named() -> None:
 
 def test_a_whole_ros_tells_version_origin_and_middleware() -> None:
     pytest.importorskip("rclpy")
-    rclpy, middleware = installation(probe_ros(), os.environ)
+    environment = os.environ | ALONE
+    rclpy, middleware = installation(probe_ros(environment), environment)
     assert (rclpy.status, middleware.status) == ("ok", "ok")
     assert "site-packages" in rclpy.detail or "dist-packages" in rclpy.detail
     assert middleware.detail.startswith("rmw_")
@@ -203,7 +204,7 @@ def test_a_whole_ros_tells_version_origin_and_middleware() -> None:
 
 def test_a_middleware_that_ends_the_process_does_not_end_the_doctor() -> None:
     pytest.importorskip("rclpy")
-    environment = os.environ | {"RMW_IMPLEMENTATION": "rmw_nonsense"}
+    environment = os.environ | ALONE | {"RMW_IMPLEMENTATION": "rmw_nonsense"}
     (finding,) = installation(probe_ros(environment), environment)
     assert (finding.subject, finding.status) == ("middleware", "problem")
     assert "rmw_nonsense" in finding.detail
@@ -211,7 +212,7 @@ def test_a_middleware_that_ends_the_process_does_not_end_the_doctor() -> None:
 
 def test_a_profile_that_fast_dds_cannot_read_is_a_problem(tmp_path: Path, twin: Contract) -> None:
     pytest.importorskip("rclpy")
-    environment = os.environ | {VARIABLE: str(tmp_path / "nowhere.xml"), "ROS_DOMAIN_ID": "62"}
+    environment = os.environ | ALONE | {VARIABLE: str(tmp_path / "nowhere.xml")}
     finding = frames(twin, probe_ros(environment).said, environment)
     assert finding.status == "problem"
     assert "nowhere.xml" in finding.detail
@@ -253,9 +254,7 @@ def test_frames_that_get_lost_are_foreseen(twin: Contract) -> None:
     assert frames(twin, "", {}).status == "ok"
     assert frames(large, "", {}).status == "problem"
     assert f"{VARIABLE}={PROFILE}" in frames(large, "", {}).remedy
-    assert frames(large, "", {VARIABLE: str(PROFILE)}) == Finding(
-        "dds profile", "ok", str(PROFILE)
-    )
+    assert frames(large, "", {VARIABLE: str(PROFILE)}) == Finding("dds profile", "ok", str(PROFILE))
 
 
 def test_room_is_told_in_hours_of_recording(twin: Contract) -> None:

@@ -30,7 +30,7 @@ def test_a_contact_rich_episode_repeats_bit_for_bit(dataset: Path, episode: int)
     assert replayed.steps == len(Episodes(dataset)[episode])
     assert replayed.deviation == 0
     assert replayed.success
-    assert replayed.same_end
+    assert replayed.as_recorded
 
 
 def test_other_actions_deviate_and_the_number_says_so(dataset: Path, tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_other_actions_deviate_and_the_number_says_so(dataset: Path, tmp_path: P
             writer.add(replace(transition, action=-transition.action))
     replayed = replay_episode(ReplayConfig(changed.path))
     assert replayed.deviation > 0.01
-    assert not replayed.same_end
+    assert not replayed.as_recorded
     assert "recorded success, now failure" in str(replayed)
 
 

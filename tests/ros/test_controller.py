@@ -31,7 +31,7 @@ class Robot:
         self.controller = graph.start("controller_node")
         self.states: list[Any] = graph.listen(JointState, "joint_states")
         self.poses: list[Any] = graph.listen(PoseStamped, "current_pose")
-        self.commands: list[Any] = graph.listen(Float64MultiArray, "arm/commands")
+        self.commands: list[Any] = graph.listen(Float64MultiArray, "arm/commands", 100)
         wait_for(lambda: self.poses, "the pose of the tool")
 
     def pose(self) -> np.ndarray:
@@ -111,13 +111,16 @@ def test_a_jump_of_the_pose_does_not_jump_the_joints_and_silent_joints_end_the_c
 
     wait_for(taken_up, "the arm taken up")
     wait_for(there, "the tool at its far target")
-    speeds = np.abs([state.velocity[:7] for state in robot.states]) / ROBOT.limits.dq
-    print(f"fastest joint: {speeds.max():.2f} of its limit")
-    assert speeds.max() < 1.1
-    first = np.abs(np.array(robot.commands[0].data) - robot.states[0].position[:7])
-    assert first.max() < 0.01
     robot.arm.send_signal(signal.SIGSTOP)
     wait_for(lambda: _silent(robot), "the end of the commands")
+    commands = np.array([message.data for message in robot.commands])
+    steps = np.abs(np.diff(commands, axis=0)) * ROBOT.rates.stream / ROBOT.limits.dq
+    print(f"longest step of a joint: {steps.max():.2f} periods at its fastest")
+    # Who comes late makes up for one period; the rest is for messages that were lost to us.
+    assert steps.max() < 8
+    assert np.abs(commands[-1] - commands[0]).max() > 0.3
+    first = np.abs(commands[0] - robot.states[0].position[:7])
+    assert first.max() < 0.01
 
 
 def _silent(robot: Robot) -> bool:

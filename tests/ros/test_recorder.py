@@ -210,6 +210,7 @@ def check_raw(path: Path, episode: Episode) -> None:
         ]
     assert len(others) == len(decoded)
     mine = sorted(((c.topic, m.log_time, o, m.data) for _, c, m, o in decoded), key=by_time)
+    one: Any
     for (topic, stamp, one, data), (name, when, other) in zip(
         mine, sorted(others, key=by_time), strict=True
     ):
