@@ -244,7 +244,8 @@ class HardwareEnv(Closing):
         if reports and (acted or Reason(_reasons(reports)) & _CHANGED):
             commands = [report.sent for report in reports if np.isfinite(report.sent).all()]
             motion = self._action.amounts_to(commands[-1], before) if commands else np.zeros((1, 6))
-            sent = np.hstack([motion, sent[:, 6:]])
+            fingers = self._action.fingers(self._link.gripper()) if acted else sent[:, 6:]
+            sent = np.hstack([motion, fingers])
         return np.clip(sent, -1, 1).astype(np.float32)
 
 

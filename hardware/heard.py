@@ -52,19 +52,18 @@ class Heard(Stream):
         took = self.received[-1] - self.received[0]
         return (len(self.received) - 1) / took if took > 0 else 0.0
 
-    def judge(self, where: str, now: float, listened: float) -> Finding:
+    def judge(self, where: str, now: float) -> Finding:
         """Whether what came is as declared; there was at least one message.
 
         Args:
             where: Topic and publisher, for people.
             now: Time on our clock [s].
-            listened: For how long [s].
         """
         detail = f"{where}: {self._figures(now)}"
         for wrong, remedy in (
             self._clock_problem(),
             self._silence_problem(now),
-            self._rate_problem(listened),
+            self._rate_problem(now),
         ):
             if wrong:
                 return Finding(self.name, "problem", f"{detail}; {wrong}", remedy)
@@ -92,8 +91,9 @@ class Heard(Stream):
             return "", ""
         return f"silent for {seconds(silence)} now", "see what its driver says of itself"
 
-    def _rate_problem(self, listened: float) -> tuple[str, str]:
-        if listened < _FEW * self.period or self.measured_rate * self.period >= ENOUGH:
+    def _rate_problem(self, now: float) -> tuple[str, str]:
+        few = now - self.received[0] < _FEW * self.period
+        if few or self.measured_rate * self.period >= ENOUGH:
             return "", ""
         return "slower than declared", (
             "see whether its driver is slow or the network loses messages; if it is meant so, "

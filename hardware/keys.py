@@ -12,7 +12,7 @@ import select
 import sys
 import termios
 from types import TracebackType
-from typing import Literal, Self, TextIO
+from typing import Any, Literal, Self, TextIO
 
 Key = Literal["next", "redo", "stop", "success", "failure"]
 
@@ -35,16 +35,16 @@ class Keys:
     """What was pressed since the last look; a terminal is put back as it was at the end.
 
     Args:
-        stream: Where from; anything with a file descriptor.
+        stream: Where from; without a file descriptor, as in a service, nobody presses anything.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._descriptor = (stream or sys.stdin).fileno()
-        self._before: list | None = None
-        self._open = True
+        self._descriptor = _descriptor(stream or sys.stdin)
+        self._before: list[Any] | None = None
+        self._open = self._descriptor >= 0
 
     def __enter__(self) -> Self:
-        if os.isatty(self._descriptor):
+        if self._open and os.isatty(self._descriptor):
             self._before = termios.tcgetattr(self._descriptor)
             mode = termios.tcgetattr(self._descriptor)
             mode[3] &= ~(termios.ICANON | termios.ECHO)  # Ctrl-C stays what it is
@@ -71,3 +71,11 @@ class Keys:
             self._open = bool(some)  # the end of a pipe is readable for ever
             typed += some
         return typed
+
+
+def _descriptor(stream: TextIO | None) -> int:
+    """The file descriptor of a stream; -1 if it has none."""
+    try:
+        return -1 if stream is None else stream.fileno()
+    except (OSError, ValueError):  # closed, or something else in its place
+        return -1

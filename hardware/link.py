@@ -66,6 +66,10 @@ class Link(Protocol):
         """What the safety node has said since a time [s], oldest first."""
         ...
 
+    def gripper(self) -> float | None:
+        """The last command to the gripper, in the unit of its driver; None if there was none."""
+        ...
+
     def place(self, name: str, pose: np.ndarray) -> bool:
         """Asks whoever arranges objects to put one elsewhere; False if nobody does."""
         ...

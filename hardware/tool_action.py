@@ -106,6 +106,18 @@ class ToolAction:
         rotation = so3_from_quat(command[3:])[None]
         return self.aim.action_between(arm.tool, command[None, :3], rotation)
 
+    def fingers(self, value: float | None) -> np.ndarray:
+        """The gripper's part of the action that asks for a value, in the unit of its driver.
+
+        None is where it is wanted anyway. Shape (1, 1), or (1, 0) where the gripper is held.
+        """
+        gripper, opening = self._gripper, self.opening
+        if not self._moves_gripper or gripper is None:
+            return np.empty((1, 0))
+        if value is not None:
+            opening = (value - gripper.closed) / (gripper.open - gripper.closed)
+        return np.full((1, 1), 2 * opening - 1)
+
     def _grip(self) -> float | None:
         gripper = self._gripper
         if gripper is None:

@@ -112,6 +112,13 @@ def numbers(values: np.ndarray) -> Float64MultiArray:
     return Float64MultiArray(data=np.asarray(values, np.float64).tolist())
 
 
+def gripper_value(message: Any) -> float:
+    """What a command asks of the gripper, in whichever type it comes."""
+    if hasattr(message, "points"):
+        return message.points[-1].positions[0]
+    return float(np.ravel(message.data)[0])
+
+
 def image(stamp: float, frame_id: str, pixels: np.ndarray) -> Image:
     """An rgb8 image of pixels, shape (height, width, 3), uint8.
 

@@ -111,7 +111,12 @@ def silence(node: Node, stream: Subscription, streams: Streams, now: float) -> P
 def command_problem(node: Node, command: Publication, own: int = 1) -> Problem | None:
     """What is wrong with a topic that moves the arm; ``own`` publishers are meant to be there."""
     topic = node.resolve_topic_name(command.topic)
-    listeners = node.get_subscriptions_info_by_topic(topic)
+    own_name = (node.get_name(), node.get_namespace())
+    listeners = [
+        info
+        for info in node.get_subscriptions_info_by_topic(topic)
+        if (info.node_name, info.node_namespace) != own_name
+    ]
     count, expected = node.count_publishers(topic), words(command)
     if count > own:
         said = f"{count} publishers on {topic} ({publishers(node, topic)}; {expected})"
@@ -217,4 +222,10 @@ def _start_arm(command: Publication) -> str:
 
 
 def _names(found: list[Any]) -> str:
-    return ", ".join(sorted(f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in found))
+    return ", ".join(sorted(map(_name, found)))
+
+
+def _name(info: Any) -> str:
+    if "UNKNOWN" in info.node_name:  # endpoints are found a little before the names of their nodes
+        return "a node not yet known by name"
+    return f"{info.node_namespace.rstrip('/')}/{info.node_name}"

@@ -107,7 +107,7 @@ class RecorderNode(Node):
         self._observer.hear(Report.of(stamp, np.array(message.position)))
 
     def _grip(self, message: Any) -> None:
-        self._observer.grip(_gripper_value(message))
+        self._observer.grip(convert.gripper_value(message))
 
     def _tick(self, _: float) -> None:
         now = self._time.now()
@@ -198,13 +198,6 @@ def _chosen(what: str, parts: tuple[Any, ...], names: tuple[str, ...]) -> tuple[
             f"the contract has no {what} {', '.join(unknown)}; choose from {', '.join(known)}"
         )
     return tuple(part for part in parts if part.name in wanted)
-
-
-def _gripper_value(message: Any) -> float:
-    """What a command asks of the gripper, in whichever type it comes."""
-    if hasattr(message, "points"):
-        return message.points[-1].positions[0]
-    return float(np.ravel(message.data)[0])
 
 
 def main() -> int:

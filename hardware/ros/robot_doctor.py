@@ -171,7 +171,7 @@ class Visit:
         if problem is None:
             topic = self.node.resolve_topic_name(stream.topic)
             where = f"{topic} by {publishers(self.node, topic)}{self._further(stream)}"
-            return heard.judge(where, self._now, self._listened)
+            return heard.judge(where, self._now)
         needed = not stream.name.startswith("extra/") or heard.received
         status = "problem" if needed else "absent"
         return Finding(stream.name, status, problem.found, problem.remedy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from typing import Any
 
 import numpy as np
 import rclpy
@@ -22,6 +23,7 @@ from hardware.ros import convert
 from hardware.ros.clock import NodeClock
 from hardware.ros.inspection import command_problem, commands, problems, safety_problem
 from hardware.ros.names import PLACE, REPORT, REQUEST, RESET, SCENE
+from hardware.ros.qos import profile
 from hardware.ros.state_listener import StateListener
 from hardware.safety import GRIPPER, request_names
 from hardware.stream import Stream
@@ -68,6 +70,10 @@ class RobotLink:
         self._request = self.node.create_publisher(JointState, REQUEST, 1)
         self._reports: deque[Report] = deque(maxlen=_KEPT)
         self.node.create_subscription(JointState, REPORT, self._hear, 10)
+        self._gripper: float | None = None
+        if (gripper := contract.gripper) is not None:
+            kind = convert.message_class(gripper.type)
+            self.node.create_subscription(kind, gripper.topic, self._grip, profile(gripper.qos))
         self._scene: np.ndarray | None = None
         self.node.create_subscription(JointState, SCENE, self._see, 1)
         self._reset = self.node.create_client(Trigger, RESET)
@@ -118,6 +124,10 @@ class RobotLink:
         """What the safety node has said since a time [s], oldest first."""
         return [report for report in list(self._reports) if report.stamp >= since]
 
+    def gripper(self) -> float | None:
+        """The last command to the gripper, in the unit of its driver; None if there was none."""
+        return self._gripper
+
     def place(self, name: str, pose: np.ndarray) -> bool:
         """Asks a twin to put an object elsewhere; False if nobody listens."""
         publisher = self._places.get(name)
@@ -167,6 +177,9 @@ class RobotLink:
         stamp = convert.to_seconds(message.header.stamp)
         self._reports.append(Report.of(stamp, np.array(message.position)))
 
+    def _grip(self, message: Any) -> None:
+        self._gripper = convert.gripper_value(message)
+
     def _see(self, message: JointState) -> None:
         self._scene = np.array(message.position)
 
@@ -191,7 +204,9 @@ class RobotLink:
         found = list(problems(self.node, self.contract, self._streams, now, unread))
         if (safety := safety_problem(self.node, bool(self._reports))) is not None:
             found.append(safety)
-        lines = "".join(f"\n  - {line}" for line in found or ["streams do not come together"])
+        apart = self._streams.align(now).faults.values()
+        told = found or apart or ["all of it came together only now; try again"]
+        lines = "".join(f"\n  - {line}" for line in told)
         return f"{self.contract.name} is not whole after {timeout:g} s:{lines}"
 
 

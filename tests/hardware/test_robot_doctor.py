@@ -1,4 +1,4 @@
-"""The doctor knows the usual faults of ROS, network, clocks and contracts by what they look like."""
+"""The doctor knows the usual faults of ROS, network, clocks and contracts by their looks."""
 
 import os
 import sys
@@ -45,7 +45,7 @@ def heard(
 
 
 def test_a_stream_as_declared_is_ok_and_its_figures_are_told() -> None:
-    finding = heard().judge("/joint_states by /arm", START + 3.0, 3.0)
+    finding = heard().judge("/joint_states by /arm", START + 3.0)
     assert (finding.status, finding.remedy) == ("ok", "")
     assert finding.detail == (
         "/joint_states by /arm: 100.0 of 100 Hz, newest 11.0 ms old, stamps 1.0 ms behind our "
@@ -66,7 +66,7 @@ def test_a_stream_as_declared_is_ok_and_its_figures_are_told() -> None:
 def test_an_offset_between_clocks_is_told_from_silence_and_named_with_its_remedy(
     offset: float, side: str, remedy: str
 ) -> None:
-    finding = heard(offset=offset).judge("/joint_states", START + 3.0, 3.0)
+    finding = heard(offset=offset).judge("/joint_states", START + 3.0)
     assert finding.status == "problem"
     assert side in finding.detail
     assert "100.0 of 100 Hz" in finding.detail
@@ -77,7 +77,7 @@ def test_stamps_of_zero_are_a_fault_of_the_driver() -> None:
     stream = Heard(STREAM)
     for index in range(100):
         stream.push(0.0, START + index / 100, None)
-    assert "zero" in stream.judge("/joint_states", START + 1.0, 1.0).remedy
+    assert "zero" in stream.judge("/joint_states", START + 1.0).remedy
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_stamps_of_zero_are_a_fault_of_the_driver() -> None:
 def test_a_slow_stream_and_one_that_fell_silent_are_problems(
     rate: float, later: float, wrong: str
 ) -> None:
-    finding = heard(rate).judge("/joint_states", START + 3.0 + later, 3.0 + later)
+    finding = heard(rate).judge("/joint_states", START + 3.0 + later)
     assert finding.status == ("problem" if wrong else "ok")
     assert wrong in finding.detail
     assert bool(finding.remedy) == bool(wrong)
@@ -96,8 +96,8 @@ def test_a_slow_stream_and_one_that_fell_silent_are_problems(
 def test_the_rate_of_a_stream_is_not_judged_by_less_than_three_periods() -> None:
     slow = Heard(STREAM._replace(rate=1.0, max_age=3.0))
     slow.push(START, START, None)
-    assert slow.judge("/pose", START + 1.0, 2.0).status == "ok"
-    assert slow.judge("/pose", START + 1.0, 4.0).status == "problem"
+    assert slow.judge("/pose", START + 2.9).status == "ok"
+    assert slow.judge("/pose", START + 3.0).status == "problem"
 
 
 def test_what_came_before_simulated_time_began_does_not_count() -> None:
@@ -105,7 +105,7 @@ def test_what_came_before_simulated_time_began_does_not_count() -> None:
     stream.push(11.0, 0.0, None)  # the clock is not there yet
     for index in range(100):
         stream.push(12.0 + index / 100, 12.001 + index / 100, None)
-    finding = stream.judge("/joint_states", 13.0, 1.0)
+    finding = stream.judge("/joint_states", 13.0)
     assert finding.status == "ok"
     assert "100.0 of 100 Hz" in finding.detail
 

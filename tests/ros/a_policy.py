@@ -1,10 +1,9 @@
 """A policy that moves the arm to and fro, as a process: to be stopped, to be killed, or to stall.
 
-Run with ``stall=<requests>`` it hangs after so many; DDS goes on in its own threads, as it does in
-any policy that waits for a lock.
+On SIGUSR1 it hangs; DDS goes on in its own threads, as in any policy that waits for a lock.
 """
 
-import sys
+import signal
 import threading
 
 import numpy as np
@@ -17,42 +16,41 @@ from hardware.ros import convert
 
 TWIN = load_contract("twin")
 HOME, SPAN = np.array(TWIN.home.q), 0.3
-STEP = 0.8 / TWIN.rates.policy
-"""How far a request goes [rad]."""
+STEP = 0.06
+"""How far from the arm a request is [rad]."""
 
 
 class Policy(Node):
-    """Begins where the arm is, and goes from one side of home to the other with joints 1 and 4."""
+    """Acts on what it sees, and moves joints 1 and 4 from one side of home to the other."""
 
-    def __init__(self, stall: int) -> None:
+    def __init__(self) -> None:
         super().__init__("policy")
-        self._target: np.ndarray | None = None
+        self._q: np.ndarray | None = None
         self._goal = HOME + SPAN * np.eye(7)[[0, 3]].sum(axis=0)
-        self._left = stall
         self._requests = self.create_publisher(JointState, "request", 1)
         self.create_subscription(JointState, "joint_states", self._see, 1)
         self.create_timer(1 / TWIN.rates.policy, self._act)
 
     def _see(self, message: JointState) -> None:
-        if self._target is None:
-            self._target = np.array(message.position[:7])
+        self._q = np.array(message.position[:7])
 
     def _act(self) -> None:
-        if self._target is None or not self._requests.get_subscription_count():
+        if self._q is None:
             return
-        if self._left == 0:
-            threading.Event().wait()
-        self._left -= 1
-        self._target = self._target + np.clip(self._goal - self._target, -STEP, STEP)
-        if np.allclose(self._target, self._goal):
+        if np.abs(self._goal - self._q).max() < STEP:
             self._goal = 2 * HOME - self._goal
+        target = self._q + np.clip(self._goal - self._q, -STEP, STEP)
         now = 1e-9 * self.get_clock().now().nanoseconds
         names = [*TWIN.joints.arm, "gripper"]
-        values = np.append(self._target, 0.04)
-        self._requests.publish(convert.joint_state(now, names, values))
+        self._requests.publish(convert.joint_state(now, names, np.append(target, 0.04)))
+
+
+def stall(*_: object) -> None:
+    """Waits for what never comes."""
+    threading.Event().wait()
 
 
 if __name__ == "__main__":
-    options = dict(argument.split("=") for argument in sys.argv[1:])
+    signal.signal(signal.SIGUSR1, stall)
     rclpy.init()
-    rclpy.spin(Policy(int(options.get("stall", -1))))
+    rclpy.spin(Policy())

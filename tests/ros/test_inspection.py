@@ -29,8 +29,8 @@ from robot_rl.environments import make_env
 from tests.ros.conftest import Graph, wait_for
 
 DOMAIN, EMPTY_DOMAIN = 60, 61
-TIMEOUT = 3.0
-"""Time in which a fault must be told; the doctor listens for as long [s]."""
+TIMEOUT = 4.0
+"""Time in which a fault must be told; on a loaded machine nodes need it to find each other [s]."""
 GRACE = 1.0
 """How much later than ``TIMEOUT`` the error may come [s]."""
 
@@ -39,7 +39,8 @@ class Answer(NamedTuple):
     """What a user is told of one robot."""
 
     error: str
-    took: float
+    late: float
+    """How long after its time the error came [s]."""
     findings: dict[str, Finding]
 
 
@@ -97,17 +98,19 @@ def camera(robot: Graph, name: str, kind: type = Image, silent: bool = False) ->
     robot.node.destroy_publisher(publisher)
 
 
-def ask(folder: Path, values: dict[str, Any], namespace: str = "") -> Answer:
+def ask(
+    folder: Path, values: dict[str, Any], namespace: str = "", timeout: float = TIMEOUT
+) -> Answer:
     """What environment and doctor say, both at once."""
 
     def visit() -> list[Finding]:
-        return list(examine(from_values(values), namespace, TIMEOUT))
+        return list(examine(from_values(values), namespace, timeout - 1))
 
     options = {"robot": str(write(folder, values)), "task": "", "namespace": namespace}
     cameras = tuple(camera["name"] for camera in values["cameras"])
     with (
         ThreadPoolExecutor() as pool,
-        make_env("robot", cameras=cameras, timeout=TIMEOUT, **options) as env,
+        make_env("robot", cameras=cameras, timeout=timeout, **options) as env,
     ):
         findings = pool.submit(visit)
         began, error = time.monotonic(), ""
@@ -115,13 +118,13 @@ def ask(folder: Path, values: dict[str, Any], namespace: str = "") -> Answer:
             env.reset()
         except ConnectionError as raised:
             error = str(raised)
-        took = time.monotonic() - began
-        return Answer(error, took, {finding.subject: finding for finding in findings.result()})
+        late = time.monotonic() - began - timeout
+        return Answer(error, late, {finding.subject: finding for finding in findings.result()})
 
 
 def check(answer: Answer, subject: str, *told: str) -> str:
     """Both name the fault, in time, and what to do, which is returned."""
-    assert answer.took < TIMEOUT + GRACE
+    assert answer.late < GRACE
     finding = answer.findings[subject]
     assert finding.status == "problem"
     assert finding.remedy
@@ -134,7 +137,7 @@ def check(answer: Answer, subject: str, *told: str) -> str:
 
 def test_of_a_whole_robot_nobody_complains(robot: Graph, tmp_path: Path) -> None:
     with camera(robot, "front"):
-        answer = ask(tmp_path, contract_values(named("front")))
+        answer = ask(tmp_path, contract_values(named("front")), timeout=6.0)
     assert answer.error == ""
     assert [f for f in answer.findings.values() if f.status == "problem"] == []
     assert {"joint_states", "wrench", "images/front", "command", "safety"} <= set(answer.findings)
@@ -156,7 +159,7 @@ def test_an_arm_that_is_not_there(
     robot: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROS_DOMAIN_ID", str(EMPTY_DOMAIN))
-    answer = ask(tmp_path, contract_values())
+    answer = ask(tmp_path, contract_values(), timeout=1.5)
     state = "sensor_msgs/msg/JointState, best_effort, volatile"
     check(answer, "joint_states", f"nobody publishes /joint_states ({state})")
     command = "std_msgs/msg/Float64MultiArray, reliable, volatile"

@@ -79,10 +79,12 @@ class Robot(NamedTuple):
 @pytest.fixture(scope="module")
 def robot() -> Iterator[Robot]:
     graph = Graph(DOMAIN)
-    graph.start("arm_node")
-    graph.start("safety_node", watch_cameras=False)
-    yield Robot(graph, Policy(graph), graph.listen(DiagnosticArray, "/diagnostics"))
-    print(graph.close())
+    try:
+        graph.start("arm_node")
+        graph.start("safety_node", watch_cameras=False)
+        yield Robot(graph, Policy(graph), graph.listen(DiagnosticArray, "/diagnostics"))
+    finally:
+        print(graph.close())
 
 
 @contextmanager
@@ -204,13 +206,14 @@ def check_raw(path: Path, episode: Episode) -> None:
     assert topics >= {"/joint_states", "/wrist/image_raw", "/arm/commands", "/safety/report"}
     assert topics >= {"/request", "/gripper/commands", "/block/pose", "/wrench"}
     with AnyReader([path], default_typestore=get_typestore(Stores.ROS2_KILTED)) as bag:
-        others = [
+        others: list[Any] = [
             (c.topic, stamp, bag.deserialize(data, c.msgtype))
             for c, stamp, data in bag.messages(bag.connections)
         ]
     assert len(others) == len(decoded)
-    mine = sorted(((c.topic, m.log_time, o, m.data) for _, c, m, o in decoded), key=by_time)
-    one: Any
+    mine: list[Any] = sorted(
+        ((c.topic, m.log_time, o, m.data) for _, c, m, o in decoded), key=by_time
+    )
     for (topic, stamp, one, data), (name, when, other) in zip(
         mine, sorted(others, key=by_time), strict=True
     ):
