@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,7 +98,8 @@ class Bench:
         """Ticks, overruns and skipped ticks, as the safety node says once a second."""
         self.health.pop("/safety", None)
         values = wait_for(lambda: self.health.get("/safety"), "diagnostics of the safety node")
-        return tuple(int(values[f"loop/{name}"]) for name in ("ticks", "overruns", "skipped"))
+        ticks, overruns, skipped = (values[f"loop/{n}"] for n in ("ticks", "overruns", "skipped"))
+        return int(ticks), int(overruns), int(skipped)
 
     def _report(self, message: Any) -> None:
         self.stamps.append(message.header.stamp.sec + 1e-9 * message.header.stamp.nanosec)
@@ -136,7 +138,9 @@ def rows() -> Iterator[Row]:
         bench = Bench()
         wait_for(lambda: len(bench.stamps) > 500, "reports")
         without = bench.watch(SECONDS)
-        recorder = stack.enter_context(_node("recorder_node", robot=robot, dataset=dataset))
+        recorder = stack.enter_context(
+            _node("recorder_node", robot=robot, dataset=dataset, max_gap=5.0)
+        )
         bench.call(True)
         began, busy = time.monotonic(), _processor_time(recorder.pid)
         with_recorder = bench.watch(SECONDS)
@@ -175,7 +179,7 @@ def _of_episode(store: Episodes, share: float) -> Iterator[Row]:
     yield Row("recording/transitions", rate, "Hz", episode.metadata.fps_declared)
     for camera in CAMERAS:
         frames = episode.observation[f"images/{camera}"]
-        fresh = np.mean([(a != b).any() for a, b in zip(frames, frames[1:], strict=False)])
+        fresh = np.mean([(a != b).any() for a, b in pairwise(frames)])
         yield Row(f"recording/new pictures of {camera}", 100 * float(fresh), "%", 100)
     yield Row("recording/processor of the recorder", 100 * share, "% of a core")
 
@@ -194,7 +198,7 @@ def _draw(*phases: Phase) -> None:
     for phase, name in zip(phases, names, strict=True):
         missed = f"{phase.overruns + phase.skipped} of {phase.ticks} ticks missed"
         errors = np.clip(1e3 * phase.errors, -1.5, 1.5)
-        axes.hist(errors, bins, histtype="step", label=f"{name}: {missed}")
+        axes.hist(errors, bins.tolist(), histtype="step", label=f"{name}: {missed}")
     axes.set(yscale="log", xlabel="error of five periods of the safety loop [ms]", ylabel="count")
     axes.axvspan(1.0, 1.5, color="0.93")
     axes.text(1.02, axes.get_ylim()[1] / 3, "missed: more\nthan 1 ms", fontsize=8)

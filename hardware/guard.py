@@ -165,7 +165,8 @@ class Guard:
         if now == self._commanded_at:  # /clock stands still, and so does its world
             return Order(None, None, Reason.CLOCK | self.latched)
         self._elapse(now)
-        if self._targets is None or abs(now - self._asked_at) > self._silence:
+        # One tick earlier than silence is over, so that the arm is held when it is.
+        if self._targets is None or abs(now - self._asked_at) > self._silence - self._tick:
             self.release()
             command, reasons = self._filter.hold(measured, self._time, wrench)
             return Order(command, None, reasons)

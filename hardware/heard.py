@@ -33,10 +33,10 @@ class Heard(Stream):
 
     def push(self, stamp: float, received: float, value: Any) -> bool:
         """Takes a message; forgets all others if our clock was set, to simulated time or back."""
-        if received == 0:  # simulated time has not begun
-            return False
         if self.received and abs(received - self.received[-1]) > _OTHER_EPOCH:
             self.received, self.offsets = [], []
+        if received == 0:  # simulated time has not begun
+            return False
         self.received.append(received)
         self.offsets.append(received - stamp)
         return super().push(stamp, received, value)

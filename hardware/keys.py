@@ -60,6 +60,11 @@ class Keys:
         if self._before is not None:
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
 
+    @property
+    def interactive(self) -> bool:
+        """Whether a person sits at a terminal."""
+        return self._before is not None
+
     def pressed(self) -> list[Key]:
         """Keys in the order in which they were pressed; never waits. Others are left out."""
         return [_KEYS[press] for press in _PRESS.findall(self._typed()) if press in _KEYS]

@@ -32,7 +32,7 @@ class RawTopic(NamedTuple):
 
 
 class McapFile:
-    """One file, written by a thread of its own; a ``hardware.recording.Companion``.
+    """One file, written by a thread of its own; a ``hardware.saver.Companion``.
 
     It gets its name when it is whole and durable; until then, and after a kill, it is hidden.
 

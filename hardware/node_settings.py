@@ -109,6 +109,8 @@ class TeleopSettings:
         *("6=record/failure", "7=record/success"),
     )
     """Buttons that call a service (Trigger), each number=service."""
+    realtime: bool = True
+    """Ask for real-time scheduling; without the right to it the node goes on without."""
 
     def __post_init__(self) -> None:
         for name in ("axes", "directions"):

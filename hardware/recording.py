@@ -9,10 +9,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
-from hardware.timing import MARKS, Timing
+from hardware.saver import Companion, Counts, Saver, Say
+from hardware.timing import Timing
 
 if TYPE_CHECKING:
     from robot_rl.episodes import Episodes, EpisodeWriter
@@ -20,29 +20,6 @@ if TYPE_CHECKING:
     from robot_rl.transition import Transition
 
 State = Literal["idle", "recording", "saving"]
-Say = Callable[[str, bool], None]
-"""Takes a line for people, and whether it is a warning."""
-
-
-class Companion(Protocol):
-    """A file beside an episode, begun with it."""
-
-    @property
-    def name(self) -> str:
-        """Where it is, for the episode's labels."""
-        ...
-
-    def keep(self) -> None:
-        """Makes it durable; called aside, before the episode is committed.
-
-        Raises:
-            OSError: If there is no room.
-        """
-        ...
-
-    def drop(self) -> None:
-        """Removes it; safe to call twice."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -61,17 +38,6 @@ class EpisodeLimits:
             raise ValueError(f"gap is {self.gap} s; give a time above 0")
 
 
-@dataclass
-class Counts:
-    """What has become of the episodes."""
-
-    committed: int = 0
-    successes: int = 0
-    discarded: int = 0
-    marked: int = 0
-    """Committed with a mark: too slow, or with gaps."""
-
-
 class Recorder:
     """Takes transitions, numbers them, and makes durable episodes of them; threads may share it.
 
@@ -84,10 +50,6 @@ class Recorder:
         limits: When an episode ends by itself.
         say: Hears what was committed and what is wrong with it; prints unless given.
         accompany: Begins the file beside the episode of a uuid.
-
-    Attributes:
-        counts: What has become of the episodes.
-        last: Folder of the last committed episode.
     """
 
     def __init__(
@@ -98,20 +60,16 @@ class Recorder:
         say: Say | None = None,
         accompany: Callable[[str], Companion] | None = None,
     ) -> None:
-        self.counts = Counts()
-        self.last: Path | None = None
         self._store, self._metadata = store, metadata
         self._limits, self._accompany = limits or EpisodeLimits(), accompany
         self._say = say or _print
+        self._saver = Saver(self._say, self._go_on, self._give_up)
         self._lock = threading.RLock()
         self._timing = Timing(store.schema.dt)
         self._writer: EpisodeWriter | None = None
         self._companion: Companion | None = None
         self._pending: Transition | None = None
-        self._unsaved: tuple[EpisodeWriter, Companion | None] | None = None
-        self._error: OSError | None = None
-        self._saver: threading.Thread | None = None
-        self._wanted = False
+        self._wanted = self._saving = False
         self._episode = -1
 
     @property
@@ -120,7 +78,12 @@ class Recorder:
         with self._lock:
             if self._writer is not None:
                 return "recording"
-            return "saving" if self._saver is not None and self._saver.is_alive() else "idle"
+            return "saving" if self._saving else "idle"
+
+    @property
+    def counts(self) -> Counts:
+        """What has become of the episodes."""
+        return self._saver.counts
 
     def __len__(self) -> int:
         """Transitions of the running episode."""
@@ -139,10 +102,13 @@ class Recorder:
             if state == "recording" or self._wanted:
                 raise RuntimeError("an episode is being recorded; end it before the next")
             self._wanted = True
-            if state == "idle" and self._unsaved is None:
-                self._open()
-            elif state == "idle":
-                self._save()
+            if state == "saving":
+                return
+            if self._saver.unsaved is None:
+                self._go_on()
+            else:
+                self._saving = True
+                self._saver.again()
 
     def add(self, transition: Transition) -> bool:
         """Adds the next transition; numbers and, at a limit, the end are set here.
@@ -202,10 +168,7 @@ class Recorder:
         Raises:
             OSError: If it could not be written. It is still there: the next ``begin`` tries again.
         """
-        if (saver := self._saver) is not None:
-            saver.join()
-        if self._error is not None:
-            raise self._error
+        self._saver.wait()
 
     def close(self) -> None:
         """Forgets the running episode and waits for the one being written; safe to call twice."""
@@ -213,13 +176,25 @@ class Recorder:
             self._say(f"dropped the running episode of {length} transitions: nobody ended it", True)
         self.wait()
 
-    def _open(self) -> None:
-        self._wanted = False
-        self._writer = self._store.writer(self._metadata)
-        if self._accompany is not None:
-            self._companion = self._accompany(self._writer.metadata.uuid)
-        self._timing = Timing(self._store.schema.dt)
-        self._episode += 1
+    def _go_on(self) -> None:
+        """Nothing is being written any more: begins the next episode if it is wanted."""
+        with self._lock:
+            wanted, self._wanted, self._saving = self._wanted, False, False
+            if not wanted:
+                return
+            writer = self._store.writer(self._metadata)
+            try:
+                self._companion = self._accompany and self._accompany(writer.metadata.uuid)
+            except OSError:
+                writer.discard()
+                raise
+            self._writer, self._timing = writer, Timing(self._store.schema.dt)
+            self._episode += 1
+
+    def _give_up(self) -> None:
+        """There was no room; whoever wants an episode must ask again."""
+        with self._lock:
+            self._wanted = self._saving = False
 
     def _hold(self, transition: Transition) -> None:
         self._release()
@@ -243,47 +218,16 @@ class Recorder:
             return False
         writer, self._writer = self._writer, None
         companion, self._companion = self._companion, None
-        named = {} if companion is None else {"raw": companion.name}
         writer.metadata = replace(
             writer.metadata,
             success=last is not None and last.success,
             termination_reason=reason,
             fps_achieved=self._timing.rate,
-            labels=writer.metadata.labels | named | self._timing.marks(),
+            labels=writer.metadata.labels | self._timing.marks(),
         )
-        self._unsaved = writer, companion
-        self._save()
+        self._saving = True
+        self._saver.save(writer, companion)
         return True
-
-    def _save(self) -> None:
-        assert self._unsaved is not None
-        self._saver = threading.Thread(target=self._commit, args=self._unsaved, name="saver")
-        self._saver.start()
-
-    def _commit(self, writer: EpisodeWriter, companion: Companion | None) -> None:
-        """In a thread of its own: commits, then begins the next episode if it is wanted."""
-        try:
-            if companion is not None:
-                companion.keep()
-            self.last = writer.commit()
-            self._tell(writer)
-            with self._lock:
-                self._unsaved = self._error = None
-                if self._wanted:
-                    self._open()
-        except OSError as error:
-            self._error, self._wanted = error, False
-            self._say(str(error), True)
-
-    def _tell(self, writer: EpisodeWriter) -> None:
-        assert self.last is not None
-        labels = writer.metadata.labels
-        marks = "; ".join(f"{name} {labels[name]}" for name in MARKS if name in labels)
-        self.counts.committed += 1
-        self.counts.successes += bool(writer.metadata.success)
-        self.counts.marked += bool(marks)
-        line = f"{self.last.stem}: {len(writer)} transitions"
-        self._say(f"{line}; marked, {marks}" if marks else line, bool(marks))
 
 
 def _print(text: str, _: bool) -> None:

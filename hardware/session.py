@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hardware.env import REASONS, REQUESTED, SENT, STAMPS, HardwareEnv
-from hardware.keys import Key, Keys
+from hardware.keys import HELP, Key, Keys
 from hardware.recording import Recorder
 from robot_rl.env import Info, Step
 
@@ -170,6 +170,8 @@ def record(
     module = importlib.import_module("hardware.ros.record_buttons")
     buttons = module.RecordButtons(env.link)
     with Keys() as keys, closing(Recorder(store, metadata)) as recorder:
+        if keys.interactive:
+            print(HELP)
         session = Session(
             env, recorder, act, lambda: [*keys.pressed(), *buttons.pressed()], keep_failures
         )

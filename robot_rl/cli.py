@@ -18,9 +18,11 @@ from robot_rl.config import (
     DemoConfig,
     DeployConfig,
     DoctorConfig,
+    EstopConfig,
     EvaluateConfig,
     ExportConfig,
     OptionsConfig,
+    RearmConfig,
     RecordConfig,
     ReplayConfig,
     ResumeConfig,
@@ -45,6 +47,8 @@ Command = (
     | Annotated[OptionsConfig, subcommand("options")]
     | Annotated[DoctorConfig, subcommand("doctor")]
     | Annotated[UpConfig, subcommand("up")]
+    | Annotated[EstopConfig, subcommand("estop")]
+    | Annotated[RearmConfig, subcommand("rearm")]
 )
 
 
@@ -120,6 +124,8 @@ def _commands() -> dict[type, Callable[[Any], int]]:
         OptionsConfig: _options,
         DoctorConfig: _doctor,
         UpConfig: _up,
+        EstopConfig: _estop,
+        RearmConfig: _rearm,
     }
 
 
@@ -243,6 +249,14 @@ def _up(config: UpConfig) -> int:
     # By name: robot_rl knows no hardware until somebody asks for a robot.
     up: Callable[..., int] = importlib.import_module("hardware.up").up
     return up(**vars(config))
+
+
+def _estop(config: EstopConfig) -> int:
+    return importlib.import_module("hardware.ros.stop_button").estop(**vars(config))
+
+
+def _rearm(config: RearmConfig) -> int:
+    return importlib.import_module("hardware.ros.stop_button").rearm(**vars(config))
 
 
 if __name__ == "__main__":

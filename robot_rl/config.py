@@ -406,3 +406,31 @@ class UpConfig:
 
     def __post_init__(self) -> None:
         check(self, seed=at_least(0), speed=above(0))
+
+
+@dataclass(frozen=True)
+class EstopConfig:
+    """Stop a robot's arm; it stays stopped until rearm."""
+
+    namespace: str = ""
+    """Namespace of the robot's nodes."""
+    keyboard: bool = False
+    """Wait for keys: any stops the arm within milliseconds, r frees it, q ends."""
+    timeout: float = 5.0
+    """How long the safety node may take to answer [s]."""
+
+    def __post_init__(self) -> None:
+        check(self, timeout=above(0))
+
+
+@dataclass(frozen=True)
+class RearmConfig:
+    """Free an arm that was stopped; it moves once its source begins anew."""
+
+    namespace: str = ""
+    """Namespace of the robot's nodes."""
+    timeout: float = 5.0
+    """How long the safety node may take to answer [s]."""
+
+    def __post_init__(self) -> None:
+        check(self, timeout=above(0))

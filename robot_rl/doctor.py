@@ -189,7 +189,8 @@ def _shadows() -> Iterator[Finding]:
         # A folder without __init__.py gives way to every package of its name.
         if spec is None or spec.origin is None:
             continue
-        found, ours = Path(spec.origin), Path(__file__).parents[1] / package
+        found = Path(spec.origin).resolve()
+        ours = Path(__file__).resolve().parents[1] / package
         if found.is_relative_to(here) if package == "launch" else found.parent != ours:
             owner = "ROS's" if package == "launch" else "robot-rl's"
             detail = f"{found} hides {owner} package {package!r} from programs started in {here}"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -33,10 +33,10 @@ from hardware.ros.state_listener import StateListener
 from hardware.safety import Decision, Safety
 from hardware.topics import SENSOR, Qos
 
-_EAR = (Qos(depth=10), SENSOR, LATCHED)
-"""Qualities with which a stop is heard: whoever publishes it, and before this node was there."""
+_EARS = (Qos(depth=10), SENSOR)
+"""Qualities with which a stop is heard, whoever publishes it."""
 _LOOK = 0.1
-"""How often the graph is asked for others who command the arm [s]."""
+"""How often the graph is asked for others who command the arm, and for buttons [s]."""
 _DEAD = 0.5
 """A loop that has not ticked for so long has stopped [s]."""
 
@@ -59,6 +59,7 @@ class SafetyNode(Node):
         self._report = self.create_publisher(JointState, REPORT, 10)
         self._told: tuple[object, ...] = ()
         self._rivals: str | None = None
+        self._latched_heard = False
         period = 1 / contract.rates.stream
         self._pacer = Pacer(period, loop_clock(self), resync=2 * period)
         self._listen()
@@ -79,14 +80,8 @@ class SafetyNode(Node):
         self._subscribe(REQUEST, person=False)
         self._subscribe(TELEOP_REQUEST, person=True)
         self.create_subscription(Bool, DEADMAN, self._deadman, 10)
-        for quality in _EAR:
-            self.create_subscription(
-                Bool,
-                ESTOP,
-                self._hear_stop,
-                profile(quality),
-                event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
-            )
+        for quality in _EARS:
+            self._hear_stops(quality)
         self.create_service(Trigger, ESTOP, self._stop)
         self.create_service(Trigger, RESET, self._reset)
 
@@ -102,6 +97,17 @@ class SafetyNode(Node):
     def _deadman(self, message: Bool) -> None:
         if not message.data:
             self._safety.let_go(self._pacer.clock.now(), self._ros_time.now())
+
+    def _hear_stops(self, quality: Qos) -> None:
+        self.create_subscription(Bool, ESTOP, self._hear_stop, profile(quality))
+
+    def _hear_latched_stops(self) -> None:
+        """Hears what a button that keeps its state has said before this node was there."""
+        publishers = self.get_publishers_info_by_topic(self.resolve_topic_name(ESTOP))
+        latched = DurabilityPolicy.TRANSIENT_LOCAL
+        if not self._latched_heard and any(p.qos_profile.durability == latched for p in publishers):
+            self._latched_heard = True
+            self._hear_stops(LATCHED)
 
     def _hear_stop(self, message: Bool) -> None:
         if message.data:
@@ -125,7 +131,8 @@ class SafetyNode(Node):
         return answer
 
     def _look(self) -> None:
-        """Looks for others who command the arm."""
+        """Looks for others who command the arm, and for buttons."""
+        self._hear_latched_stops()
         before, self._rivals = self._rivals, self._commander.rivals()
         self._safety.contest(self._rivals is not None)
         if self._rivals != before:

@@ -18,7 +18,7 @@ from hardware.arm_model import kinematics_of
 from hardware.contract_file import load_contract
 from hardware.health import Health
 from hardware.node_settings import TeleopSettings
-from hardware.pacer import Monotonic
+from hardware.pacer import Monotonic, be_punctual
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
 from hardware.ros.diagnostics import report_health
@@ -58,6 +58,8 @@ class TeleopNode(Node):
         # Nobody sets the steady clock; /clock counts if it is used.
         steady = None if self._ros_time.simulated else Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1 / contract.rates.policy, self._tick, clock=steady)
+        if settings.realtime:
+            self.get_logger().info(be_punctual())
 
     def _joy(self, message: Joy) -> None:
         pressed = self._teleop.joy(message.axes, message.buttons, self._time.now())

@@ -170,7 +170,7 @@ def test_after_silence_a_pose_must_be_near_the_tool_and_a_far_one_is_not_gone_to
 ) -> None:
     engaged.run(0.5)
     held = engaged.q.copy()
-    motion = engaged.run(0.5, shifted(0, 0.2, 0))
+    motion = engaged.run(0.5, shifted(0, 0.08, 0))
     assert Reason.ENGAGE in motion.reasons
     np.testing.assert_allclose(engaged.q, held, atol=1e-9)
     engaged.run(0.5, shifted(0, 0.04, 0))

@@ -293,11 +293,13 @@ def test_an_episode_without_room_is_said_kept_and_tried_again(tmp_path: Path) ->
 class File:
     """A companion that tells what was done to it."""
 
-    def __init__(self, done: list[str], uuid: str) -> None:
-        self.name, self._done = f"raw/{uuid}", done
+    def __init__(self, done: list[str], uuid: str, full: bool = False) -> None:
+        self.name, self._done, self._full = f"raw/{uuid}", done, full
 
     def keep(self) -> None:
         self._done.append(f"keep {self.name}")
+        if self._full:
+            raise OSError("no room")
 
     def drop(self) -> None:
         self._done.append(f"drop {self.name}")
@@ -318,6 +320,19 @@ def test_a_companion_lives_and_dies_with_its_episode(tmp_path: Path) -> None:
     metadata = store.metadata()[0]
     assert done[1:] == [f"keep raw/{metadata.uuid}"]
     assert metadata.labels == {"raw": f"raw/{metadata.uuid}"}
+
+
+def test_an_episode_without_room_for_its_companion_goes_alone(tmp_path: Path) -> None:
+    done: list[str] = []
+    said, store = Said(), Episodes(tmp_path, SCHEMA)
+    one = Recorder(store, Metadata(), say=said, accompany=lambda uuid: File(done, uuid, full=True))
+    one.begin()
+    fill(one, 3)
+    one.end()
+    one.wait()
+    assert [line.split()[0] for line in done] == ["keep", "drop"]
+    assert store.metadata()[0].labels == {}
+    assert "could not be written and is dropped: no room" in said.lines[0][0]
 
 
 RECORDS = f"""

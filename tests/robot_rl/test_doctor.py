@@ -70,6 +70,22 @@ def test_a_second_owner_of_one_of_our_packages_is_named(
     assert "pip uninstall rival" in finding.remedy
 
 
+@pytest.mark.parametrize("package", ["sim", "launch"])
+def test_a_package_in_the_working_directory_that_hides_another_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    file = tmp_path / package / "__init__.py"
+    file.parent.mkdir()
+    monkeypatch.chdir(tmp_path)
+    # Python passes over a folder of that name as long as it is no package.
+    assert "name clash" not in {finding.subject for finding in diagnose()}
+    file.touch()
+    finding = _about(diagnose(), "name clash")
+    assert finding.status == "problem"
+    assert finding.detail.startswith(str(file))
+    assert finding.remedy
+
+
 def test_what_is_required_is_what_the_project_says() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert set(required()) == {line.partition(">")[0] for line in project["dependencies"]}

@@ -114,17 +114,17 @@ class Rig:
         self._ears.start()
         self.arm = graph.start("arm_node", task="reach")
         self.safety = graph.start("safety_node", **{"watch_cameras": False} | safety)
-        self._policies: list[subprocess.Popen[str]] = []
+        self._sources: list[subprocess.Popen[Any]] = []
         wait_for(lambda: self.states and self.reports, "arm and safety node")
 
     def __enter__(self) -> "Rig":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in (*self._policies, self.arm, self.safety):
+        for process in (*self._sources, self.arm, self.safety):
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
-        for process in self._policies:
+        for process in self._sources:
             process.kill()
             process.wait()
         self._ears.end()
@@ -135,9 +135,13 @@ class Rig:
         before = self.now()
         command = [sys.executable, str(Path(__file__).with_name("a_policy.py"))]
         process = subprocess.Popen(command, cwd=ROOT, env=self.graph.environment, text=True)
-        self._policies.append(process)
+        self.keep(process)
         self.follows(before)
         return process
+
+    def keep(self, process: subprocess.Popen[Any]) -> None:
+        """Ends a process with the rig."""
+        self._sources.append(process)
 
     def now(self) -> float:
         """Time of ROS [s]."""
@@ -217,6 +221,28 @@ class Rig:
         self.reports.append(Report.of(stamp, np.array(message.position)))
 
 
+class Source:
+    """Asks from the test's own process at the policy's rate, as long as it has a target.
+
+    Attributes:
+        target: Joint positions, or None to be silent. Shape (7,) [rad].
+    """
+
+    def __init__(self, rig: Rig, topic: str = "request") -> None:
+        self.target: np.ndarray | None = None
+        self._rig = rig
+        self._publisher = rig.graph.node.create_publisher(JointState, topic, 1)
+        rig.graph.node.create_timer(PERIOD, self._ask)
+
+    def heard(self) -> None:
+        """Waits until the safety node listens."""
+        wait_for(self._publisher.get_subscription_count, "the safety node")
+
+    def _ask(self) -> None:
+        if self.target is not None:
+            self._publisher.publish(convert.joint_state(self._rig.now(), ARM, self.target))
+
+
 def repeated(count: int, trial: Callable[[], float | None]) -> list[float]:
     """What so many trials found; those that a machine with other work has spoiled do not count."""
     found = [trial() for _ in range(count)]
@@ -249,3 +275,16 @@ def longest_step(commands: list[Said]) -> float:
             steps = np.abs(after.values - before.values) / STEP
             found.append(float(steps.max()) / (after.number - before.number))
     return max(found)
+
+
+def values_of(diagnostics: list[Any], node: str, key: str) -> int:
+    """The newest count of a node in /diagnostics; 0 before it said so."""
+    found = (
+        int(pair.value)
+        for array in reversed(diagnostics)
+        for status in array.status
+        if status.name == node
+        for pair in status.values
+        if pair.key == key
+    )
+    return next(found, 0)

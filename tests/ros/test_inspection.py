@@ -106,7 +106,11 @@ def ask(
     def visit() -> list[Finding]:
         return list(examine(from_values(values), namespace, timeout - 1))
 
-    options = {"robot": str(write(folder, values)), "task": "", "namespace": namespace}
+    options: dict[str, Any] = {
+        "robot": str(write(folder, values)),
+        "task": "",
+        "namespace": namespace,
+    }
     cameras = tuple(camera["name"] for camera in values["cameras"])
     with (
         ThreadPoolExecutor() as pool,

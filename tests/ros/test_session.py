@@ -1,4 +1,4 @@
-"""``robot-rl record`` and ``replay`` on the twin over ROS: a script, a person with a pad, a replay."""
+"""``robot-rl record`` and ``replay`` on the twin over ROS, by a script and by a person's pad."""
 
 import threading
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from std_srvs.srv import Trigger
 from hardware.contract_file import from_values
 from hardware.env import HardwareEnv
 from hardware.recording import EpisodeLimits, Recorder
+from hardware.robot_replay import Repeated
 from hardware.ros.record_buttons import RecordButtons
 from hardware.ros.robot_link import RobotLink
 from hardware.session import MEASURED, Session
@@ -78,6 +79,7 @@ def test_a_replay_goes_through_the_safety_path_and_finds_the_way_again(robot: Ro
     requests = robot.graph.listen(JointState, "request", 100)
     numbers = [i for i, one in enumerate(Episodes(robot.dataset)) if one.metadata.success]
     repeated = replay_on_robot(ReplayConfig(robot.dataset, episode=numbers[0]))
+    assert isinstance(repeated, Repeated)
     assert repeated.as_recorded
     assert "tracking error" in str(repeated)
     sent = Episodes(robot.dataset)[numbers[0]].extra["sent"]

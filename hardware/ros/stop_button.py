@@ -1,0 +1,209 @@
+"""``robot-rl estop`` and ``robot-rl rearm``: stops an arm, and frees it, from a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import Self
+
+import rclpy
+from rclpy.client import Client
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.task import Future
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+
+from hardware.contract_checks import relative
+from hardware.ros.names import ESTOP, RESET
+
+_RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
+_RANGES = ("SUBNET", "LOCALHOST")
+"""Nodes of one range do not find those of the other: without a choice we look in both."""
+_LOOK = 0.005
+_FREE, _END = "r", "q"
+KEYS = "any key stops the arm, r frees it, q ends"
+
+
+class StopButton:
+    """A wire to a safety node, which is found beforehand so that a stop takes milliseconds.
+
+    Args:
+        namespace: Of the robot's nodes; empty for none.
+
+    Raises:
+        ValueError: The namespace is no relative name.
+    """
+
+    def __init__(self, namespace: str = "") -> None:
+        if namespace:
+            relative(namespace, "namespace")
+        chosen = os.environ.get(_RANGE)
+        self._wires = [_Wire(namespace, r) for r in ((chosen,) if chosen else _RANGES)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for wire in self._wires:
+            wire.close()
+
+    def find(self, timeout: float) -> None:
+        """Waits for a safety node.
+
+        Raises:
+            ConnectionError: There is none after ``timeout`` [s].
+        """
+        end = time.monotonic() + timeout
+        while not any(wire.connected for wire in self._wires):
+            if time.monotonic() > end:
+                raise ConnectionError(self._nobody(timeout))
+            time.sleep(_LOOK)
+
+    def stop(self, timeout: float = 5.0) -> str:
+        """Stops the arm; returns the safety node's answer.
+
+        Raises:
+            ConnectionError: Nobody answers within ``timeout`` [s].
+        """
+        for wire in self._wires:
+            wire.stop.publish(Bool(data=True))
+        return self._ask("stopping", timeout)
+
+    def free(self, timeout: float = 5.0) -> str:
+        """Opens the latch; returns the safety node's answer.
+
+        Raises:
+            ConnectionError: Nobody answers within ``timeout`` [s].
+        """
+        return self._ask("freeing", timeout)
+
+    def _ask(self, client: str, timeout: float) -> str:
+        end = time.monotonic() + timeout
+        asked: list[Future] = []
+        while time.monotonic() < end:
+            clients = [getattr(wire, client) for wire in self._wires]
+            if not asked:
+                ready = [client for client in clients if client.service_is_ready()]
+                asked = [client.call_async(Trigger.Request()) for client in ready]
+            for future in asked:
+                if future.done() and (answer := future.result()) is not None:
+                    return answer.message
+            time.sleep(_LOOK)
+        raise ConnectionError(self._nobody(timeout))
+
+    def _nobody(self, timeout: float) -> str:
+        name = self._wires[0].stopping.srv_name
+        return (
+            f"no safety node answers on {name} within {timeout:g} s: use the arm's own emergency "
+            "stop; then see that namespace and ROS_DOMAIN_ID are the robot's"
+        )
+
+
+class _Wire:
+    """One participant; its callbacks run in a thread."""
+
+    def __init__(self, namespace: str, discovery: str) -> None:
+        self._context = rclpy.Context()
+        with _environment(_RANGE, discovery):
+            rclpy.init(args=[], context=self._context)
+        self._node = rclpy.create_node(
+            f"stop_button_{os.getpid()}", context=self._context, namespace=namespace
+        )
+        self.stop = self._node.create_publisher(Bool, ESTOP, 10)
+        self.stopping: Client = self._node.create_client(Trigger, ESTOP)
+        self.freeing: Client = self._node.create_client(Trigger, RESET)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    @property
+    def connected(self) -> bool:
+        return self.stop.get_subscription_count() > 0 and self.stopping.service_is_ready()
+
+    def close(self) -> None:
+        self._context.try_shutdown()
+        self._thread.join()
+        self._executor.shutdown()
+
+    def _spin(self) -> None:
+        with suppress(ExternalShutdownException):
+            self._executor.spin()
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
+
+
+def estop(namespace: str = "", keyboard: bool = False, timeout: float = 5.0) -> int:
+    """Stops an arm at once; with ``keyboard``, at each key.
+
+    Returns:
+        Exit status 0.
+
+    Raises:
+        ConnectionError: No safety node answers within ``timeout`` [s].
+    """
+    with StopButton(namespace) as button:
+        if keyboard:
+            _listen(button, timeout)
+        else:
+            print(button.stop(timeout), flush=True)
+    return 0
+
+
+def rearm(namespace: str = "", timeout: float = 5.0) -> int:
+    """Opens the latch of an arm that was stopped.
+
+    Returns:
+        Exit status 0.
+
+    Raises:
+        ConnectionError: No safety node answers within ``timeout`` [s].
+    """
+    with StopButton(namespace) as button:
+        print(button.free(timeout), flush=True)
+    return 0
+
+
+def _listen(button: StopButton, timeout: float) -> None:
+    button.find(timeout)
+    print(KEYS, flush=True)
+    with _single_keys():
+        while (key := sys.stdin.read(1)) not in (_END, ""):
+            print(button.free() if key == _FREE else button.stop(), flush=True)
+
+
+@contextmanager
+def _single_keys() -> Iterator[None]:
+    """Keys of a terminal without Enter; a pipe is read as it is."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    import termios
+    import tty
+
+    before = termios.tcgetattr(sys.stdin)
+    tty.setcbreak(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)

@@ -1,0 +1,153 @@
+"""Transitions from what was only listened to: every fault of a stream or report is an input."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from controllers.reason import Reason
+from hardware.contract_file import from_values, load_contract
+from hardware.link import Report
+from hardware.observer import Observer
+from hardware.state_vector import StateVector
+from hardware.streams import Streams
+
+TWIN = load_contract("twin")
+ROBOT = replace(TWIN, cameras=TWIN.cameras[:1])
+DT = 1 / ROBOT.rates.policy
+NOTHING = np.full(7, np.nan)
+
+
+class Robot:
+    """Streams and reports as the nodes would send them."""
+
+    def __init__(self, observer: Observer) -> None:
+        self.observer, self.streams, self.now = observer, Streams.of(ROBOT), 100.0
+
+    def run(self, sent: np.ndarray, requested: np.ndarray, **changes: Any) -> Any:
+        """One policy period: streams, five reports, then the recorder's tick."""
+        for _ in range(5):
+            self.now += DT / 5
+            self.feel(self.now)
+            report = Report(self.now, sent, requested, 0, 0, person=False)
+            self.observer.hear(report._replace(**changes))
+        self.see(self.now)
+        return self.observer.tick(self.streams.align(self.now), self.now)
+
+    def feel(self, stamp: float) -> None:
+        values = {"joint_states": np.stack([np.full(9, stamp), np.zeros(9)])}
+        values |= {"wrench": np.arange(6.0), "extra/block": np.arange(7.0)}
+        for name, value in values.items():
+            self.streams[name].push(stamp, stamp, value)
+
+    def see(self, stamp: float) -> None:
+        pixels = np.full((128, 128, 3), round(10 * stamp) % 256, np.uint8)
+        self.streams["images/front"].push(stamp, stamp, pixels)
+
+
+@pytest.fixture
+def robot() -> Robot:
+    return Robot(Observer(ROBOT))
+
+
+def command(value: float) -> np.ndarray:
+    return np.full(7, value)
+
+
+def test_nothing_is_told_before_the_first_command(robot: Robot) -> None:
+    assert robot.run(NOTHING, NOTHING) is None
+    assert robot.run(NOTHING, NOTHING) is None
+    assert not robot.observer.commanded
+    assert robot.run(command(0.1), command(0.1)) is not None
+    assert robot.observer.commanded
+
+
+def test_a_transition_is_the_command_at_the_end_of_its_period(robot: Robot) -> None:
+    robot.run(command(0.1), command(0.1))
+    robot.observer.grip(0.03)
+    seen = robot.now
+    one = robot.run(
+        command(0.2), command(0.9), reasons=int(Reason.VELOCITY | Reason.POSITION), person=True
+    )
+    np.testing.assert_allclose(one.action, [*[0.2] * 7, 0.03], rtol=1e-6)
+    np.testing.assert_allclose(one.policy_action, [*[0.9] * 7, 0.03], rtol=1e-6)
+    np.testing.assert_array_equal(one.extra["sent"], command(0.2))
+    np.testing.assert_array_equal(one.extra["requested"], command(0.9))
+    assert one.extra["reasons"] == Reason.VELOCITY | Reason.POSITION
+    assert one.intervened
+    assert one.sensor_stamp == pytest.approx(seen)
+    assert one.command_stamp == pytest.approx(robot.now)
+    assert one.observation["state"][0] == pytest.approx(seen, abs=1e-4)
+    assert one.next_observation["state"][0] == pytest.approx(robot.now, abs=1e-4)
+
+
+def test_consecutive_transitions_share_their_frames(robot: Robot) -> None:
+    robot.run(command(0), command(0))
+    first = robot.run(command(0), command(0))
+    second = robot.run(command(0), command(0))
+    for key, value in first.next_observation.items():
+        np.testing.assert_array_equal(value, second.observation[key])
+
+
+def test_reasons_of_the_whole_period_are_kept(robot: Robot) -> None:
+    robot.run(command(0), command(0))
+    robot.observer.hear(Report(robot.now, command(0), command(0), int(Reason.FORCE), 0, False))
+    one = robot.run(command(0), command(0), reasons=int(Reason.STOP))
+    assert one.extra["reasons"] == Reason.FORCE | Reason.STOP
+
+
+def test_a_period_without_commands_repeats_the_last_and_says_so(robot: Robot) -> None:
+    robot.run(command(0.1), command(0.1))
+    one = robot.run(NOTHING, NOTHING, reasons=int(Reason.STALE))
+    np.testing.assert_allclose(one.action[:7], command(0.1), rtol=1e-6)
+    assert np.isnan(one.extra["sent"]).all()
+    assert np.isnan(one.extra["requested"]).all()
+    np.testing.assert_array_equal(one.policy_action, one.action)
+    assert one.extra["reasons"] == Reason.STALE
+
+
+def test_a_safety_node_that_says_nothing_leaves_nan(robot: Robot) -> None:
+    robot.run(command(0.1), command(0.1))
+    robot.now += DT
+    robot.feel(robot.now)
+    robot.see(robot.now)
+    one = robot.observer.tick(robot.streams.align(robot.now), robot.now)
+    assert one is not None
+    assert np.isnan(one.extra["sent"]).all()
+    assert one.command_stamp == robot.now
+
+
+def test_a_missing_picture_makes_one_long_transition_of_two_periods(robot: Robot) -> None:
+    robot.run(command(0.1), command(0.1))
+    before = robot.now
+    robot.now += 5 * DT  # the camera stops for longer than its limit
+    robot.feel(robot.now)
+    robot.observer.hear(Report(robot.now, command(0.2), command(0.2), 0, 0, False))
+    assert robot.observer.tick(robot.streams.align(robot.now), robot.now) is None
+    one = robot.run(command(0.3), command(0.3))
+    assert one.sensor_stamp == pytest.approx(before), "a recorder sees the gap by its stamps"
+    np.testing.assert_allclose(one.action[:7], command(0.3), rtol=1e-6)
+
+
+def test_the_schema_names_every_number_and_embeds_the_contract(robot: Robot) -> None:
+    schema = robot.observer.schema
+    one = robot.run(command(0), command(0)) or robot.run(command(0), command(0))
+    assert schema.action.names[-1] == "gripper"
+    assert schema.observation["state"].shape == one.observation["state"].shape == (31,)
+    assert schema.observation["images/front"].shape == (128, 128, 3)
+    assert schema.dt == pytest.approx(DT)
+    assert from_values(schema.contract).cameras == ROBOT.cameras
+
+
+def test_velocities_that_nobody_reports_are_differentiated() -> None:
+    vector, streams = StateVector(ROBOT), Streams.of(replace(ROBOT, cameras=()))
+    found = np.empty(0)
+    for stamp in (1.0, 1.01):
+        q = np.stack([np.full(9, 0.5 * stamp), np.full(9, np.nan)])
+        for name, value in (("joint_states", q), ("wrench", np.zeros(6))):
+            streams[name].push(stamp, stamp, value)
+        streams["extra/block"].push(stamp, stamp, np.zeros(7))
+        found = vector(streams.align(stamp))
+    assert found[vector.names.index("dq/joint1")] == pytest.approx(0.5, rel=1e-3)
+    assert np.isfinite(found).all()

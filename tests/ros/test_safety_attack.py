@@ -1,0 +1,145 @@
+"""Promise 3: of ten thousand random requests over the wire, none gets a command past a limit."""
+
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from diagnostic_msgs.msg import DiagnosticArray
+from std_msgs.msg import Bool
+
+from controllers.reason import Reason
+from hardware.arm_model import kinematics_of
+from hardware.link import Report
+from tests.ros.an_attacker import KINDS
+from tests.ros.conftest import ROOT, Graph, wait_for
+from tests.ros.safety_rig import PERIOD, TICK, TWIN, Rig, Said, longest_step, values_of
+
+pytestmark = pytest.mark.domain(33)
+REQUESTS = 10_000
+LIMITS = TWIN.limits
+WINDOW = 5
+"""Reports over which a velocity is taken: 50 ms."""
+CLOCK = 1e-4
+"""How well a report's stamp tells the time of its tick [s]."""
+
+
+def attack(rig: Rig, diagnostics: list[Any]) -> None:
+    """Requests at random until so many have been received; contact is answered with a reset."""
+    script = str(Path(__file__).with_name("an_attacker.py"))
+    command = [sys.executable, script, "0"]
+    process = subprocess.Popen(command, cwd=ROOT, env=rig.graph.environment)
+    rig.keep(process)
+
+    def enough() -> bool:
+        if rig.reports[-1].latched & Reason.FORCE:
+            rig.call("reset")
+        return received(diagnostics) >= REQUESTS
+
+    wait_for(enough, "ten thousand requests")
+
+
+def received(diagnostics: list[Any]) -> int:
+    taken = values_of(diagnostics, "/safety", "guard/requests")
+    return taken + sum(ignored(diagnostics).values())
+
+
+def ignored(diagnostics: list[Any]) -> dict[str, int]:
+    whys = ("joints missing", "late", "ahead of our clock", "another source commands")
+    return {why: values_of(diagnostics, "/safety", f"ignored/{why}") for why in whys}
+
+
+def test_of_ten_thousand_random_requests_none_gets_past_a_limit(graph: Graph) -> None:
+    diagnostics = graph.listen(DiagnosticArray, "/diagnostics")
+    with Rig(graph) as rig:
+        attack(rig, diagnostics)
+        stops_in_spite_of_it(rig)
+        total = received(diagnostics)
+        sent = len(rig.commands)
+        print(f"{total} requests received, {sent} commands sent, {len(rig.reports)} reports")
+        no_command_is_beyond(rig.commands)
+        print(f"longest step: {longest_step(rig.commands):.3f} of what two ticks allow")
+        assert longest_step(rig.commands) <= 1 + 1e-9
+        no_motion_is_too_fast(rig)
+        every_request_is_counted(diagnostics, total)
+
+
+def no_command_is_beyond(commands: list[Said]) -> None:
+    q, arm = np.array([command.values for command in commands]), kinematics_of(TWIN)
+    assert len(q) > REQUESTS / 10
+    assert np.isfinite(q).all()
+    assert (q >= LIMITS.q_lower).all()
+    assert (q <= LIMITS.q_upper).all()
+    assert arm is not None
+    tools = np.array([arm.pose(each)[:3, 3] for each in q])
+    assert (tools >= LIMITS.workspace_lower).all()
+    assert (tools <= LIMITS.workspace_upper).all()
+    assert np.ptp(tools, axis=0).min() > 0.1  # and it did move
+
+
+def no_motion_is_too_fast(rig: Rig) -> None:
+    """Mean velocities over windows of reports, and how they change from one to the next.
+
+    A report has the time of its tick; a message on the command topic has not. A tick that came late
+    is bridged, and looks as if the arm had braked, so windows with one are left out.
+    """
+    speeds, changes = [], []
+    for window in windows(rig):
+        before, middle, after = window[0], window[WINDOW], window[-1]
+        first, second = middle.stamp - before.stamp, after.stamp - middle.stamp
+        one, two = (middle.sent - before.sent) / first, (after.sent - middle.sent) / second
+        speeds.append(np.abs(one) / LIMITS.dq)
+        changes.append(np.abs(two - one) / (LIMITS.ddq * (first + second) / 2))
+    speed, change = np.max(speeds, axis=0), np.max(changes, axis=0)
+    print(f"{len(speeds)} windows; of speed {speed.max():.4f}, of acceleration {change.max():.4f}")
+    assert len(speeds) > 100
+    span = WINDOW * 5 * TICK
+    assert (speed <= 1 + CLOCK / span).all()
+    assert (change <= 1 + 2 * LIMITS.dq * CLOCK / span / (LIMITS.ddq * span)).all()
+    assert speed.max() > 0.5
+
+
+def windows(rig: Rig) -> list[list[Report]]:
+    """Neighbouring reports of a stream without a late tick."""
+    late = {b.number for a, b in pairwise(rig.commands) if b.time - a.time > 1.8 * TICK}
+    numbers, times = zip(*((c.number, c.time) for c in rig.commands), strict=True)
+    reports = [r for r in rig.reports if np.isfinite(r.sent).all()]
+    found = []
+    for start in range(0, len(reports) - 2 * WINDOW, WINDOW):
+        window = reports[start : start + 2 * WINDOW + 1]
+        low, high = np.searchsorted(times, [window[0].stamp - TICK, window[-1].stamp + TICK])
+        regular = window[-1].stamp - window[0].stamp < 2 * WINDOW * 5 * TICK + TICK
+        if regular and late.isdisjoint(numbers[low:high]):
+            found.append(window)
+    return found
+
+
+def every_request_is_counted(diagnostics: list[Any], total: int) -> None:
+    """Shares of the reasons are those of the kinds, whichever requests DDS has dropped."""
+    names = ("INVALID", "POSITION", "WORKSPACE", "VELOCITY")
+    counted = {name: values_of(diagnostics, "/safety", f"requests/{name}") for name in names}
+    ticks = {name: values_of(diagnostics, "/safety", f"reasons/{name}") for name in names}
+    missing = ignored(diagnostics)["joints missing"]
+    print(f"counted {counted}, ignored {ignored(diagnostics)}, ticks {ticks}")
+    assert counted["INVALID"] / total == pytest.approx(KINDS["broken"], abs=0.04)
+    assert missing / total == pytest.approx(KINDS["names"] + KINDS["length"], abs=0.04)
+    assert counted["POSITION"] / total == pytest.approx(KINDS["beyond"] + KINDS["huge"], abs=0.04)
+    assert counted["VELOCITY"] > 0
+    assert counted["WORKSPACE"] > 0
+    assert all(ticks.values())
+
+
+def stops_in_spite_of_it(rig: Rig) -> None:
+    publisher = rig.graph.node.create_publisher(Bool, "estop", 1)
+    wait_for(publisher.get_subscription_count, "the safety node")
+    pressed = rig.now()
+    publisher.publish(Bool(data=True))
+    report = rig.report(pressed, lambda r: bool(r.latched & Reason.STOP), "a stop")
+    print(f"stopped {1e3 * (report.stamp - pressed):.1f} ms after the button, under attack")
+    assert report.stamp - pressed <= PERIOD
