@@ -44,7 +44,7 @@ def rows() -> Iterator[Row]:
     plain = {key: value for key, value in os.environ.items() if "_PROFILES_FILE" not in key}
     with tempfile.TemporaryDirectory() as folder:
         write_robot(Path(folder))
-        for name, environment in (("fastdds.xml", use_dds_profile(plain)), ("default", plain)):
+        for name, environment in (("profile", use_dds_profile(plain)), ("default", plain)):
             found = measure(Path(folder), environment)
             bar = name != "default"
             name = f"camera_transport/{name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import io
 import sys
 from collections.abc import Callable
@@ -252,11 +253,17 @@ def _up(config: UpConfig) -> int:
 
 
 def _estop(config: EstopConfig) -> int:
-    return importlib.import_module("hardware.ros.stop_button").estop(**vars(config))
+    return _stop_button().estop(**vars(config))
 
 
 def _rearm(config: RearmConfig) -> int:
-    return importlib.import_module("hardware.ros.stop_button").rearm(**vars(config))
+    return _stop_button().rearm(**vars(config))
+
+
+def _stop_button() -> Any:
+    if importlib.util.find_spec("rclpy") is None:
+        raise ImportError("no ROS 2 here; source yours, or pip install 'robot-rl[ros]'")
+    return importlib.import_module("hardware.ros.stop_button")
 
 
 if __name__ == "__main__":

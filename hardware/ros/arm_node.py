@@ -138,25 +138,25 @@ class ArmNode(LifecycleNode):
                 self.create_subscription(PoseStamped, f"{name}/{PLACE}", place, 1)
 
     def _subscribe(
-        self, part: Command | Gripper, take: Callable[[np.ndarray, float], None]
+        self, part: Command | Gripper, take: Callable[[np.ndarray, float, bytes], None]
     ) -> None:
-        """Hands over the numbers of each message, and how long ago it was sent [s]."""
+        """Hands over the numbers of each message, how long ago it was sent [s], and by whom."""
         numbers = _NUMBERS[part.type]
 
-        def receive(message: Any, info: dict[str, int]) -> None:
+        def receive(message: Any, info: dict[str, Any]) -> None:
             age = 1e-9 * (time.time_ns() - info["source_timestamp"])
             with self._lock:
                 if self._arm is not None and self._active:
-                    take(numbers(message), age)
+                    take(numbers(message), age, info["publisher_gid"]["data"])
 
         kind = convert.message_class(part.type)
         self.create_subscription(kind, part.topic, receive, profile(part.qos))
 
-    def _command(self, values: np.ndarray, age: float) -> None:
+    def _command(self, values: np.ndarray, age: float, sender: bytes) -> None:
         assert self._arm is not None
-        self._arm.command(values, self._now(), age)
+        self._arm.command(values, self._now(), age, sender)
 
-    def _grip(self, values: np.ndarray, age: float) -> None:
+    def _grip(self, values: np.ndarray, age: float, sender: bytes) -> None:
         assert self._arm is not None
         if values.size:
             self._arm.grip(values[0])
@@ -236,6 +236,12 @@ class ArmNode(LifecycleNode):
             health.warn(
                 f"{counts.late} commands were left out, for they came late; "
                 "see that the clocks of this machine and the safety node's agree"
+            )
+        if (publishers := self.count_publishers(self._contract.command.topic)) > 1:
+            health.warn(
+                f"{publishers} publishers on {self._contract.command.topic}; the first that sends "
+                "is followed: end the others",
+                "error",
             )
         return health
 

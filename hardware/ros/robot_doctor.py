@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from hardware.contract import Contract
 from hardware.endpoints import Subscription, subscriptions
 from hardware.finding import Finding
+from hardware.ros import convert
 from hardware.ros.controller_order import order_finding
 from hardware.ros.inspection import (
     Problem,
@@ -124,8 +125,9 @@ def _safety(visit: Visit, contract: Contract) -> Finding:
     problem = safety_problem(visit.node, bool(visit.reports))
     if problem is not None:
         return Finding("safety", "problem", problem.found, problem.remedy)
-    last, rate = visit.reports[-1], len(visit.reports) / visit.listened
-    reset = visit.node.resolve_service_name(RESET)
+    last, reset = visit.reports[-1], visit.node.resolve_service_name(RESET)
+    first, end = (convert.to_seconds(visit.reports[i].header.stamp) for i in (0, -1))
+    rate = (len(visit.reports) - 1) / (end - first) if end > first else 0.0
     return safety_finding(contract, list(last.name), list(last.position), rate, reset)
 
 

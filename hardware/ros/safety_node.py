@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy
 from sensor_msgs.msg import JointState
@@ -37,6 +38,8 @@ _EARS = (Qos(depth=10), SENSOR)
 """Qualities with which a stop is heard, whoever publishes it."""
 _LOOK = 0.1
 """How often the graph is asked for others who command the arm, and for buttons [s]."""
+_LATE = 0.02
+"""A command that was made so long ago is not sent any more [s]."""
 _DEAD = 0.5
 """A loop that has not ticked for so long has stopped [s]."""
 
@@ -99,7 +102,11 @@ class SafetyNode(Node):
             self._safety.let_go(self._pacer.clock.now(), self._ros_time.now())
 
     def _hear_stops(self, quality: Qos) -> None:
-        self.create_subscription(Bool, ESTOP, self._hear_stop, profile(quality))
+        # Of the others it would say that no message will come from them; another ear hears them.
+        quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
+        self.create_subscription(
+            Bool, ESTOP, self._hear_stop, profile(quality), event_callbacks=quiet
+        )
 
     def _hear_latched_stops(self) -> None:
         """Hears what a button that keeps its state has said before this node was there."""
@@ -144,7 +151,8 @@ class SafetyNode(Node):
     def _tick(self, now: float) -> None:
         ros = self._ros_time.now()
         decision = self._safety.tick(now, ros)
-        if decision.order.command is not None:
+        # A process that was stopped in between must not send what it made before.
+        if decision.order.command is not None and self._pacer.silence() < _LATE:
             self._commander.send(decision.order.command, ros)
         if decision.gripper is not None:
             self._commander.grip(decision.gripper)

@@ -102,7 +102,7 @@ class StopButton:
         raise ConnectionError(self._nobody(timeout))
 
     def _nobody(self, timeout: float) -> str:
-        name = self._wires[0].stopping.srv_name
+        name = self._wires[0].name
         return (
             f"no safety node answers on {name} within {timeout:g} s: use the arm's own emergency "
             "stop; then see that namespace and ROS_DOMAIN_ID are the robot's"
@@ -117,11 +117,14 @@ class _Wire:
         with _environment(_RANGE, discovery):
             rclpy.init(args=[], context=self._context)
         self._node = rclpy.create_node(
-            f"stop_button_{os.getpid()}", context=self._context, namespace=namespace
+            f"stop_button_{os.getpid()}_{discovery.lower()}",
+            context=self._context,
+            namespace=namespace,
         )
         self.stop = self._node.create_publisher(Bool, ESTOP, 10)
         self.stopping: Client = self._node.create_client(Trigger, ESTOP)
         self.freeing: Client = self._node.create_client(Trigger, RESET)
+        self.name = self._node.resolve_service_name(ESTOP)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._spin, daemon=True)

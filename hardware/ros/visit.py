@@ -44,7 +44,6 @@ class Visit:
         reports: Those of the safety node.
         ticks: Of ``/clock``: when they came on the wall, and what they said [s].
         said: What nodes say of themselves in ``/diagnostics``, by name.
-        listened: For how long [s].
         now: Time on the clock of stamps at the end [s].
     """
 
@@ -62,7 +61,7 @@ class Visit:
         self.reports: list[JointState] = []
         self.ticks: list[tuple[float, float]] = []
         self.said: dict[str, DiagnosticStatus] = {}
-        self.listened = self.now = 0.0
+        self.now = 0.0
         self._subscribe(contract)
 
     def __enter__(self) -> Self:
@@ -94,10 +93,9 @@ class Visit:
         return sorted(f"{space.rstrip('/')}/{name}" for name, space in found if name != own)
 
     def _receive(self, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
-        began = time.monotonic()
-        while (left := began + seconds - time.monotonic()) > 0 and not done():
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not done():
             self._executor.spin_once(timeout_sec=min(_LOOK, left))
-        self.listened += time.monotonic() - began
 
     def _whole(self) -> bool:
         return bool(self.reports) and all(heard.received for heard in self.heard.values())

@@ -146,6 +146,20 @@ def test_commands_count_again_after_a_hold(arm: Arm, driver: Recorder) -> None:
     assert driver.told[-1] == ("send", (Q + 0.01).tolist())
 
 
+@pytest.mark.parametrize("timeout", [TIMEOUT, None])
+def test_of_two_senders_the_first_is_followed_until_it_is_silent(
+    driver: Recorder, timeout: float | None
+) -> None:
+    arm = Arm(replace(TWIN, rates=replace(TWIN.rates, command_timeout=timeout)), driver)
+    arm.command(Q, 0.0, sender="safety")
+    arm.command(Q + 0.5, 0.01, sender="somebody")
+    arm.command(Q + 0.01, 0.02, sender="safety")
+    assert driver.told == [("send", Q.tolist()), ("send", (Q + 0.01).tolist())]
+    assert arm.counts.strange == 1
+    arm.command(Q + 0.5, 0.02 + 1.01 * TIMEOUT, sender="somebody")
+    assert driver.told[-1] == ("send", (Q + 0.5).tolist())
+
+
 def test_without_a_timeout_the_last_command_stands(driver: Recorder) -> None:
     arm = Arm(replace(TWIN, rates=replace(TWIN.rates, command_timeout=None)), driver)
     arm.command(Q, 0.0, age=50.0)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from itertools import pairwise, takewhile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import rclpy
@@ -98,22 +98,23 @@ class Rig:
         requests: What was asked for.
     """
 
-    def __init__(self, graph: Graph, **safety: Any) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, namespace: str = "", **safety: Any) -> None:
+        self.graph, self._namespace = graph, namespace
         self.commands: list[Said] = []
         self.states: list[Said] = []
         self.requests: list[float] = []
         self.reports: list[Report] = []
         # A node of its own: the executor of the other must not take what is ours.
-        self._node = rclpy.create_node("ears", context=graph.node.context)
+        self._node = rclpy.create_node("ears", context=graph.node.context, namespace=namespace)
         self._ears = Ears(self._node)
         self._ears.listen(Float64MultiArray, "arm/commands", self._hear_command)
         self._ears.listen(JointState, "joint_states", self._hear_state)
         self._ears.listen(JointState, "request", self._hear_request)
         self._ears.listen(JointState, "safety/report", self._hear_report)
         self._ears.start()
-        self.arm = graph.start("arm_node", task="reach")
-        self.safety = graph.start("safety_node", **{"watch_cameras": False} | safety)
+        self.arm = graph.start("arm_node", namespace=namespace, task="reach")
+        safety = {"watch_cameras": False} | safety
+        self.safety = graph.start("safety_node", namespace=namespace, **safety)
         self._sources: list[subprocess.Popen[Any]] = []
         wait_for(lambda: self.states and self.reports, "arm and safety node")
 
@@ -133,10 +134,19 @@ class Rig:
     def policy(self) -> subprocess.Popen[str]:
         """Starts a policy in a process of its own and waits until the arm follows it."""
         before = self.now()
+        process = self.start_policy()
+        self.follows(before)
+        return process
+
+    def start_policy(self) -> subprocess.Popen[str]:
+        """Starts a policy and waits until it asks."""
+        before = self.now()
         command = [sys.executable, str(Path(__file__).with_name("a_policy.py"))]
+        if self._namespace:
+            command += ["--ros-args", "-r", f"__ns:=/{self._namespace}"]
         process = subprocess.Popen(command, cwd=ROOT, env=self.graph.environment, text=True)
         self.keep(process)
-        self.follows(before)
+        wait_for(lambda: max(self.requests, default=0) > before, "requests")
         return process
 
     def keep(self, process: subprocess.Popen[Any]) -> None:
@@ -149,7 +159,6 @@ class Rig:
 
     def follows(self, since: float) -> None:
         """Waits until the arm has moved on request after a time [s]."""
-        wait_for(lambda: max(self.requests, default=0) > since, "requests")
         wait_for(lambda: self._moved(since) > 0.02, "an arm that moves on request")
 
     def report(self, since: float, holds: Callable[[Report], bool], what: str) -> Report:
@@ -194,6 +203,11 @@ class Rig:
     def measured(self, time: float) -> np.ndarray:
         """Joints as they were measured last at a time [s]. Shape (7,)."""
         return next(state.values for state in reversed(self.states) if state.time <= time)
+
+    def was_starved(self, since: float) -> bool:
+        """Whether other work kept the arm's process from running after a time [s]."""
+        times = [state.time for state in self.states if state.time > since]
+        return len(times) < 2 or float(np.diff(times).max()) > 0.06
 
     def call(self, name: str) -> Any:
         """The answer of a service of the safety node."""
@@ -243,15 +257,18 @@ class Source:
             self._publisher.publish(convert.joint_state(self._rig.now(), ARM, self.target))
 
 
-def repeated(count: int, trial: Callable[[], float | None]) -> list[float]:
+T = TypeVar("T")
+
+
+def repeated(count: int, trial: Callable[[], T | None]) -> list[T]:
     """What so many trials found; those that a machine with other work has spoiled do not count."""
     found = [trial() for _ in range(count)]
     while found.count(None) and len(found) < 3 * count:
         found.append(trial())
         found.remove(None)
-    times = [time for time in found if time is not None]
-    assert len(times) == count, "the machine is too busy to measure anything"
-    return times
+    whole = [each for each in found if each is not None]
+    assert len(whole) == count, "the machine is too busy to measure anything"
+    return whole
 
 
 def told(what: str, times: list[float]) -> str:
@@ -269,12 +286,16 @@ def streams(commands: list[Said]) -> list[list[Said]]:
 
 def longest_step(commands: list[Said]) -> float:
     """The longest step within a stream, as a share of ``STEP``; lost messages are allowed for."""
-    found = [0.0]
-    for stream in streams(commands):
-        for before, after in pairwise(stream):
-            steps = np.abs(after.values - before.values) / STEP
-            found.append(float(steps.max()) / (after.number - before.number))
-    return max(found)
+    pairs = [pair for stream in streams(commands) for pair in pairwise(stream)]
+    found = [
+        (float((np.abs(b.values - a.values) / STEP).max()) / (b.number - a.number), a, b)
+        for a, b in pairs
+    ]
+    step, before, after = max(found, key=lambda each: each[0])
+    print(
+        f"longest step {step:.3f} of what two ticks allow, after {after.time - before.time:.4f} s"
+    )
+    return step
 
 
 def values_of(diagnostics: list[Any], node: str, key: str) -> int:

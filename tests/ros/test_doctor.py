@@ -1,5 +1,6 @@
 """``robot-rl doctor --robot``: the real twin, whole and broken, and where nobody is."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,18 @@ import yaml
 pytest.importorskip("rclpy")
 
 from geometry_msgs.msg import WrenchStamped
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
-from hardware.contract_file import load_contract, to_values
+from hardware.contract_file import from_values, load_contract, to_values
+from hardware.finding import Finding
 from hardware.ros import convert
 from hardware.ros.qos import profile
+from hardware.ros.robot_doctor import examine
 from hardware.topics import SENSOR
 from robot_rl.cli import main
-from robot_rl.doctor import Finding, diagnose_robot
 from tests.ros.conftest import Graph, wait_for
 
 DOMAIN, OTHER_DOMAIN = 63, 64
@@ -72,19 +75,18 @@ def write(folder: Path, values: dict[str, Any]) -> Path:
     return path
 
 
-def visit(folder: Path, values: dict[str, Any], namespace: str = "") -> dict[str, Finding]:
-    robot = str(write(folder, values))
-    return {f.subject: f for f in diagnose_robot(robot, namespace, seconds=SECONDS)}
+def visit(values: dict[str, Any], namespace: str = "") -> dict[str, Finding]:
+    return {f.subject: f for f in examine(from_values(values), namespace, SECONDS)}
 
 
-def test_of_a_whole_twin_every_line_is_ok(twin: Graph, tmp_path: Path) -> None:
+def test_of_a_whole_twin_every_line_is_ok(twin: Graph) -> None:
     findings: dict[str, Finding] = {}
     nodes = {f"node /left/{node}" for node in ("arm", "safety", "twin_camera")}
 
     def all_is_ok() -> bool:
         """On a loaded machine nodes find each other, and pictures get drawn, late."""
         findings.clear()
-        findings.update(visit(tmp_path, patient(), "left"))
+        findings.update(visit(patient(), "left"))
         wrong = [finding for finding in findings.values() if finding.status != "ok"]
         return not wrong and nodes <= set(findings)
 
@@ -98,12 +100,12 @@ def test_of_a_whole_twin_every_line_is_ok(twin: Graph, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def stopped(twin: Graph, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finding]:
+def stopped(twin: Graph) -> dict[str, Finding]:
     """What is found while the twin is stopped, and by who expects its wrench more often."""
     values = patient()
     values["state"]["wrench"]["rate"] = 200.0
     twin.call(Trigger, "/left/estop")
-    findings = visit(tmp_path_factory.mktemp("stopped"), values, "left")
+    findings = visit(values, "left")
     twin.call(Trigger, "/left/reset")
     return findings
 
@@ -124,10 +126,8 @@ def test_the_measured_rate_is_compared_with_the_declared_one(stopped: dict[str, 
     assert "correct the contract's rate" in stopped["wrench"].remedy
 
 
-def test_clocks_apart_joints_in_another_order_and_simulated_time(
-    other: Graph, tmp_path: Path
-) -> None:
-    values = patient() | {"cameras": [], "extra": [], "gripper": None}
+def test_clocks_apart_and_joints_in_another_order(other: Graph) -> None:
+    values: dict[str, Any] = patient() | {"cameras": [], "extra": [], "gripper": None}
     joints, order = [*values["joints"]["arm"], "lamp"], values["joints"]["arm"][::-1]
     values["joints"]["gripper"] = []
     node, sensor = other.node, profile(SENSOR)
@@ -142,7 +142,7 @@ def test_clocks_apart_joints_in_another_order_and_simulated_time(
         wrench.publish(convert.wrench_stamped(now - 1.7e9, "link0", np.zeros(6)))
 
     node.create_timer(0.05, publish)
-    findings = visit(tmp_path, values)
+    findings = visit(values)
     ahead, simulated = findings["joint_states"], findings["wrench"]
     assert (ahead.status, simulated.status) == ("problem", "problem")
     assert "stamps 60.0 s ahead of our clock" in ahead.detail
@@ -154,17 +154,24 @@ def test_clocks_apart_joints_in_another_order_and_simulated_time(
     assert "nobody listens to /request" in findings["safety"].detail
 
 
-def test_a_twin_in_simulated_time_is_measured_by_its_own_clock(
-    other: Graph, tmp_path: Path
-) -> None:
-    robot = write(tmp_path, contract_values())
-    other.start("arm_node", robot=robot, speed=2.0, use_sim_time=True)
-    heard = other.listen(JointState, "joint_states")
-    wait_for(lambda: heard, "joint states")
-    findings = visit(tmp_path, patient() | {"cameras": []})
-    assert "simulated: /clock by /arm" in findings["time"].detail
+def test_a_robot_in_simulated_time_is_measured_by_its_own_clock(other: Graph) -> None:
+    values: dict[str, Any] = patient() | {"cameras": [], "extra": []}
+    values["state"]["wrench"] = None
+    joints, began = [*values["joints"]["arm"], *values["joints"]["gripper"]], time.monotonic()
+    states = other.node.create_publisher(JointState, "joint_states", profile(SENSOR))
+    clock = other.node.create_publisher(Clock, "/clock", profile(SENSOR))
+
+    def publish() -> None:
+        now = 5.0 + 2.0 * (time.monotonic() - began)
+        clock.publish(Clock(clock=convert.to_stamp(now)))
+        states.publish(convert.joint_state(now, joints, np.zeros(9)))
+
+    other.node.create_timer(0.02, publish)
+    findings = visit(values)
+    assert "simulated: /clock by /test" in findings["time"].detail
+    speed = float(findings["time"].detail.partition("/test, ")[2].split()[0])
+    assert speed == pytest.approx(2.0, abs=0.3)
     assert findings["joint_states"].status == "ok"
-    assert findings["safety"].status == "problem"
 
 
 def test_without_a_robot_the_command_says_that_nobody_publishes_and_fails(

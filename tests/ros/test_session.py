@@ -12,6 +12,7 @@ pytest.importorskip("rclpy")
 pytest.importorskip("pybullet")
 
 from sensor_msgs.msg import JointState, Joy
+from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
 from hardware.contract_file import from_values
@@ -108,6 +109,7 @@ def test_a_person_with_a_pad_is_recorded_and_judges_with_its_buttons(
     graph = robot.graph
     graph.start("teleop_node")
     pad, reports = Pad(graph), graph.listen(JointState, "safety/report")
+    grips = graph.listen(Float64MultiArray, "gripper/commands")
     options = {"robot": "twin", "task": "", "timeout": 20.0}
     with make_env("robot", **options) as env:
         store = Episodes(tmp_path, Schema.of(env, "robot"))
@@ -123,7 +125,9 @@ def test_a_person_with_a_pad_is_recorded_and_judges_with_its_buttons(
         pad.buttons[DEADMAN], pad.axes[LEFT] = 1, 1.0
         wait_for(lambda: sum(report.position[-1] for report in reports) > 50, "a person")
         pad.buttons[CLOSE] = 1
-        wait_for(lambda: sum(report.position[-1] for report in reports) > 150, "more of them")
+        wait_for(lambda: grips and grips[-1].data[0] == 0, "a closing gripper")
+        reports.clear()
+        wait_for(lambda: sum(report.position[-1] for report in reports) > 50, "more of the person")
         assert graph.call(Trigger, "record/success").success
         pad.buttons, pad.axes = [0] * 11, [0.0] * 8
         thread.join(20)
@@ -134,6 +138,6 @@ def test_a_person_with_a_pad_is_recorded_and_judges_with_its_buttons(
     assert 0.2 < episode.metadata.intervention_ratio < 1
     mine = episode.intervened
     assert episode.action[mine, 1].mean() > 0.3, "to the left, as the person pushed"
-    assert episode.action[-1, 6] == -1, "and with the gripper closed"
+    assert episode.action[mine][-1, 6] == -1, "and with the gripper closed"
     assert np.isnan(episode.extra["requested"][~mine][:2]).all(), "nobody had asked"
     assert np.isfinite(episode.extra["requested"][mine][2:]).all()
