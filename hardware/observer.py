@@ -48,6 +48,7 @@ class Observer:
         self._gripper: float | None = None
         self._action: np.ndarray | None = None
         self._before: tuple[float, Observation] | None = None
+        self._told = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -79,25 +80,21 @@ class Observer:
         """Takes a command to the gripper."""
         self._gripper = value
 
-    def tick(self, aligned: Aligned, now: float) -> Transition | None:
-        """What happened since the last tick with a whole set; None if there is nothing to tell.
-
-        Args:
-            aligned: The newest set.
-            now: Time on the clock of stamps [s].
-        """
+    def tick(self, aligned: Aligned) -> Transition | None:
+        """What happened since the last whole set; None if there is nothing to tell."""
         if not aligned.whole:
             return None
         with self._lock:
             reports, self._reports = self._reports, []
         seen = aligned.stamp, self._observe(aligned)
         before, self._before = self._before, seen
+        self._told = reports[-1].stamp if reports else self._told
         sent = [report.sent for report in reports if np.isfinite(report.sent).all()]
         if sent:
             self._action = self._with_gripper(sent[-1])
         if before is None or self._action is None:
             return None
-        return self._transition(before, seen[1], self._action, reports, now)
+        return self._transition(before, seen[1], self._action, reports)
 
     def _transition(
         self,
@@ -105,7 +102,6 @@ class Observer:
         after: Observation,
         action: np.ndarray,
         reports: list[Report],
-        now: float,
     ) -> Transition:
         from robot_rl.transition import Transition
 
@@ -126,7 +122,7 @@ class Observer:
             intervened=any(report.person for report in reports),
             source=self._source,
             sensor_stamp=before[0],
-            command_stamp=reports[-1].stamp if reports else now,
+            command_stamp=self._told,
             extra=dict(zip(EXTRA, (sent, requested, np.array(reasons)), strict=True)),
         )
 

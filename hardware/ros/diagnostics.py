@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from hardware.health import Health, Level
@@ -36,4 +37,5 @@ def report_health(node: Node, hardware_id: str, examine: Callable[[], Health]) -
         array.header.stamp = stamp
         publisher.publish(array)
 
-    node.create_timer(_PERIOD, publish)
+    # By the wall, for a stopped /clock is a thing to tell.
+    node.create_timer(_PERIOD, publish, clock=Clock(clock_type=ClockType.STEADY_TIME))

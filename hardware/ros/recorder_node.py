@@ -110,8 +110,7 @@ class RecorderNode(Node):
         self._observer.grip(convert.gripper_value(message))
 
     def _tick(self, _: float) -> None:
-        now = self._time.now()
-        transition = self._observer.tick(self._streams.align(now), now)
+        transition = self._observer.tick(self._streams.align(self._time.now()))
         if transition is not None and self._recorder is not None:
             self._recorder.add(transition)
 

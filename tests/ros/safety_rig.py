@@ -98,7 +98,9 @@ class Rig:
         requests: What was asked for.
     """
 
-    def __init__(self, graph: Graph, namespace: str = "", **safety: Any) -> None:
+    def __init__(
+        self, graph: Graph, namespace: str = "", speed: float = 1.0, **safety: Any
+    ) -> None:
         self.graph, self._namespace = graph, namespace
         self.commands: list[Said] = []
         self.states: list[Said] = []
@@ -112,8 +114,8 @@ class Rig:
         self._ears.listen(JointState, "request", self._hear_request)
         self._ears.listen(JointState, "safety/report", self._hear_report)
         self._ears.start()
-        self.arm = graph.start("arm_node", namespace=namespace, task="reach")
-        safety = {"watch_cameras": False} | safety
+        self.arm = graph.start("arm_node", namespace=namespace, task="reach", speed=speed)
+        safety = {"watch_cameras": False, "use_sim_time": speed != 1} | safety
         self.safety = graph.start("safety_node", namespace=namespace, **safety)
         self._sources: list[subprocess.Popen[Any]] = []
         wait_for(lambda: self.states and self.reports, "arm and safety node")
@@ -240,11 +242,12 @@ class Source:
 
     Attributes:
         target: Joint positions, or None to be silent. Shape (7,) [rad].
+        clock: Time of the requests' stamps [s].
     """
 
     def __init__(self, rig: Rig, topic: str = "request") -> None:
         self.target: np.ndarray | None = None
-        self._rig = rig
+        self.clock = rig.now
         self._publisher = rig.graph.node.create_publisher(JointState, topic, 1)
         rig.graph.node.create_timer(PERIOD, self._ask)
 
@@ -254,7 +257,7 @@ class Source:
 
     def _ask(self) -> None:
         if self.target is not None:
-            self._publisher.publish(convert.joint_state(self._rig.now(), ARM, self.target))
+            self._publisher.publish(convert.joint_state(self.clock(), ARM, self.target))
 
 
 T = TypeVar("T")

@@ -173,7 +173,7 @@ def check_episode(episode: Episode) -> None:
 def check_stamps(episode: Episode) -> None:
     latency = episode.command_stamp - episode.sensor_stamp
     assert (np.diff(episode.sensor_stamp) >= 0).all()
-    assert (np.diff(episode.command_stamp) > 0).all()
+    assert (np.diff(episode.command_stamp) >= 0).all()
     assert (latency > 0).all()
     assert np.median(latency) < 0.3
 
@@ -184,8 +184,9 @@ def check_limits(episode: Episode) -> None:
     assert np.nanmax(extra["requested"][:, 6]) > limits.q_upper[6]
     assert np.nanmax(extra["sent"][:, 6]) <= limits.q_upper[6]
     assert any(Reason.POSITION in Reason(int(reasons)) for reasons in extra["reasons"])
-    steps = np.abs(np.diff(extra["sent"], axis=0)) / np.diff(episode.command_stamp)[:, None]
-    assert np.nanmax(steps / limits.dq) < 1.6, "stamps of reports and ticks differ by some ms"
+    shift, times = np.abs(np.diff(extra["sent"], axis=0)), np.diff(episode.command_stamp)
+    moved = times > 0
+    assert np.nanmax(shift[moved] / times[moved, None] / limits.dq) < 1.01
 
 
 def check_raw(path: Path, episode: Episode) -> None:

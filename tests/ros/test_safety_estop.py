@@ -58,9 +58,9 @@ def stopped(rig: Rig, press: Callable[[], Any]) -> tuple[float, float, float]:
     report = rig.report(pressed, lambda r: bool(r.latched & Reason.STOP), "a stop")
     rest = rig.stands(report.stamp)
     after = [state for state in rig.states if state.time > pressed]
-    still = max(s.time for s in after if np.abs(s.values - rest).max() > 0.005) - pressed
+    moving = [s.time for s in after if np.abs(s.values - rest).max() > 0.005]
     way = max(float(np.abs(s.values - rig.measured(pressed)).max()) for s in after)
-    return report.stamp - pressed, still, way
+    return report.stamp - pressed, max(moving, default=pressed) - pressed, way
 
 
 def stays(rig: Rig, policy: subprocess.Popen[str]) -> None:

@@ -32,8 +32,9 @@ def left_alone(rig: Rig, how: int) -> tuple[float, float] | None:
         return None
     here = rig.measured(last)
     after = [state for state in rig.states if state.time > last]
-    still = max(s.time for s in after if np.abs(s.values - rest).max() > 0.005) - last
-    return still, max(float(np.abs(s.values - here).max()) for s in after)
+    moving = [s.time for s in after if np.abs(s.values - rest).max() > 0.005]
+    way = max(float(np.abs(s.values - here).max()) for s in after)
+    return max(moving, default=last) - last, way
 
 
 def tell(name: str, found: list[tuple[float, float]]) -> None:

@@ -1,0 +1,77 @@
+"""With ``use_sim_time``, a ``/clock`` that stands still, and one that begins anew."""
+
+import signal
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from rosgraph_msgs.msg import Clock
+from std_msgs.msg import Bool
+
+from controllers.reason import Reason
+from hardware.ros import convert
+from tests.ros.conftest import Graph, wait_for
+from tests.ros.safety_rig import STEP, Rig, Source, longest_step
+
+pytestmark = pytest.mark.domain(37)
+STANDSTILLS = 5
+
+
+def commanded(rig: Rig, since: float) -> int:
+    return len(rig.commands_since(since))
+
+
+def test_while_the_clock_stands_still_nothing_is_sent(graph: Graph) -> None:
+    with Rig(graph, speed=2.0) as rig:
+        source = Source(rig)
+        source.clock = lambda: rig.states[-1].time  # the twin's own time
+        source.heard()
+        source.target = rig.states[-1].values
+        wait_for(lambda: commanded(rig, 0.0) > 100, "commands")
+        late = []
+        for _ in range(STANDSTILLS):
+            stopped = rig.now()
+            rig.arm.send_signal(signal.SIGSTOP)
+            wait_for(lambda: rig.now() > rig.commands[-1].time + 0.5, "an end of the commands")
+            late.append(rig.commands[-1].time - stopped)
+            woken = rig.now()
+            rig.arm.send_signal(signal.SIGCONT)
+            wait_for(lambda t=woken: commanded(rig, t) > 100, "commands")
+        print(f"last command {1e3 * max(late):.1f} ms after the clock stood still (worst)")
+        assert max(late) < 0.05
+        assert longest_step(rig.commands) <= 1 + 1e-9
+
+
+def test_a_node_whose_clock_never_came_stops_and_ends(graph: Graph) -> None:
+    safety = graph.start("safety_node", use_sim_time=True, watch_cameras=False)
+    estop = graph.node.create_publisher(Bool, "estop", 10)
+    wait_for(estop.get_subscription_count, "the safety node")
+    status, took = graph.end(safety)
+    assert status == 0
+    assert took < 2
+
+
+def test_a_clock_that_begins_anew_revives_no_request(graph: Graph) -> None:
+    with Rig(graph, speed=2.0) as rig:
+        source = Source(rig)
+        source.clock = lambda: rig.states[-1].time
+        source.heard()
+        here = rig.states[-1].values
+        source.target = here + 0.1 * np.eye(7)[0]
+        wait_for(
+            lambda: np.abs(rig.states[-1].values - source.target).max() < 0.01, "the arm there"
+        )
+        source.target, ended = None, len(rig.reports)
+        rig.graph.end(rig.arm)
+        clock = graph.node.create_publisher(Clock, "/clock", 1)
+        times = iter(np.arange(0.0, 60.0, 0.002))
+        anew = rig.now()
+        graph.node.create_timer(
+            0.004, lambda: clock.publish(Clock(clock=convert.to_stamp(next(times))))
+        )
+        wait_for(lambda: len(rig.reports) > ended + 50, "reports by the new clock")
+        assert rig.commands_since(anew + 0.1) == []
+        assert rig.reports[-1].reasons & Reason.STALE
+        assert (np.abs(rig.commands[-1].values - here) < 0.1 + STEP).all()

@@ -1,0 +1,80 @@
+"""Two who want the arm: on its command topic, and on the topic of requests."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from diagnostic_msgs.msg import DiagnosticArray
+from std_msgs.msg import Float64MultiArray
+
+from controllers.reason import Reason
+from tests.ros.conftest import Graph, wait_for
+from tests.ros.safety_rig import Rig, Source, longest_step, told, values_of
+
+pytestmark = pytest.mark.domain(38)
+RIVALS = 5
+
+
+def errors(diagnostics: list[Any], node: str) -> str:
+    """What a node complains about."""
+    found = [s for array in diagnostics[-6:] for s in array.status if s.name == node]
+    return found[-1].message if found and found[-1].level == b"\x02" else ""
+
+
+def test_beside_another_publisher_of_commands_nothing_is_sent(graph: Graph) -> None:
+    diagnostics = graph.listen(DiagnosticArray, "/diagnostics")
+    with Rig(graph) as rig:
+        rig.policy()
+        times = []
+        for i in range(RIVALS):
+            came = rig.now()
+            rival = graph.node.create_publisher(Float64MultiArray, "arm/commands", 1)
+            report = rig.report(came, lambda r: bool(r.reasons & Reason.CONTESTED), "silence")
+            times.append(report.stamp - came)
+            assert np.isnan(report.sent).all()
+            rig.report(report.stamp + 0.2, lambda r: True, "reports")
+            assert rig.commands_since(report.stamp + 0.01) == []
+            if i == 0:
+                for node in ("/safety", "/arm"):
+                    wait_for(lambda n=node: "2 publishers" in errors(diagnostics, n), node)
+                assert "/test" in errors(diagnostics, "/safety")
+            gone = rig.now()
+            graph.node.destroy_publisher(rival)
+            rig.follows(gone)
+        print(told("from another publisher to silence", times))
+        assert max(times) < 1.0
+        assert longest_step(rig.commands) <= 1 + 1e-9
+
+
+def test_an_arm_follows_the_first_of_two_senders(graph: Graph) -> None:
+    diagnostics = graph.listen(DiagnosticArray, "/diagnostics")
+    with Rig(graph) as rig:
+        rival = graph.node.create_publisher(Float64MultiArray, "arm/commands", 1)
+        other = graph.node.create_publisher(Float64MultiArray, "arm/commands", 1)
+        here = rig.stands(0.0)
+        near, far = here + 0.05, here - 0.2
+        graph.node.create_timer(0.01, lambda: rival.publish(Float64MultiArray(data=near.tolist())))
+        wait_for(lambda: np.abs(rig.states[-1].values - near).max() < 0.01, "the first one's arm")
+        graph.node.create_timer(0.01, lambda: other.publish(Float64MultiArray(data=far.tolist())))
+        wait_for(lambda: values_of(diagnostics, "/arm", "arm/strange") > 50, "strange commands")
+        assert np.abs(rig.states[-1].values - near).max() < 0.01
+
+
+def test_of_two_policies_the_first_is_followed(graph: Graph) -> None:
+    diagnostics = graph.listen(DiagnosticArray, "/diagnostics")
+    why = "ignored/another source commands"
+    with Rig(graph) as rig:
+        first, second = Source(rig), Source(rig)
+        first.heard()
+        second.heard()
+        here = rig.stands(0.0)
+        first.target = here + 0.05
+        wait_for(lambda: np.abs(rig.states[-1].values - first.target).max() < 0.01, "the first")
+        second.target = here - 0.05
+        wait_for(lambda: values_of(diagnostics, "/safety", why) > 20, "requests left out")
+        assert np.abs(rig.states[-1].values - first.target).max() < 0.01
+        first.target = None
+        wait_for(lambda: np.abs(rig.states[-1].values - second.target).max() < 0.01, "the second")
