@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -17,6 +18,7 @@ from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
 from hardware.contract import Contract
+from hardware.dds_profile import use_dds_profile
 from hardware.endpoints import subscriptions
 from hardware.link import Report
 from hardware.ros import convert
@@ -55,6 +57,7 @@ class RobotLink:
     ) -> None:
         self.contract = contract
         self._born = time.monotonic()
+        os.environ.update(use_dds_profile(os.environ))  # Read when the first context is made.
         self._context = rclpy.Context()
         rclpy.init(args=[], context=self._context)
         self.node = rclpy.create_node(

@@ -21,6 +21,8 @@ rclpy = pytest.importorskip("rclpy")
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 
+from hardware.dds_profile import use_dds_profile  # noqa: E402
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 """How long anything may take on a loaded machine before a test fails [s]."""
@@ -44,12 +46,12 @@ class Graph:
     """
 
     def __init__(self, domain: int) -> None:
-        self.environment = os.environ | {
+        self.environment = use_dds_profile(os.environ) | {
             "ROS_DOMAIN_ID": str(domain),
             "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
             "PYTHONPATH": str(ROOT),
         }
-        os.environ.update(ROS_DOMAIN_ID=str(domain), ROS_AUTOMATIC_DISCOVERY_RANGE="LOCALHOST")
+        os.environ.update(self.environment)
         self._processes: list[subprocess.Popen[str]] = []
         self._context = rclpy.Context()
         rclpy.init(context=self._context)
