@@ -67,7 +67,9 @@ class McapFile:
         self._channels = {topic.name: self._channel(topic) for topic in topics}
         self._queue: queue.Queue[tuple[int, bytes, int] | None] = queue.Queue(_QUEUE)
         self._error: OSError | None = None
-        self._thread: threading.Thread | None = threading.Thread(target=self._run, name="mcap")
+        self._thread: threading.Thread | None = threading.Thread(
+            target=self._run, name="mcap", daemon=True
+        )
         self._thread.start()
 
     def write(self, topic: str, data: bytes, received: int) -> None:

@@ -169,8 +169,9 @@ class RecorderSettings:
     """Contract: name of a preset, or path of a YAML file."""
     mode: str = ""
     """Command mode; empty takes the contract's own."""
-    dataset: str = "runs/recorded"
-    """Folder of the dataset; episodes are added to one that exists."""
+    dataset: str = ""
+    """Folder of the dataset; episodes are added to one that exists. Empty is
+    runs/recorded/<robot>-topics."""
     task: str = ""
     """What is done, in words."""
     operator: str = ""

@@ -230,18 +230,18 @@ class ArmNode(LifecycleNode):
         counts = self._arm.counts
         health.count(vars(counts), "arm")
         health.of_pacer(self._loop.pacer)
+        if (publishers := self.count_publishers(self._contract.command.topic)) > 1:
+            health.warn(
+                f"{publishers} publishers on {self._contract.command.topic}; the first that sends "
+                "is followed: end the others",
+                "error",
+            )
         if counts.timeouts and not self._arm.moving:
             health.warn(f"commands stopped, {counts.timeouts} times so far; the arm is held")
         if counts.late:
             health.warn(
                 f"{counts.late} commands were left out, for they came late; "
                 "see that the clocks of this machine and the safety node's agree"
-            )
-        if (publishers := self.count_publishers(self._contract.command.topic)) > 1:
-            health.warn(
-                f"{publishers} publishers on {self._contract.command.topic}; the first that sends "
-                "is followed: end the others",
-                "error",
             )
         return health
 

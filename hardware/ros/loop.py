@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import traceback
 from collections.abc import Callable
@@ -55,5 +57,9 @@ class Loop:
             if self._ending.is_set() or not self._node.context.ok():
                 return  # a publisher whose context was shut down under it
             self.failed = True
-            traceback.print_exc()
-            self._node.context.try_shutdown()
+            try:
+                traceback.print_exc()
+            finally:
+                # The main thread cleans up, as for Ctrl-C: shutting down from here would destroy
+                # the node, which waits for this thread.
+                os.kill(os.getpid(), signal.SIGINT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,10 @@ class RecorderNode(Node):
         self._time = NodeClock(self)
         self._streams = Streams.of(self._contract)
         self._tap = None
+        dataset = Path(settings.dataset or f"runs/recorded/{self._contract.name}-topics")
         if settings.mcap:
-            self._tap = RawTap(self, self._contract, Path(settings.dataset))
-        self._recorder = self._make_recorder(settings)
+            self._tap = RawTap(self, self._contract, dataset)
+        self._recorder = self._make_recorder(settings, dataset)
         self._listener = StateListener(self, self._contract, self._streams)
         self._listen()
         report_health(self, self._contract.name, self._examine)
@@ -69,10 +71,11 @@ class RecorderNode(Node):
         if self._loop is not None:
             self._loop.end()
         if self._recorder is not None:
-            self._recorder.close()
+            with suppress(OSError):  # which has been said
+                self._recorder.close()
         super().destroy_node()
 
-    def _make_recorder(self, settings: RecorderSettings) -> Recorder:
+    def _make_recorder(self, settings: RecorderSettings, dataset: Path) -> Recorder:
         from robot_rl.episodes import Episodes
         from robot_rl.metadata import Metadata
 
@@ -88,7 +91,7 @@ class RecorderNode(Node):
         limits = EpisodeLimits(
             round(settings.max_seconds * contract.rates.policy), settings.max_gap
         )
-        store = Episodes(settings.dataset, self._observer.schema)
+        store = Episodes(dataset, self._observer.schema)
         begin = None if self._tap is None else self._tap.begin
         return Recorder(store, metadata, limits, self._say, begin)
 

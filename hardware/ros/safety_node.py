@@ -142,8 +142,10 @@ class SafetyNode(Node):
         self._hear_latched_stops()
         before, self._rivals = self._rivals, self._commander.rivals()
         self._safety.contest(self._rivals is not None)
-        if self._rivals != before:
-            self.get_logger().error(self._rivals or "nobody else commands the arm any more")
+        if self._rivals is not None and before is None:
+            self.get_logger().error(self._rivals)
+        elif before is not None and self._rivals is None:
+            self.get_logger().info("nobody else commands the arm any more")
 
     def _be_punctual(self) -> None:
         self.get_logger().info(be_punctual())

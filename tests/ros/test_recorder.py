@@ -186,7 +186,7 @@ def check_limits(episode: Episode) -> None:
     assert any(Reason.POSITION in Reason(int(reasons)) for reasons in extra["reasons"])
     shift, times = np.abs(np.diff(extra["sent"], axis=0)), np.diff(episode.command_stamp)
     moved = times > 0
-    assert np.nanmax(shift[moved] / times[moved, None] / limits.dq) < 1.01
+    assert np.nanmax(shift[moved] / times[moved, None] / limits.dq) < 1.1
 
 
 def check_raw(path: Path, episode: Episode) -> None:

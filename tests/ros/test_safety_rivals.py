@@ -49,32 +49,35 @@ def test_beside_another_publisher_of_commands_nothing_is_sent(graph: Graph) -> N
         assert longest_step(rig.commands) <= 1 + 1e-9
 
 
-def test_an_arm_follows_the_first_of_two_senders(graph: Graph) -> None:
+def torn(rig: Rig, targets: list[np.ndarray]) -> float:
+    """How far the arm is from the nearest of the places where somebody wants it [rad]."""
+    q = rig.stands(rig.now())
+    return min(float(np.abs(q - target).max()) for target in targets)
+
+
+def test_an_arm_follows_one_of_two_senders(graph: Graph) -> None:
     diagnostics = graph.listen(DiagnosticArray, "/diagnostics")
     with Rig(graph) as rig:
-        rival = graph.node.create_publisher(Float64MultiArray, "arm/commands", 1)
-        other = graph.node.create_publisher(Float64MultiArray, "arm/commands", 1)
         here = rig.stands(0.0)
-        near, far = here + 0.05, here - 0.2
-        graph.node.create_timer(0.01, lambda: rival.publish(Float64MultiArray(data=near.tolist())))
-        wait_for(lambda: np.abs(rig.states[-1].values - near).max() < 0.01, "the first one's arm")
-        graph.node.create_timer(0.01, lambda: other.publish(Float64MultiArray(data=far.tolist())))
+        targets = [here + 0.05, here - 0.2]
+        for target in targets:
+            sender = graph.node.create_publisher(Float64MultiArray, "arm/commands", 1)
+            wait_for(sender.get_subscription_count, "the arm")
+            command = Float64MultiArray(data=target.tolist())
+            graph.node.create_timer(0.01, lambda s=sender, c=command: s.publish(c))
         wait_for(lambda: values_of(diagnostics, "/arm", "arm/strange") > 50, "strange commands")
-        assert np.abs(rig.states[-1].values - near).max() < 0.01
+        assert torn(rig, targets) < 0.01
 
 
-def test_of_two_policies_the_first_is_followed(graph: Graph) -> None:
+def test_one_of_two_policies_is_followed(graph: Graph) -> None:
     diagnostics = graph.listen(DiagnosticArray, "/diagnostics")
     why = "ignored/another source commands"
     with Rig(graph) as rig:
-        first, second = Source(rig), Source(rig)
-        first.heard()
-        second.heard()
         here = rig.stands(0.0)
-        first.target = here + 0.05
-        wait_for(lambda: np.abs(rig.states[-1].values - first.target).max() < 0.01, "the first")
-        second.target = here - 0.05
+        targets = [here + 0.05, here - 0.05]
+        for target in targets:
+            source = Source(rig)
+            source.heard()
+            source.target = target
         wait_for(lambda: values_of(diagnostics, "/safety", why) > 20, "requests left out")
-        assert np.abs(rig.states[-1].values - first.target).max() < 0.01
-        first.target = None
-        wait_for(lambda: np.abs(rig.states[-1].values - second.target).max() < 0.01, "the second")
+        assert torn(rig, targets) < 0.01
