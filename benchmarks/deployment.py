@@ -1,7 +1,7 @@
 """A policy trained in MuJoCo acts on each twin over ROS 2, beside the same twin without ROS.
 
-``python -m benchmarks.deployment RUN_OR_POLICY [--episodes 50]``: about 20 minutes, for the twin runs
-in real time. Writes ``build/deployment.json`` and one film per gap profile.
+``python -m benchmarks.deployment RUN_OR_POLICY [--episodes 50]``: about 20 minutes, for the twin
+runs in real time. Writes ``build/deployment.json`` and one film per gap profile.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ class JointSpace:
         """Distance of the tool from the nearest wall of the box, less than 0 outside [m]."""
         if self._arm is None:
             return np.inf
-        tool = self._arm.pose(command)[:3, 3]
+        tool = self._arm.position(command)
         lower, upper = self._limits.workspace_lower, self._limits.workspace_upper
         return float(np.minimum(tool - lower, upper - tool).min()) - _ROUNDING
 

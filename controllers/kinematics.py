@@ -92,6 +92,13 @@ class Kinematics:
         mujoco.mj_kinematics(self.model, self._data)
         return self._tool()
 
+    def position(self, q: np.ndarray) -> np.ndarray:
+        """Where the tool is in the base frame at ``q``, shape (joints,) [rad]. Shape (3,) [m]."""
+        self._data.qpos[self.qpos_index] = q
+        mujoco.mj_kinematics(self.model, self._data)
+        pose = self._pose_base_world
+        return pose[:3, :3] @ self._data.site_xpos[self._site] + pose[:3, 3]
+
     def state(self, q: np.ndarray, dq: np.ndarray | None = None) -> ArmState:
         """Everything at once at ``q`` and ``dq``, shapes (joints,); at rest without ``dq``."""
         model, data = self.model, self._data

@@ -57,8 +57,16 @@ class Tally:
     requests: int = 0
     objections: Counter[str] = field(default_factory=Counter)
     """Requests that nobody may follow to the letter, by name of the reason."""
-    reasons: Counter[str] = field(default_factory=Counter)
-    """Ticks by name of the reason."""
+    masks: Counter[int] = field(default_factory=Counter)
+    """Ticks by the bit mask of their reasons; names would be looked up at each tick."""
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Ticks by name of the reason."""
+        found: Counter[str] = Counter()
+        for mask, ticks in self.masks.items():
+            found.update(dict.fromkeys(_names(Reason(mask)), ticks))
+        return found
 
 
 class Guard:
@@ -154,7 +162,7 @@ class Guard:
         self.tally.ticks += 1
         self.tally.sent += order.command is not None
         self.tally.withheld += order.command is None
-        self.tally.reasons.update(_names(order.reasons))
+        self.tally.masks[order.reasons.value] += 1
         return order
 
     def _withhold(self, reasons: Reason) -> Order:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from hardware.pacer import Pacer
 from hardware.streams import Streams
 
 Level = Literal["ok", "warn", "error", "stale"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""From good to bad."""
 
 
 @dataclass
@@ -49,8 +51,8 @@ class Health:
 
     def warn(self, message: str, level: Level = "warn") -> None:
         """Takes the first of several complaints as the sentence, and the worst level."""
-        order: tuple[Level, ...] = ("ok", "warn", "error", "stale")
-        self.level = max(self.level, level, key=order.index)
+        if LEVELS.index(level) > LEVELS.index(self.level):
+            self.level = level
         self.message = self.message or message
 
     def count(self, counts: Mapping[str, int], name: str) -> None:

@@ -74,8 +74,8 @@ def _fields(settings: type) -> Iterator[Option]:
 
 def _strings_under_fields(settings: type) -> dict[str, str]:
     meanings: dict[str, str] = {}
-    for base in filter(dataclasses.is_dataclass, settings.__bases__):
-        meanings |= _strings_under_fields(base)
+    for base in settings.__bases__:
+        meanings |= _strings_under_fields(base) if dataclasses.is_dataclass(base) else {}
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(settings))).body
     assert isinstance(definition, ast.ClassDef)
     for field, below in zip(definition.body, definition.body[1:], strict=False):

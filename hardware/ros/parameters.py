@@ -26,7 +26,8 @@ def declare(node: Node, settings: type[T]) -> T:
     values: dict[str, Any] = {}
     for field in dataclasses.fields(settings):  # pyright: ignore[reportArgumentType]
         descriptor = ParameterDescriptor(description=meanings.get(field.name, ""), read_only=True)
-        default = list(field.default) if isinstance(field.default, tuple) else field.default
+        default: Any = field.default
+        default = list(default) if isinstance(default, tuple) else default
         given = node.declare_parameter(field.name, default, descriptor).value
         values[field.name] = tuple(given) if isinstance(field.default, tuple) else given
     return settings(**values)
@@ -37,7 +38,7 @@ def strings_under_fields(settings: type) -> dict[str, str]:
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(settings))).body
     assert isinstance(definition, ast.ClassDef)
     return {
-        field.target.id: inspect.cleandoc(below.value.value)
+        field.target.id: inspect.cleandoc(str(below.value.value))
         for field, below in zip(definition.body, definition.body[1:], strict=False)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,6 +58,8 @@ class SafetyNode(Node):
         self._contract = contract
         self._safety = Safety(contract, kinematics_of(contract), settings.watch_cameras)
         self._ros_time = NodeClock(self)
+        # The wall's time is asked for in each tick, and rclpy takes ten times as long.
+        self._ros_now = self._ros_time.now if self._ros_time.simulated else time.time
         self._listener = StateListener(self, contract, self._safety.streams, pixels=False)
         self._commander = Commander(self, contract)
         self._report = self.create_publisher(JointState, REPORT, 10)
@@ -91,7 +94,7 @@ class SafetyNode(Node):
     def _subscribe(self, topic: str, person: bool) -> None:
         def request(message: JointState, info: dict[str, Any]) -> None:
             stamp, source = convert.to_seconds(message.header.stamp), _publisher(info)
-            now, ros = self._pacer.clock.now(), self._ros_time.now()
+            now, ros = self._pacer.clock.now(), self._ros_now()
             values = np.array(message.position)
             self._safety.request(message.name, values, stamp, now, ros, person, source)
 
@@ -99,7 +102,7 @@ class SafetyNode(Node):
 
     def _deadman(self, message: Bool) -> None:
         if not message.data:
-            self._safety.let_go(self._pacer.clock.now(), self._ros_time.now())
+            self._safety.let_go(self._pacer.clock.now(), self._ros_now())
 
     def _hear_stops(self, quality: Qos) -> None:
         # Of the others it would say that no message will come from them; another ear hears them.
@@ -151,7 +154,7 @@ class SafetyNode(Node):
         self.get_logger().info(be_punctual())
 
     def _tick(self, now: float) -> None:
-        ros = self._ros_time.now()
+        ros = self._ros_now()
         decision = self._safety.tick(now, ros)
         # A process that was stopped in between must not send what it made before.
         if decision.order.command is not None and self._pacer.silence() < _LATE:
@@ -169,7 +172,7 @@ class SafetyNode(Node):
             self._report.publish(convert.joint_state(ros, *self._safety.report(decision)))
 
     def _examine(self) -> Health:
-        health, ros = Health(), self._ros_time.now()
+        health, ros = Health(), self._ros_now()
         health.of_pacer(self._pacer)
         health.of_streams(self._safety.streams, ros)
         for group, counts in self._safety.counts().items():

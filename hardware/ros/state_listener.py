@@ -93,5 +93,6 @@ class StateListener:
 
 def _joint_values(order: JointOrder, message: JointState) -> np.ndarray:
     """Positions and velocities in our order. Shape (2, joints)."""
-    values = order(message.name, message.position, message.velocity, message.effort)
+    names = list(message.name)
+    values = order(names, message.position, message.velocity, message.effort)
     return np.stack([values.q, values.dq])

@@ -71,9 +71,7 @@ def test_the_gripper_moves_in_the_unit_of_its_driver() -> None:
 def test_what_is_not_finite_asks_for_standing_still() -> None:
     action = _action(TWIN, held=None)
     action.opening = 0.75
-    np.testing.assert_array_equal(
-        action.accept(np.full((1, 7), np.nan)), [[0, 0, 0, 0, 0, 0, 0.5]]
-    )
+    np.testing.assert_array_equal(action.accept(np.full((1, 7), np.nan)), [[0, 0, 0, 0, 0, 0, 0.5]])
 
 
 def test_another_shape_is_answered_with_the_names() -> None:
@@ -85,7 +83,7 @@ def test_a_robot_without_model_or_pose_is_refused() -> None:
     with pytest.raises(ValueError, match=r"twin has no model .*give model\.file"):
         ToolAction(TWIN, None, ToolSettings(), 0.0)
     blind = replace(POSES, state=replace(POSES.state, current_pose=None))
-    with pytest.raises(ValueError, match="neither model nor state.current_pose"):
+    with pytest.raises(ValueError, match=r"neither model nor state\.current_pose"):
         ToolAction(blind, None, ToolSettings(), 0.0)
 
 
