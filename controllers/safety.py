@@ -64,7 +64,7 @@ class SafetyFilter:
         if not timeout > _SHORTEST:
             raise ValueError(f"timeout is {timeout} s; give two or more control periods")
         self._space = space
-        self._thresholds = np.array([limits.force, limits.torque])
+        self._force, self._torque = limits.force, limits.torque
         self._timeout = timeout
         self._stream: _Stream | None = None
         self._rest: np.ndarray | None = None
@@ -148,11 +148,11 @@ class SafetyFilter:
         """Latches a stop when contact is too hard; False if the sensor makes no sense."""
         if wrench is None:
             return True
-        felt = _vector("wrench", wrench, 6)
-        with np.errstate(over="ignore"):
-            if (length(felt.reshape(2, 3)) > self._thresholds).any():
-                self._latched |= Reason.FORCE
-        return bool(np.isfinite(felt).all())
+        felt = _vector("wrench", wrench, 6).tolist()
+        force, torque = math.hypot(*felt[:3]), math.hypot(*felt[3:])
+        if force > self._force or torque > self._torque:
+            self._latched |= Reason.FORCE
+        return all(map(math.isfinite, felt))
 
     def _clock_runs(self, time: float) -> bool:
         """Whether time advanced; forgets what silence or a jump of the clock has outdated."""
@@ -232,6 +232,8 @@ class SafetyFilter:
         return self._repeat(reasons | limited | confined)
 
     def _rate_reasons(self, wanted: np.ndarray, chosen: np.ndarray) -> Reason:
+        if (chosen == wanted).all():  # and so within both limits
+            return Reason.NONE
         too_fast = length(wanted) > self._space.speed
         changed = (chosen != wanted).any(axis=-1) & ~too_fast
         velocity = Reason.VELOCITY if too_fast.any() else Reason.NONE

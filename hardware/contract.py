@@ -167,6 +167,14 @@ class Contract:
         chosen = commands.pop(mode)
         return replace(self, command=chosen, alternatives=tuple(commands.values()))
 
+    def streaming(self, rate: float) -> Self:
+        """The same robot with another number of commands per second; 0 keeps it as it is.
+
+        Raises:
+            ValueError: If the rate is out of range.
+        """
+        return replace(self, rates=replace(self.rates, stream=rate)) if rate else self
+
 
 def _prefixed(part: Any, prefix: str) -> Any:
     if isinstance(part, tuple):

@@ -30,6 +30,8 @@ TWIN = "twin"
 """The driver whose arm is simulated."""
 GRACE = 2.0
 """Time in which a node ends [s]."""
+FAST_STREAM = 100.0
+"""Commands per simulated second to a twin that runs faster than real time [Hz]."""
 SAVING = 20.0
 """Time in which the recorder makes its last episode durable [s]."""
 
@@ -180,7 +182,7 @@ def _arm(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
     wanted = {"robot": settings.robot, "driver": driver}
     if driver == TWIN:
         # It takes joint positions, whatever the controller node in front of it takes.
-        wanted |= {"robot": TWIN, "speed": settings.speed, **_scene(settings)}
+        wanted |= {"robot": TWIN, "speed": settings.speed, **_stream(settings), **_scene(settings)}
     yield _process(settings, "arm", ArmSettings, Stage.ARM, wanted, respawn=driver != TWIN)
 
 
@@ -254,8 +256,13 @@ def _task(settings: GraphSettings, contract: Contract) -> str:
 
 
 def _safety(settings: GraphSettings) -> Process:
-    wanted = {"robot": settings.robot, "mode": settings.mode}
+    wanted = {"robot": settings.robot, "mode": settings.mode, **_stream(settings)}
     return _process(settings, "safety", SafetySettings, Stage.SAFETY, wanted)
+
+
+def _stream(settings: GraphSettings) -> dict[str, float]:
+    """Faster than real time, 500 commands a second would be more than Python can do."""
+    return {"stream": FAST_STREAM} if settings.speed > 1 else {}
 
 
 def _scene(settings: GraphSettings) -> dict[str, Any]:

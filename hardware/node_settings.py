@@ -21,6 +21,8 @@ class ArmSettings:
     """Twin: seed of scene and noise."""
     speed: float = 1.0
     """Twin: how much faster than real time; anything but 1 publishes /clock."""
+    stream: float = 0.0
+    """Commands per second to the arm; 0 takes the contract's [Hz]."""
     autostart: bool = True
     """Configure and activate at once; otherwise wait for lifecycle transitions."""
 
@@ -49,6 +51,8 @@ class SafetySettings:
     """Contract: name of a preset, or path of a YAML file."""
     mode: str = ""
     """Command mode; empty takes the contract's own."""
+    stream: float = 0.0
+    """Commands per second to the arm; 0 takes the contract's [Hz]."""
     watch_cameras: bool = True
     """Whether nothing is sent while a camera of the contract is silent."""
     realtime: bool = True

@@ -1,13 +1,15 @@
 """Transitions of what others do: nothing is asked of the robot, only listened to. No ROS here.
 
 A transition is one policy period: what was seen before it, the command at its end, which the safety
-node had interpolated towards until then, and what was seen after it.
+node had interpolated towards until then, and what was seen after it. Commands belong to a period by
+their stamps, also when the news of them comes late.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -24,8 +26,22 @@ if TYPE_CHECKING:
     from robot_rl.schema import Schema
     from robot_rl.transition import Source, Transition
 
+_PATIENCE = 5
+"""Periods of the policy after which a safety node that says nothing is not waited for."""
+_KEPT = 2000
+"""Reports that are kept while nothing is seen."""
 EXTRA = ("sent", "requested", "reasons")
 """Further arrays of each transition, as ``HardwareEnv`` names them in ``info``."""
+
+
+class _Frame(NamedTuple):
+    """What was seen."""
+
+    time: float
+    """Of the tick [s]."""
+    stamp: float
+    """Of the slowest stream [s]."""
+    observation: Observation
 
 
 class Observer:
@@ -44,11 +60,13 @@ class Observer:
         self._source: Source = source
         self._state = StateVector(contract)
         self._names = request_names(contract)
-        self._reports: list[Report] = []
+        self._slack = 1.5 / contract.rates.state
+        self._patience = _PATIENCE / contract.rates.policy
+        self._reports: deque[Report] = deque(maxlen=_KEPT)
+        self._told = 0.0
+        self._frames: deque[_Frame] = deque()
         self._gripper: float | None = None
         self._action: np.ndarray | None = None
-        self._before: tuple[float, Observation] | None = None
-        self._told = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -75,33 +93,51 @@ class Observer:
         """Takes a report of the safety node."""
         with self._lock:
             self._reports.append(report)
+            self._told = report.stamp
 
     def grip(self, value: float) -> None:
         """Takes a command to the gripper."""
         self._gripper = value
 
-    def tick(self, aligned: Aligned) -> Transition | None:
-        """What happened since the last whole set; None if there is nothing to tell."""
-        if not aligned.whole:
-            return None
+    def tick(self, aligned: Aligned, now: float) -> list[Transition]:
+        """What has happened, as far as it is known by now; often one transition.
+
+        Args:
+            aligned: The newest set; one that is not whole is not used.
+            now: Time on the clock of stamps [s].
+        """
+        if aligned.whole:
+            self._frames.append(_Frame(now, aligned.stamp, self._observe(aligned)))
+        found: list[Transition] = []
+        while len(self._frames) > 1 and self._is_known(self._frames[1].time, now):
+            before = self._frames.popleft()
+            after = self._frames[0]
+            reports = self._take(before.time, after.time)
+            if (action := self._note(reports)) is not None:
+                found.append(self._transition(before, after, action, reports))
+        return found
+
+    def _is_known(self, time: float, now: float) -> bool:
+        """Whether the safety node has told what it sent until then, or does not tell it any more."""
+        return self._told >= time - self._slack or now - time > self._patience
+
+    def _take(self, after: float, until: float) -> list[Report]:
+        """The reports of a period, in order."""
+        taken: list[Report] = []
         with self._lock:
-            reports, self._reports = self._reports, []
-        seen = aligned.stamp, self._observe(aligned)
-        before, self._before = self._before, seen
-        self._told = reports[-1].stamp if reports else self._told
+            while self._reports and self._reports[0].stamp <= until:
+                taken.append(self._reports.popleft())
+        return [report for report in taken if report.stamp > after]
+
+    def _note(self, reports: list[Report]) -> np.ndarray | None:
+        """The last command of all, with the gripper's; None if there never was one."""
         sent = [report.sent for report in reports if np.isfinite(report.sent).all()]
         if sent:
             self._action = self._with_gripper(sent[-1])
-        if before is None or self._action is None:
-            return None
-        return self._transition(before, seen[1], self._action, reports)
+        return self._action
 
     def _transition(
-        self,
-        before: tuple[float, Observation],
-        after: Observation,
-        action: np.ndarray,
-        reports: list[Report],
+        self, before: _Frame, after: _Frame, action: np.ndarray, reports: list[Report]
     ) -> Transition:
         from robot_rl.transition import Transition
 
@@ -112,8 +148,8 @@ class Observer:
         policy_action = np.r_[requested, action[len(requested) :]] if asked else action
         reasons = np.bitwise_or.reduce([0, *(report.reasons for report in reports)])
         return Transition(
-            observation=before[1],
-            next_observation=after,
+            observation=before.observation,
+            next_observation=after.observation,
             action=action.astype(np.float32),
             policy_action=policy_action.astype(np.float32),
             reward=0.0,
@@ -121,8 +157,8 @@ class Observer:
             truncated=False,
             intervened=any(report.person for report in reports),
             source=self._source,
-            sensor_stamp=before[0],
-            command_stamp=self._told,
+            sensor_stamp=before.stamp,
+            command_stamp=reports[-1].stamp if reports else after.time,
             extra=dict(zip(EXTRA, (sent, requested, np.array(reasons)), strict=True)),
         )
 

@@ -46,7 +46,7 @@ class ArmNode(LifecycleNode):
     def __init__(self) -> None:
         super().__init__("arm")
         self._settings = declare(self, ArmSettings)
-        self._contract = load_contract(self._settings.robot)
+        self._contract = load_contract(self._settings.robot).streaming(self._settings.stream)
         _require_numbers(self._contract)
         self._joints = (*self._contract.joints.arm, *self._contract.joints.gripper)
         self._arm: Arm | None = None

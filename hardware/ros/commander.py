@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from hardware.contract import Contract
 from hardware.ros import convert
 from hardware.ros.qos import profile
+
+_HEAD = struct.Struct("<4sIII4x")
+"""``Float64MultiArray`` in CDR: encapsulation, no dimensions, no offset, how many numbers."""
 
 
 class Commander:
@@ -67,7 +71,7 @@ class Commander:
             return convert.pose_stamped(stamp, contract.frames.base, command)
         if contract.command.type == "JointTrajectory":
             return self._trajectory(contract.joints.arm, command)
-        return convert.numbers(command)
+        return serialized(command)
 
     def _gripper_message(self, value: float) -> Any:
         gripper = self._contract.gripper
@@ -83,3 +87,11 @@ class Commander:
         time = Duration(nanosec=round(1e9 * self._period))
         point = JointTrajectoryPoint(positions=values.tolist(), time_from_start=time)
         return JointTrajectory(joint_names=list(names), points=[point])
+
+
+def serialized(values: np.ndarray) -> bytes:
+    """A ``Float64MultiArray`` as it goes over the wire, shape (n,).
+
+    rclpy takes a third of a command's time to turn the message into these bytes.
+    """
+    return _HEAD.pack(b"\0\1\0\0", 0, 0, len(values)) + values.astype("<f8").tobytes()

@@ -113,8 +113,9 @@ class RecorderNode(Node):
         self._observer.grip(convert.gripper_value(message))
 
     def _tick(self, _: float) -> None:
-        transition = self._observer.tick(self._streams.align(self._time.now()))
-        if transition is not None and self._recorder is not None:
+        assert self._recorder is not None
+        now = self._time.now()
+        for transition in self._observer.tick(self._streams.align(now), now):
             self._recorder.add(transition)
 
     def _record(self, request: SetBool.Request, answer: SetBool.Response) -> SetBool.Response:
@@ -148,8 +149,12 @@ class RecorderNode(Node):
         return self._begin(answer)
 
     def _say(self, text: str, warning: bool) -> None:
-        log = self.get_logger()
-        log.warning(text) if warning else log.info(text)
+        if not self.context.ok():  # ROS has ended, and its log with it
+            print(text, flush=True)
+        elif warning:
+            self.get_logger().warning(text)
+        else:
+            self.get_logger().info(text)
 
     def _examine(self) -> Health:
         assert self._recorder is not None

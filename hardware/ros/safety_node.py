@@ -52,7 +52,7 @@ class SafetyNode(Node):
         super().__init__("safety")
         self._loop: Loop | None = None
         settings = declare(self, SafetySettings)
-        contract = load_contract(settings.robot)
+        contract = load_contract(settings.robot).streaming(settings.stream)
         if settings.mode:
             contract = contract.with_mode(settings.mode)  # pyright: ignore[reportArgumentType]
         self._contract = contract

@@ -33,7 +33,13 @@ class Robot:
             report = Report(self.now, sent, requested, 0, 0, person=False)
             self.observer.hear(report._replace(**changes))
         self.see(self.now)
-        return self.observer.tick(self.streams.align(self.now))
+        return self.tick()
+
+    def tick(self) -> Any:
+        """The one transition of a tick, or None."""
+        found = self.observer.tick(self.streams.align(self.now), self.now)
+        assert len(found) <= 1
+        return found[0] if found else None
 
     def feel(self, stamp: float) -> None:
         values = {"joint_states": np.stack([np.full(9, stamp), np.zeros(9)])}
@@ -107,16 +113,41 @@ def test_a_period_without_commands_repeats_the_last_and_says_so(robot: Robot) ->
     assert one.extra["reasons"] == Reason.STALE
 
 
-def test_a_safety_node_that_says_nothing_leaves_nan(robot: Robot) -> None:
+def test_news_that_come_late_belong_to_their_period_all_the_same(robot: Robot) -> None:
     robot.run(command(0.1), command(0.1))
-    told = robot.now
+    robot.run(command(0.1), command(0.1))
+    late = [Report(robot.now + k * DT / 5, command(0.2), command(0.2), 0, 0, False) for k in (1, 5)]
     robot.now += DT
     robot.feel(robot.now)
     robot.see(robot.now)
-    one = robot.observer.tick(robot.streams.align(robot.now))
-    assert one is not None
-    assert np.isnan(one.extra["sent"]).all()
-    assert one.command_stamp == told, "the command that still stands"
+    assert robot.tick() is None, "nobody knows yet what was sent"
+    for report in late:
+        robot.observer.hear(report)
+    for _ in range(5):
+        robot.now += DT / 5
+        robot.feel(robot.now)
+        robot.observer.hear(Report(robot.now, command(0.3), command(0.3), 0, 0, False))
+    robot.see(robot.now)
+    first, second = robot.observer.tick(robot.streams.align(robot.now), robot.now)
+    np.testing.assert_allclose(first.action[:7], command(0.2), rtol=1e-6)
+    np.testing.assert_allclose(second.action[:7], command(0.3), rtol=1e-6)
+    assert first.command_stamp == late[-1].stamp
+    assert first.next_observation is second.observation
+
+
+def test_a_safety_node_that_says_nothing_leaves_nan(robot: Robot) -> None:
+    robot.run(command(0.1), command(0.1))
+    robot.run(command(0.1), command(0.1))
+    found = []
+    for _ in range(8):
+        robot.now += DT
+        robot.feel(robot.now)
+        robot.see(robot.now)
+        found += robot.observer.tick(robot.streams.align(robot.now), robot.now)
+    assert len(found) == 3, "those for which nobody waits any more"
+    assert np.isnan([one.extra["sent"] for one in found]).all()
+    np.testing.assert_allclose([one.action[:7] for one in found], 0.1, rtol=1e-6)
+    assert (np.diff([one.command_stamp for one in found]) > 0).all()
 
 
 def test_a_missing_picture_makes_one_long_transition_of_two_periods(robot: Robot) -> None:
@@ -125,7 +156,7 @@ def test_a_missing_picture_makes_one_long_transition_of_two_periods(robot: Robot
     robot.now += 5 * DT  # the camera stops for longer than its limit
     robot.feel(robot.now)
     robot.observer.hear(Report(robot.now, command(0.2), command(0.2), 0, 0, False))
-    assert robot.observer.tick(robot.streams.align(robot.now)) is None
+    assert robot.tick() is None
     one = robot.run(command(0.3), command(0.3))
     assert one.sensor_stamp == pytest.approx(before), "a recorder sees the gap by its stamps"
     np.testing.assert_allclose(one.action[:7], command(0.3), rtol=1e-6)

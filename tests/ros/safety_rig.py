@@ -109,10 +109,11 @@ class Rig:
         # A node of its own: the executor of the other must not take what is ours.
         self._node = rclpy.create_node("ears", context=graph.node.context, namespace=namespace)
         self._ears = Ears(self._node)
-        self._ears.listen(Float64MultiArray, "arm/commands", self._hear_command)
         self._ears.listen(JointState, "joint_states", self._hear_state)
         self._ears.listen(JointState, "request", self._hear_request)
         self._ears.listen(JointState, "safety/report", self._hear_report)
+        # Last, so that there is no report of a command that was not heard.
+        self._ears.listen(Float64MultiArray, "arm/commands", self._hear_command)
         self._ears.start()
         self.arm = graph.start("arm_node", namespace=namespace, task="reach", speed=speed)
         safety = {"watch_cameras": False, "use_sim_time": speed != 1} | safety

@@ -1,35 +1,62 @@
-"""Twin and safety node, two processes; the test plays the policy."""
+"""Twin and safety node, two processes: a request moves the arm, and the report says all of it."""
 
 import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
 
-from sensor_msgs.msg import JointState
+from rclpy.serialization import deserialize_message
 from std_msgs.msg import Float64MultiArray
 
-from hardware.ros import convert
+from controllers.reason import Reason
+from hardware.link import Report
+from hardware.ros.commander import serialized
 from tests.ros.conftest import Graph, wait_for
+from tests.ros.safety_rig import TICK, TWIN, Rig, Source
 
 pytestmark = pytest.mark.domain(30)
-ARM = [f"joint{i}" for i in range(1, 8)]
+SENT = 200
 
 
-def test_a_request_moves_the_arm(graph: Graph) -> None:
-    graph.start("arm_node")
-    graph.start("safety_node", watch_cameras=False)
-    states = graph.listen(JointState, "joint_states")
-    commands = graph.listen(Float64MultiArray, "arm/commands", 1)
-    wait_for(lambda: states, "joint states")
-    q = np.array(states[-1].position[:7])
-    publisher = graph.node.create_publisher(JointState, "request", 1)
-    wait_for(publisher.get_subscription_count, "the safety node")
-    target = q + 0.05
+def test_a_request_moves_the_arm_and_the_report_has_what_was_asked_and_sent(graph: Graph) -> None:
+    with Rig(graph) as rig:
+        source = Source(rig)
+        source.heard()
+        here = rig.stands(0.0)
+        source.target = here + 0.05
+        wait_for(lambda: np.abs(rig.states[-1].values - source.target).max() < 0.005, "the arm")
+        asked = rig.now()
+        beyond = source.target.copy()
+        beyond[0] = TWIN.limits.q_upper[0] + 0.5
+        source.target = beyond
+        limited = rig.report(asked, is_limited, "a command that is not the one asked for")
+        assert not np.allclose(limited.sent, limited.requested)
+        wait_for(lambda: len(rig.commands) > SENT, "commands")
+        every_report_is_of_a_command(rig)
 
-    def there() -> bool:
-        now = 1e-9 * graph.node.get_clock().now().nanoseconds
-        publisher.publish(convert.joint_state(now, ARM, target))
-        return bool(np.abs(np.array(states[-1].position[:7]) - target).max() < 0.01)
 
-    wait_for(there, "the arm at its target")
-    assert commands
+def is_limited(report: Report) -> bool:
+    return bool(report.reasons & (Reason.POSITION | Reason.VELOCITY | Reason.WORKSPACE))
+
+
+def every_report_is_of_a_command(rig: Rig) -> None:
+    """Reports come at the rate of states, and each has the very numbers that were published."""
+    reports = [report for report in list(rig.reports) if np.isfinite(report.sent).all()]
+    gaps = np.diff([report.stamp for report in reports])
+    assert np.median(gaps) == pytest.approx(1 / TWIN.rates.state, abs=TICK)
+    for report in reports:  # what nobody asked for is a hold
+        assert np.isfinite(report.requested).all() or report.reasons & Reason.SILENCE
+    wait_for(lambda: rig.commands[-1].time > reports[-1].stamp + 5 * TICK, "later commands")
+    times = np.array([command.time for command in rig.commands])
+    for report in reports:
+        near = np.searchsorted(times, report.stamp)  # published after its tick, not before
+        assert any(
+            np.array_equal(command.values, report.sent) for command in rig.commands[near : near + 3]
+        )
+
+
+@pytest.mark.parametrize("size", [0, 1, 6, 7, 8])
+def test_a_command_is_written_as_rclpy_reads_it(size: int) -> None:
+    values = np.random.default_rng(size).normal(0, 1, size)
+    message = deserialize_message(serialized(values), Float64MultiArray)
+    assert message == Float64MultiArray(data=values.tolist())

@@ -29,7 +29,7 @@ class Cameras:
     def __init__(self, graph: Graph) -> None:
         self.silent: str | None = None
         self.stamps = {camera.name: 0.0 for camera in TWIN.cameras}
-        self._node, self._pixels = graph.node, np.zeros((128, 128, 3), np.uint8)
+        self._node, self._pixels = graph.node, np.zeros((8, 8, 3), np.uint8)
         self._publishers = {
             camera.name: graph.node.create_publisher(Image, camera.topic, 1)
             for camera in TWIN.cameras
