@@ -92,8 +92,8 @@ class Arm:
         if self._gripper is None or not np.isfinite(value):
             self.counts.refused += 1
             return
-        ends = sorted((self._gripper.open, self._gripper.closed))
-        self.driver.grip(float(np.clip(value, *ends)))
+        low, high = sorted((self._gripper.open, self._gripper.closed))
+        self.driver.grip(min(max(float(value), low), high))
 
     def tick(self, now: float) -> Reading:
         """The newest reading; holds the arm if commands have stopped. ``now`` is in seconds."""

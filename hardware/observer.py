@@ -112,22 +112,23 @@ class Observer:
         while len(self._frames) > 1 and self._is_known(self._frames[1].time, now):
             before = self._frames.popleft()
             after = self._frames[0]
-            reports = self._take(before.time, after.time)
-            if (action := self._note(reports)) is not None:
+            told = self._take(after.time)
+            reports = [report for report in told if report.stamp > before.time]
+            if (action := self._note(told)) is not None:
                 found.append(self._transition(before, after, action, reports))
         return found
 
     def _is_known(self, time: float, now: float) -> bool:
-        """Whether the safety node has told what it sent until then, or does not tell it any more."""
+        """Whether the safety node has told what it sent until then, or tells nothing any more."""
         return self._told >= time - self._slack or now - time > self._patience
 
-    def _take(self, after: float, until: float) -> list[Report]:
-        """The reports of a period, in order."""
+    def _take(self, until: float) -> list[Report]:
+        """The reports up to a time [s], in order."""
         taken: list[Report] = []
         with self._lock:
             while self._reports and self._reports[0].stamp <= until:
                 taken.append(self._reports.popleft())
-        return [report for report in taken if report.stamp > after]
+        return taken
 
     def _note(self, reports: list[Report]) -> np.ndarray | None:
         """The last command of all, with the gripper's; None if there never was one."""

@@ -256,7 +256,8 @@ class Safety:
         if gripper is None or not np.isfinite(value):
             self._ignore("gripper")
             return
-        self._gripper = float(np.clip(value, *sorted((gripper.open, gripper.closed))))
+        low, high = sorted((gripper.open, gripper.closed))
+        self._gripper = min(max(value, low), high)
 
     def _take_grip(self, order: Order) -> float | None:
         """The gripper's new value, once the arm does as it was asked; forgotten with the source."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import PoseStamped, WrenchStamped
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.subscription import MessageInfo
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import JointState
 
@@ -143,11 +144,11 @@ class ArmNode(LifecycleNode):
         """Hands over the numbers of each message, how long ago it was sent [s], and by whom."""
         numbers = _NUMBERS[part.type]
 
-        def receive(message: Any, info: dict[str, Any]) -> None:
+        def receive(message: Any, info: MessageInfo) -> None:
             age = 1e-9 * (time.time_ns() - info["source_timestamp"])
             with self._lock:
                 if self._arm is not None and self._active:
-                    take(numbers(message), age, info["publisher_gid"]["data"])
+                    take(numbers(message), age, convert.sender_of(info))
 
         kind = convert.message_class(part.type)
         self.create_subscription(kind, part.topic, receive, profile(part.qos))

@@ -39,7 +39,7 @@ class Commander:
 
     def grip(self, value: float) -> None:
         """Sends a value to the gripper."""
-        if self._contract.gripper is not None:
+        if self._gripper is not None:
             self._gripper.publish(self._gripper_message(value))
 
     def rivals(self) -> str | None:

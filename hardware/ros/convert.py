@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Pose, PoseStamped, WrenchStamped
+from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Float64MultiArray, Header
 
@@ -54,6 +55,12 @@ def stamp_of(serialized: bytes) -> float:
     order = "<" if serialized[1] & 1 else ">"
     seconds, nanoseconds = struct.unpack_from(f"{order}iI", serialized, 4)
     return seconds + 1e-9 * nanoseconds
+
+
+def sender_of(info: MessageInfo) -> bytes:
+    """Which publisher a message is from; empty if this ROS does not tell."""
+    publisher = info.get("publisher_gid")
+    return publisher["data"] if publisher else b""
 
 
 def joint_state(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from rclpy.clock import Clock
@@ -12,6 +11,7 @@ from rclpy.clock_type import ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy
+from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -92,11 +92,11 @@ class SafetyNode(Node):
         self.create_service(Trigger, RESET, self._reset)
 
     def _subscribe(self, topic: str, person: bool) -> None:
-        def request(message: JointState, info: dict[str, Any]) -> None:
-            stamp, source = convert.to_seconds(message.header.stamp), _publisher(info)
+        def request(message: JointState, info: MessageInfo) -> None:
+            stamp, source = convert.to_seconds(message.header.stamp), convert.sender_of(info)
             now, ros = self._pacer.clock.now(), self._ros_now()
             values = np.array(message.position)
-            self._safety.request(message.name, values, stamp, now, ros, person, source)
+            self._safety.request(list(message.name), values, stamp, now, ros, person, source)
 
         self.create_subscription(JointState, topic, request, 1)
 
@@ -196,11 +196,6 @@ class SafetyNode(Node):
             yield others
         for name, problem in self._listener.problems.items():
             yield f"{name}: {problem}"
-
-
-def _publisher(info: dict[str, Any]) -> bytes:
-    """Who published a message."""
-    return info["publisher_gid"]["data"]
 
 
 def main() -> int:

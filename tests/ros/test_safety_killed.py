@@ -16,8 +16,7 @@ from tests.ros.safety_rig import TWIN, Rig, longest_step, repeated, told, values
 
 pytestmark = pytest.mark.domain(36)
 KILLS, STOPS = 2, 5
-TIMEOUT = TWIN.rates.command_timeout
-assert TIMEOUT is not None
+TIMEOUT = TWIN.rates.command_timeout or 0.0
 STANDS = 0.4
 """Time in which the twin's servos bring the arm to rest [s]."""
 

@@ -1,5 +1,6 @@
 """Two who want the arm: on its command topic, and on the topic of requests."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -63,8 +64,8 @@ def test_an_arm_follows_one_of_two_senders(graph: Graph) -> None:
         for target in targets:
             sender = graph.node.create_publisher(Float64MultiArray, "arm/commands", 1)
             wait_for(sender.get_subscription_count, "the arm")
-            command = Float64MultiArray(data=target.tolist())
-            graph.node.create_timer(0.01, lambda s=sender, c=command: s.publish(c))
+            send = functools.partial(sender.publish, Float64MultiArray(data=target.tolist()))
+            graph.node.create_timer(0.01, send)
         wait_for(lambda: values_of(diagnostics, "/arm", "arm/strange") > 50, "strange commands")
         assert torn(rig, targets) < 0.01
 

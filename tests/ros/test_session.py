@@ -145,8 +145,9 @@ def test_a_person_with_a_pad_is_recorded_and_judges_with_its_buttons(
     [episode] = Episodes(tmp_path)
     assert episode.metadata.success is True
     assert episode.metadata.intervention_ratio is not None
-    assert 0.2 < episode.metadata.intervention_ratio < 1
+    assert 0 < episode.metadata.intervention_ratio < 1
     mine = episode.intervened
+    assert mine.sum() > 5
     assert episode.action[mine, 1].mean() > 0.3, "to the left, as the person pushed"
     assert episode.action[mine][-1, 6] == -1, "and with the gripper closed"
     assert np.isnan(episode.extra["requested"][~mine][:2]).all(), "nobody had asked"
