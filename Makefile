@@ -8,7 +8,7 @@ BIN := .venv/bin
 export UV_TORCH_BACKEND ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-learning bench format clean
+.PHONY: help demo test check check-learning check-timing bench format clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,9 @@ check: .venv/.dev  ## formatting, lint, types
 
 check-learning: .venv/.dev  ## train every claim anew; writes build/learning.json
 	@$(BIN)/python -m benchmarks.learning
+
+check-timing: .venv/.dev  ## the safety promises in milliseconds over real DDS; on a quiet machine
+	@$(BIN)/python -m pytest -m timing tests/ros
 
 bench: .venv/.bench  ## measure speed; writes build/bench.json
 	@$(BIN)/python -m benchmarks

@@ -23,9 +23,9 @@ def rows() -> Iterator[Row]:
     with running("--robot", "twin", "--task", "reach", "--speed", str(SPEED)):
         options = {"task": "reach", "cameras": ("front", "wrist"), "use_sim_time": True}
         with make_env("robot", timeout=30.0, **options) as env:
-            step = env.reset()
+            env.reset()
             began = time.monotonic()
-            steps = [step := env.step(np.zeros((1, 6))) for _ in range(STEPS)]
+            steps = [env.step(np.zeros((1, 6))) for _ in range(STEPS)]
             wall = time.monotonic() - began
     yield Row("twin over ROS 2, two cameras: speed", _simulated(steps) / wall, "x real time", BAR)
 
