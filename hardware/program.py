@@ -61,7 +61,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=end_with_parent if sys.platform == "linux" else None,
         )
         assert self._process.stdout is not None
         self.pipe = self._process.stdout
@@ -108,7 +108,7 @@ class Running:
         return lines
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """In the new process: SIGINT when we are killed, so that it is not left over."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGINT))

@@ -22,6 +22,7 @@ from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 
 from hardware.dds_profile import use_dds_profile  # noqa: E402
+from hardware.program import end_with_parent  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -78,6 +79,7 @@ class Graph:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=end_with_parent,  # a test that is killed leaves no robot behind
         )
         self._processes.append(process)
         return process
