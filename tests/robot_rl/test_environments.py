@@ -12,7 +12,7 @@ from robot_rl.environments import ENVIRONMENTS, make_env
 from robot_rl.toy import PointEnv
 
 TWINS = [name for name in ENVIRONMENTS if name.startswith("twin_")]
-BATCHED = [name for name in ENVIRONMENTS if name not in TWINS]
+BATCHED = [name for name in ENVIRONMENTS if name not in (*TWINS, "robot")]
 
 
 @pytest.mark.parametrize("name", [*BATCHED, "gym:Pendulum-v1"])
@@ -52,7 +52,7 @@ def test_options_reach_gymnasium() -> None:
             ValueError,
             "no environment 'peg_inset' (did you mean 'peg_insert' or 'twin_peg_insert'?); "
             "choose point, reach, pick_cube, peg_insert, push, twin_reach, twin_pick_cube, "
-            "twin_peg_insert, twin_push, gym:<id of a Gymnasium environment>, or module:factory",
+            "twin_peg_insert, twin_push, robot, gym:<id of a Gymnasium environment>, or module:",
         ),
         ("xyz", {}, ValueError, "no environment 'xyz'; choose point, reach,"),
         ("gym:Pendulun-v1", {}, ValueError, "Did you mean: `Pendulum`?"),

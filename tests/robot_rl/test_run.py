@@ -160,7 +160,7 @@ def test_how_worlds_are_configured_keeps_no_policy_from_acting(run: Run) -> None
 
 
 def test_a_state_that_could_not_be_read_back_is_refused_by_its_place(run: Run) -> None:
-    with pytest.raises(TypeError, match=r"state\['agent'\]\[1\] is a PosixPath"):
+    with pytest.raises(TypeError, match=r"content\['state'\]\['agent'\]\[1\] is a PosixPath"):
         run.save_checkpoint({"agent": [1, Path()]}, 1, SCHEMA)
     assert run.steps == []
 
