@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hardware.contract import Contract
-from hardware.driver import ArmDriver, Reading
+from hardware.driver import ArmDriver
 
 _OWNED = 0.1
 """Time for which an arm without a timeout belongs to whom it follows [s]."""
@@ -95,13 +95,12 @@ class Arm:
         low, high = sorted((self._gripper.open, self._gripper.closed))
         self.driver.grip(min(max(float(value), low), high))
 
-    def tick(self, now: float) -> Reading:
-        """The newest reading; holds the arm if commands have stopped. ``now`` is in seconds."""
+    def tick(self, now: float) -> None:
+        """Holds the arm if commands have stopped. ``now`` is in seconds."""
         since = 0.0 if self._commanded_at is None else abs(now - self._commanded_at)
         if self._timeout is not None and since > self._timeout:
             self.hold()
             self.counts.timeouts += 1
-        return self.driver.read()
 
     def hold(self) -> None:
         """Holds the arm where it is, until the next command."""

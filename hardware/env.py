@@ -31,7 +31,7 @@ REQUESTED, SENT, REASONS = "requested", "sent", "reasons"
 RATE = "rate"
 """Key in ``info``: steps per second of this episode so far, by the clock of the robot."""
 
-_CHANGED = ~(Reason.ACCELERATION | Reason.ENGAGE)
+CHANGED = ~(Reason.ACCELERATION | Reason.ENGAGE)
 """Reasons for which the command was not the one asked for; smoothing is how the arm moves."""
 _LATE = 0.1
 """Share of a period by which a step may be late and still count as on time."""
@@ -241,7 +241,7 @@ class HardwareEnv(Closing):
         """The action, or, where it was not what moved the arm, what the command amounts to."""
         sent = request.action
         acted = any(report.person for report in reports)
-        if reports and (acted or Reason(_reasons(reports)) & _CHANGED):
+        if reports and (acted or Reason(_reasons(reports)) & CHANGED):
             commands = [report.sent for report in reports if np.isfinite(report.sent).all()]
             motion = self._action.amounts_to(commands[-1], before) if commands else np.zeros((1, 6))
             fingers = self._action.fingers(self._link.gripper()) if acted else sent[:, 6:]

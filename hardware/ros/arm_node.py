@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import PoseStamped, WrenchStamped
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.publisher import Publisher
 from rclpy.subscription import MessageInfo
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import JointState
@@ -24,6 +25,7 @@ from hardware.node_settings import ArmSettings
 from hardware.pacer import Monotonic, Pacer
 from hardware.ros import convert
 from hardware.ros.diagnostics import report_health
+from hardware.ros.inbox import Inbox
 from hardware.ros.loop import Loop
 from hardware.ros.names import PLACE, SCENE
 from hardware.ros.parameters import declare
@@ -51,6 +53,9 @@ class ArmNode(LifecycleNode):
         _require_numbers(self._contract)
         self._joints = (*self._contract.joints.arm, *self._contract.joints.gripper)
         self._arm: Arm | None = None
+        self._inbox = Inbox(self)
+        self._states: Publisher | None = None
+        self._scenic: HasScene | None = None
         self._lock = threading.RLock()
         self._loop: Loop | None = None
         self._active = False
@@ -67,19 +72,22 @@ class ArmNode(LifecycleNode):
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
         self._arm = Arm(self._contract, driver)
-        self._advertise(driver)
+        self._scenic = driver if isinstance(driver, HasScene) else None
+        if self._states is None:
+            self._advertise()
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Starts the loop that reads and publishes; commands now reach the arm."""
         assert self._arm is not None
-        rates, simulated = self._contract.rates, isinstance(self._arm.driver, Simulated)
-        period = 1 / (rates.stream if simulated else rates.state)
-        self._every = round(rates.stream / rates.state) if simulated else 1
+        driver, rates = self._arm.driver, self._contract.rates
+        simulated = isinstance(driver, Simulated)
+        self._advance = driver.advance if simulated else lambda _: None
+        self._every = max(1, round(rates.stream / rates.state))
         clock = Monotonic(self._settings.speed)
         # The clock of a driver that lost its arm may stand still, and commands still time out.
-        self._now = self._arm.driver.time if simulated else clock.now
-        self._loop = Loop(self, Pacer(period, clock), self._tick)
+        self._now = driver.time if simulated else clock.now
+        self._loop = Loop(self, Pacer(1 / rates.stream, clock), self._tick)
         self._active = True
         self._loop.start()
         return super().on_activate(state)
@@ -115,7 +123,7 @@ class ArmNode(LifecycleNode):
             return {}
         return {name: getattr(self._settings, name) for name in ("task", "gap", "seed")}
 
-    def _advertise(self, driver: object) -> None:
+    def _advertise(self) -> None:
         state, command, gripper = (
             self._contract.state,
             self._contract.command,
@@ -131,9 +139,9 @@ class ArmNode(LifecycleNode):
         if gripper is not None:
             self._subscribe(gripper, self._grip)
         self._objects: dict[str, Any] = {}
-        if isinstance(driver, HasScene):
+        if self._scenic is not None:
             self._scene = self.create_publisher(JointState, SCENE, sensor)
-            for name in driver.objects():
+            for name in self._scenic.objects():
                 self._objects[name] = self.create_publisher(PoseStamped, f"{name}/pose", sensor)
                 place = functools.partial(self._place, name)
                 self.create_subscription(PoseStamped, f"{name}/{PLACE}", place, 1)
@@ -141,17 +149,18 @@ class ArmNode(LifecycleNode):
     def _subscribe(
         self, part: Command | Gripper, take: Callable[[np.ndarray, float, bytes], None]
     ) -> None:
-        """Hands over the numbers of each message, how long ago it was sent [s], and by whom."""
+        """Hands over the numbers of each message, how long ago it was sent [s], and by whom.
+
+        The loop takes them: what was sent while the arm was not active is late by then.
+        """
         numbers = _NUMBERS[part.type]
 
         def receive(message: Any, info: MessageInfo) -> None:
             age = 1e-9 * (time.time_ns() - info["source_timestamp"])
-            with self._lock:
-                if self._arm is not None and self._active:
-                    take(numbers(message), age, convert.sender_of(info))
+            take(numbers(message), age, convert.sender_of(info))
 
         kind = convert.message_class(part.type)
-        self.create_subscription(kind, part.topic, receive, profile(part.qos))
+        self._inbox.subscribe(kind, part.topic, receive, profile(part.qos))
 
     def _command(self, values: np.ndarray, age: float, sender: bytes) -> None:
         assert self._arm is not None
@@ -165,34 +174,34 @@ class ArmNode(LifecycleNode):
     def _place(self, name: str, message: PoseStamped) -> None:
         pose = convert.vector_of_pose(message.pose)
         with self._lock:
-            if self._arm is None or not isinstance(self._arm.driver, HasScene):
-                return
-            if np.isfinite(pose).all():
-                self._arm.driver.place(name, pose)
+            if self._arm is not None and self._scenic is not None and np.isfinite(pose).all():
+                self._scenic.place(name, pose)
 
     def _tick(self, _: float) -> None:
-        """Advances a twin, at the rate of its commands; publishes at the rate of states."""
+        """Takes commands, and advances a twin; publishes at the rate of states."""
         assert self._arm is not None
         assert self._loop is not None
         driver, pacer = self._arm.driver, self._loop.pacer
+        publishes = pacer.ticks % self._every == 0
         with self._lock:
-            if isinstance(driver, Simulated):
-                driver.advance(pacer.period)
-            reading = self._arm.tick(self._now())
+            self._inbox.take()
+            self._advance(pacer.period)
+            self._arm.tick(self._now())
+            reading = driver.read() if publishes else None
         if self._settings.speed != 1:
             self._clock_topic.publish(ClockMessage(clock=convert.to_stamp(driver.time())))
-        if pacer.ticks % self._every == 0:
+        if reading is not None:
             self._publish(reading)
 
     def _publish(self, reading: Reading) -> None:
         assert self._arm is not None
+        assert self._states is not None
         stamp = self._to_ros(reading.stamp)
         self._states.publish(convert.joint_state(stamp, self._joints, reading.q, reading.dq))
         if self._wrench is not None and reading.wrench is not None:
             base = self._contract.frames.base
             self._wrench.publish(convert.wrench_stamped(stamp, base, reading.wrench))
-        driver = self._arm.driver
-        if isinstance(driver, HasScene):
+        if (driver := self._scenic) is not None:
             with self._lock:
                 objects, (_, scene) = driver.objects(), driver.scene()
             for name, pose in objects.items():

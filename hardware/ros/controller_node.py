@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
+from rclpy.subscription import MessageInfo
 
 from controllers.reason import Reason
 from hardware.arm_model import kinematics_of
@@ -17,6 +18,7 @@ from hardware.ros import convert
 from hardware.ros.clock import NodeClock, loop_clock
 from hardware.ros.commander import Commander
 from hardware.ros.diagnostics import report_health
+from hardware.ros.inbox import Inbox
 from hardware.ros.loop import Loop
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
@@ -28,7 +30,7 @@ _STATE = Qos(depth=10)
 
 
 class ControllerNode(Node):
-    """A loop of its own commands the joints at the contract's stream rate."""
+    """A loop of its own hears poses and commands the joints, at the contract's stream rate."""
 
     def __init__(self) -> None:
         super().__init__("controller")
@@ -39,13 +41,14 @@ class ControllerNode(Node):
         self._contract = contract
         self._core = _core(contract)
         self._ros_time = NodeClock(self)
-        self._listener = StateListener(self, contract, self._core.streams)
+        self._inbox = Inbox(self)
+        self._listener = StateListener(self._inbox, contract, self._core.streams)
         self._commander = Commander(self, self._joints)
         self._pose = contract.state.current_pose and self.create_publisher(
             PoseStamped, contract.state.current_pose.topic, profile(_STATE)
         )
         command = contract.command
-        self.create_subscription(PoseStamped, command.topic, self._aim, profile(command.qos))
+        self._inbox.subscribe(PoseStamped, command.topic, self._aim, profile(command.qos))
         report_health(self, contract.name, self._examine)
         self._reasons = Reason.NONE
         self._pacer = Pacer(1 / contract.rates.stream, loop_clock(self))
@@ -62,12 +65,13 @@ class ControllerNode(Node):
     def _be_punctual(self) -> None:
         self.get_logger().info(be_punctual())
 
-    def _aim(self, message: PoseStamped) -> None:
+    def _aim(self, message: PoseStamped, _: MessageInfo) -> None:
         stamp = convert.to_seconds(message.header.stamp)
         pose, frame = convert.vector_of_pose(message.pose), message.header.frame_id
         self._core.target(pose, frame, stamp, self._pacer.clock.now(), self._ros_time.now())
 
     def _tick(self, now: float) -> None:
+        self._inbox.take()
         motion = self._core.tick(now, self._ros_time.now())
         self._reasons = motion.reasons
         if motion.command is not None:

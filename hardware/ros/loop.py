@@ -7,6 +7,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable
+from typing import ClassVar
 
 from rclpy.node import Node
 
@@ -19,12 +20,17 @@ class Loop:
     An error in the loop ends the whole process: a node that looks alive and does nothing would be
     worse. ``hardware.ros.process.run`` then exits with status 1.
 
+    Attributes:
+        failed: Whether any loop of this process has.
+
     Args:
         node: Whose loop it is.
         pacer: Its pace.
         tick: The work.
         begin: Called once in the thread, before the first tick.
     """
+
+    failed: ClassVar = False
 
     def __init__(
         self,
@@ -34,7 +40,6 @@ class Loop:
         begin: Callable[[], None] = lambda: None,
     ) -> None:
         self.pacer = pacer
-        self.failed = False
         self._node, self._tick, self._begin = node, tick, begin
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=node.get_name(), daemon=True)
@@ -56,7 +61,7 @@ class Loop:
         except Exception:
             if self._ending.is_set() or not self._node.context.ok():
                 return  # a publisher whose context was shut down under it
-            self.failed = True
+            Loop.failed = True
             try:
                 traceback.print_exc()
             finally:

@@ -10,6 +10,8 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
+from hardware.ros.loop import Loop
+
 ANSWERED = (ValueError, TypeError, OSError, ImportError, RuntimeError)
 """Errors whose message is the answer; anything else is a defect and shows its trace."""
 
@@ -38,5 +40,4 @@ def run(make: Callable[[], Node]) -> int:
             node.destroy_node()
         rclpy.try_shutdown()
         gc.freeze()  # The last collection would take seconds where torch is loaded.
-    loop = getattr(node, "_loop", None)
-    return int(loop is not None and loop.failed)
+    return int(Loop.failed)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rclpy.node import Node
+from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
@@ -17,6 +17,7 @@ from hardware.endpoints import IMAGES, subscriptions
 from hardware.mcap_file import McapFile, RawTopic, writer_module
 from hardware.ros import convert
 from hardware.ros.definition import definition, type_name
+from hardware.ros.inbox import Inbox
 from hardware.ros.names import DEADMAN, REPORT, REQUEST, TELEOP_REQUEST
 from hardware.ros.qos import profile
 from hardware.topics import Qos
@@ -29,7 +30,7 @@ class RawTap:
     """Subscribes streams, commands, requests and reports, without reading them.
 
     Args:
-        node: Subscribes.
+        inbox: Subscribes.
         contract: The robot.
         dataset: Folder of the dataset.
 
@@ -37,9 +38,9 @@ class RawTap:
         ImportError: If ``mcap`` is not installed.
     """
 
-    def __init__(self, node: Node, contract: Contract, dataset: Path) -> None:
+    def __init__(self, inbox: Inbox, contract: Contract, dataset: Path) -> None:
         writer_module()
-        self._node, self._contract, self._dataset = node, contract, dataset
+        self._inbox, self._contract, self._dataset = inbox, contract, dataset
         self._file: McapFile | None = None
         self._topics: list[RawTopic] = []
         for topic, kind, depth in _kinds(contract):
@@ -57,15 +58,15 @@ class RawTap:
         return self._file
 
     def _subscribe(self, topic: str, kind: type[Any], depth: int) -> None:
-        name = self._node.resolve_topic_name(topic)
+        name = self._inbox.node.resolve_topic_name(topic)
         self._topics.append(RawTopic(name, type_name(kind), definition(kind)))
         quality = profile(Qos(reliability="best_effort", depth=depth))
         receive = functools.partial(self._receive, name)
-        self._node.create_subscription(kind, topic, receive, quality, raw=True)
+        self._inbox.subscribe(kind, topic, receive, quality, raw=True)
 
-    def _receive(self, topic: str, data: bytes) -> None:
+    def _receive(self, topic: str, data: bytes, _: MessageInfo) -> None:
         if self._file is not None:
-            self._file.write(topic, data, self._node.get_clock().now().nanoseconds)
+            self._file.write(topic, data, self._inbox.node.get_clock().now().nanoseconds)
 
 
 def _kinds(contract: Contract) -> Iterator[tuple[str, type[Any], int]]:

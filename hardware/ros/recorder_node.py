@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
 
@@ -23,6 +25,7 @@ from hardware.recording import EpisodeLimits, Recorder
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock, loop_clock
 from hardware.ros.diagnostics import report_health
+from hardware.ros.inbox import Inbox
 from hardware.ros.loop import Loop
 from hardware.ros.names import (
     RECORD,
@@ -56,13 +59,15 @@ class RecorderNode(Node):
         self._streams = Streams.of(self._contract)
         self._tap = None
         dataset = Path(settings.dataset or f"runs/recorded/{self._contract.name}-topics")
+        self._inbox = Inbox(self)
         if settings.mcap:
-            self._tap = RawTap(self, self._contract, dataset)
+            self._tap = RawTap(self._inbox, self._contract, dataset)
         self._recorder = self._make_recorder(settings, dataset)
-        self._listener = StateListener(self, self._contract, self._streams)
+        self._listener = StateListener(self._inbox, self._contract, self._streams)
         self._listen()
         report_health(self, self._contract.name, self._examine)
         pacer = Pacer(1 / self._contract.rates.policy, loop_clock(self))
+        self._hearing = self._inbox.poll()
         self._loop = Loop(self, pacer, self._tick)
         self._loop.start()
 
@@ -70,6 +75,7 @@ class RecorderNode(Node):
         """Forgets the running episode, waits until the last one is durable, then ends the node."""
         if self._loop is not None:
             self._loop.end()
+            self._hearing.end()
         if self._recorder is not None:
             with suppress(OSError):  # which has been said
                 self._recorder.close()
@@ -96,20 +102,20 @@ class RecorderNode(Node):
         return Recorder(store, metadata, limits, self._say, begin)
 
     def _listen(self) -> None:
-        self.create_subscription(JointState, REPORT, self._hear, 100)
+        self._inbox.subscribe(JointState, REPORT, self._hear, QoSProfile(depth=100))
         if (gripper := self._contract.gripper) is not None:
             kind = convert.message_class(gripper.type)
-            self.create_subscription(kind, gripper.topic, self._grip, profile(gripper.qos))
+            self._inbox.subscribe(kind, gripper.topic, self._grip, profile(gripper.qos))
         self.create_service(SetBool, RECORD, self._record)
         self.create_service(Trigger, RECORD_SUCCESS, lambda _, answer: self._end(answer, True))
         self.create_service(Trigger, RECORD_FAILURE, lambda _, answer: self._end(answer, False))
         self.create_service(Trigger, RECORD_REDO, self._redo)
 
-    def _hear(self, message: JointState) -> None:
+    def _hear(self, message: JointState, _: MessageInfo) -> None:
         stamp = convert.to_seconds(message.header.stamp)
         self._observer.hear(Report.of(stamp, np.array(message.position)))
 
-    def _grip(self, message: Any) -> None:
+    def _grip(self, message: Any, _: MessageInfo) -> None:
         self._observer.grip(convert.gripper_value(message))
 
     def _tick(self, _: float) -> None:

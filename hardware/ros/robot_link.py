@@ -14,6 +14,8 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
@@ -23,6 +25,7 @@ from hardware.endpoints import subscriptions
 from hardware.link import Report
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
+from hardware.ros.inbox import Inbox
 from hardware.ros.inspection import command_problem, commands, problems, safety_problem
 from hardware.ros.names import PLACE, REPORT, REQUEST, RESET, SCENE
 from hardware.ros.qos import profile
@@ -67,18 +70,19 @@ class RobotLink:
             parameter_overrides=[Parameter("use_sim_time", value=use_sim_time)],
         )
         self._streams = _streams(contract, {f"images/{camera}" for camera in cameras})
-        self._listener = StateListener(self.node, contract, self._streams)
+        inbox = Inbox(self.node)
+        self._listener = StateListener(inbox, contract, self._streams)
         self._clock = NodeClock(self.node)
         self._names = request_names(contract)
         self._request = self.node.create_publisher(JointState, REQUEST, 1)
         self._reports: deque[Report] = deque(maxlen=_KEPT)
-        self.node.create_subscription(JointState, REPORT, self._hear, 10)
+        inbox.subscribe(JointState, REPORT, self._hear, QoSProfile(depth=10))
         self._gripper: float | None = None
         if (gripper := contract.gripper) is not None:
             kind = convert.message_class(gripper.type)
-            self.node.create_subscription(kind, gripper.topic, self._grip, profile(gripper.qos))
+            inbox.subscribe(kind, gripper.topic, self._grip, profile(gripper.qos))
         self._scene: np.ndarray | None = None
-        self.node.create_subscription(JointState, SCENE, self._see, 1)
+        inbox.subscribe(JointState, SCENE, self._see, QoSProfile(depth=1))
         self._reset = self.node.create_client(Trigger, RESET)
         self._places: dict[str, Publisher] = {
             pose.name: self.node.create_publisher(PoseStamped, f"{pose.name}/{PLACE}", 1)
@@ -89,6 +93,7 @@ class RobotLink:
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._spin, name="robot_link", daemon=True)
         self._thread.start()
+        self._hearing = inbox.poll()
 
     @property
     def streams(self) -> Streams:
@@ -163,6 +168,7 @@ class RobotLink:
         if self._ending.is_set():
             return
         self._ending.set()
+        self._hearing.end()
         self._thread.join()
         self._executor.shutdown()
         self.node.destroy_node()
@@ -176,14 +182,14 @@ class RobotLink:
             if self._context.ok():
                 raise  # Else SIGINT has ended every context, at whatever moment.
 
-    def _hear(self, message: JointState) -> None:
+    def _hear(self, message: JointState, _: MessageInfo) -> None:
         stamp = convert.to_seconds(message.header.stamp)
         self._reports.append(Report.of(stamp, np.array(message.position)))
 
-    def _grip(self, message: Any) -> None:
+    def _grip(self, message: Any, _: MessageInfo) -> None:
         self._gripper = convert.gripper_value(message)
 
-    def _see(self, message: JointState) -> None:
+    def _see(self, message: JointState, _: MessageInfo) -> None:
         self._scene = np.array(message.position)
 
     def _ready(self) -> bool:

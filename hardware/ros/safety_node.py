@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
@@ -26,6 +25,7 @@ from hardware.ros import convert
 from hardware.ros.clock import NodeClock, loop_clock
 from hardware.ros.commander import Commander
 from hardware.ros.diagnostics import report_health
+from hardware.ros.inbox import Inbox
 from hardware.ros.loop import Loop
 from hardware.ros.names import DEADMAN, ESTOP, REPORT, REQUEST, RESET, TELEOP_REQUEST
 from hardware.ros.parameters import declare
@@ -46,7 +46,7 @@ _DEAD = 0.5
 
 
 class SafetyNode(Node):
-    """A loop of its own sends at the contract's stream rate; callbacks only hand over."""
+    """A loop of its own hears and sends at the contract's stream rate."""
 
     def __init__(self) -> None:
         super().__init__("safety")
@@ -60,7 +60,8 @@ class SafetyNode(Node):
         self._ros_time = NodeClock(self)
         # The wall's time is asked for in each tick, and rclpy takes ten times as long.
         self._ros_now = self._ros_time.now if self._ros_time.simulated else time.time
-        self._listener = StateListener(self, contract, self._safety.streams, pixels=False)
+        self._inbox = Inbox(self)
+        self._listener = StateListener(self._inbox, contract, self._safety.streams, pixels=False)
         self._commander = Commander(self, contract)
         self._report = self.create_publisher(JointState, REPORT, 10)
         self._told: tuple[object, ...] = ()
@@ -85,7 +86,7 @@ class SafetyNode(Node):
     def _listen(self) -> None:
         self._subscribe(REQUEST, person=False)
         self._subscribe(TELEOP_REQUEST, person=True)
-        self.create_subscription(Bool, DEADMAN, self._deadman, 10)
+        self._inbox.subscribe(Bool, DEADMAN, self._deadman, QoSProfile(depth=10))
         for quality in _EARS:
             self._hear_stops(quality)
         self.create_service(Trigger, ESTOP, self._stop)
@@ -98,18 +99,14 @@ class SafetyNode(Node):
             values = np.array(message.position)
             self._safety.request(list(message.name), values, stamp, now, ros, person, source)
 
-        self.create_subscription(JointState, topic, request, 1)
+        self._inbox.subscribe(JointState, topic, request, QoSProfile(depth=1))
 
-    def _deadman(self, message: Bool) -> None:
+    def _deadman(self, message: Bool, _: MessageInfo) -> None:
         if not message.data:
             self._safety.let_go(self._pacer.clock.now(), self._ros_now())
 
     def _hear_stops(self, quality: Qos) -> None:
-        # Of the others it would say that no message will come from them; another ear hears them.
-        quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
-        self.create_subscription(
-            Bool, ESTOP, self._hear_stop, profile(quality), event_callbacks=quiet
-        )
+        self._inbox.subscribe(Bool, ESTOP, self._hear_stop, profile(quality))
 
     def _hear_latched_stops(self) -> None:
         """Hears what a button that keeps its state has said before this node was there."""
@@ -119,7 +116,7 @@ class SafetyNode(Node):
             self._latched_heard = True
             self._hear_stops(LATCHED)
 
-    def _hear_stop(self, message: Bool) -> None:
+    def _hear_stop(self, message: Bool, _: MessageInfo) -> None:
         if message.data:
             self._halt()
 
@@ -154,6 +151,7 @@ class SafetyNode(Node):
         self.get_logger().info(be_punctual())
 
     def _tick(self, now: float) -> None:
+        self._inbox.take()
         ros = self._ros_now()
         decision = self._safety.tick(now, ros)
         # A process that was stopped in between must not send what it made before.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from rclpy.node import Node
+from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import JointState
 
 from hardware.contract import Contract
@@ -14,6 +14,7 @@ from hardware.endpoints import Subscription, subscriptions
 from hardware.joint_order import JointOrder
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
+from hardware.ros.inbox import Inbox
 from hardware.ros.qos import profile
 from hardware.streams import Streams
 
@@ -25,7 +26,7 @@ class StateListener:
     ``x y z qx qy qz qw``, wrenches shape (6,), images shape (height, width, 3).
 
     Args:
-        node: Subscribes.
+        inbox: Subscribes; values are pushed in its ``take``.
         contract: The robot.
         streams: Where to; streams that are not in it are not subscribed.
         pixels: False leaves images unread, and pushes None for them: their stamps tell enough.
@@ -35,10 +36,10 @@ class StateListener:
     """
 
     def __init__(
-        self, node: Node, contract: Contract, streams: Streams, pixels: bool = True
+        self, inbox: Inbox, contract: Contract, streams: Streams, pixels: bool = True
     ) -> None:
         self.problems: dict[str, str] = {}
-        self._clock = NodeClock(node)
+        self._clock = NodeClock(inbox.node)
         self._streams = streams
         joints = contract.joints
         with_fingers = contract.gripper is None or contract.gripper.state is None
@@ -48,13 +49,13 @@ class StateListener:
         self._sizes = {f"images/{c.name}": (c.height, c.width, 3) for c in contract.cameras}
         for stream in subscriptions(contract):
             if stream.name in streams.names:
-                self._subscribe(node, stream, pixels)
+                self._subscribe(inbox, stream, pixels)
 
-    def _subscribe(self, node: Node, stream: Subscription, pixels: bool) -> None:
+    def _subscribe(self, inbox: Inbox, stream: Subscription, pixels: bool) -> None:
         raw = stream.name in self._sizes and not pixels
         read = None if raw else self._reader(stream)
 
-        def receive(message: Any) -> None:
+        def receive(message: Any, _: MessageInfo) -> None:
             now = self._clock.now()
             try:
                 if read is None:
@@ -66,7 +67,7 @@ class StateListener:
                 self.problems[stream.name] = str(error)
 
         kind = convert.message_class(stream.type)
-        node.create_subscription(kind, stream.topic, receive, profile(stream.qos), raw=raw)
+        inbox.subscribe(kind, stream.topic, receive, profile(stream.qos), raw=raw)
 
     def _reader(self, stream: Subscription) -> Callable[[Any], Any]:
         if stream.name in self._sizes:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from rclpy.node import Node
+from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import JointState
 
 from hardware.contract import Contract
@@ -18,6 +19,7 @@ from hardware.node_settings import TwinCameraSettings
 from hardware.ros import convert
 from hardware.ros.camera_publisher import CameraPublisher
 from hardware.ros.diagnostics import report_health
+from hardware.ros.inbox import Inbox
 from hardware.ros.names import SCENE
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
@@ -42,7 +44,8 @@ class TwinCameraNode(Node):
         self._scene: tuple[float, np.ndarray] | None = None
         self._stamps: dict[str, float] = {}
         self._cameras = [self._add(camera) for camera in drawn(contract, settings.cameras)]
-        self.create_subscription(JointState, SCENE, self._receive, profile(SENSOR))
+        self._inbox = Inbox(self)
+        self._inbox.subscribe(JointState, SCENE, self._receive, profile(SENSOR))
         report_health(self, contract.name, self._examine)
 
     def destroy_node(self) -> None:
@@ -58,10 +61,11 @@ class TwinCameraNode(Node):
         self.create_timer(1 / camera.rate, functools.partial(self._draw, camera, publisher))
         return publisher
 
-    def _receive(self, message: JointState) -> None:
+    def _receive(self, message: JointState, _: MessageInfo) -> None:
         self._scene = convert.to_seconds(message.header.stamp), np.array(message.position)
 
     def _draw(self, camera: Camera, publisher: CameraPublisher) -> None:
+        self._inbox.take()
         if self._scene is None:
             return
         picture = self._view.take(camera.name, (camera.width, camera.height), *self._scene)

@@ -18,13 +18,14 @@ from hardware.endpoints import subscriptions
 from hardware.heard import Heard
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
+from hardware.ros.inbox import Inbox
 from hardware.ros.names import REPORT
 from hardware.ros.qos import profile
 from hardware.ros.state_listener import StateListener
 from hardware.streams import Streams
 from hardware.topics import SENSOR
 
-_LOOK = 0.05
+_LOOK = 0.005
 _LATE = 1.0
 """Nodes that have missed each other at first try again after 3 s: who listened as long as that
 waits so much longer [s]."""
@@ -56,7 +57,8 @@ class Visit:
         self._time = NodeClock(self.node)
         self.heard = {s.name: Heard(s) for s in subscriptions(contract)}
         self.streams = Streams(self.heard.values())
-        self._listener = StateListener(self.node, contract, self.streams)
+        self._inbox = Inbox(self.node)
+        self._listener = StateListener(self._inbox, contract, self.streams)
         self.joints: set[tuple[str, ...]] = set()
         self.reports: list[JointState] = []
         self.ticks: list[tuple[float, float]] = []
@@ -96,6 +98,7 @@ class Visit:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not done():
             self._executor.spin_once(timeout_sec=min(_LOOK, left))
+            self._inbox.take()
 
     def _whole(self) -> bool:
         return bool(self.reports) and all(heard.received for heard in self.heard.values())

@@ -20,9 +20,11 @@ rclpy = pytest.importorskip("rclpy")
 
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
+from rclpy.qos import QoSProfile  # noqa: E402
 
 from hardware.dds_profile import use_dds_profile  # noqa: E402
 from hardware.program import end_with_parent  # noqa: E402
+from hardware.ros.inbox import Inbox  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -62,6 +64,8 @@ class Graph:
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
+        self._inbox = Inbox(self.node)
+        self._hearing = self._inbox.poll()
 
     def start(
         self, module: str, *remaps: str, namespace: str = "", **parameters: Any
@@ -87,7 +91,8 @@ class Graph:
     def listen(self, kind: type, topic: str, qos: Any = 10) -> list[Any]:
         """All messages of a topic, as a list that grows."""
         heard: list[Any] = []
-        self.node.create_subscription(kind, topic, heard.append, qos)
+        quality = qos if isinstance(qos, QoSProfile) else QoSProfile(depth=qos)
+        self._inbox.subscribe(kind, topic, lambda message, _: heard.append(message), quality)
         return heard
 
     def call(self, kind: type, name: str, request: Any = None, timeout: float = PATIENCE) -> Any:
@@ -120,6 +125,7 @@ class Graph:
                 out, _ = process.communicate()
             said.append(out)
         self._ending.set()
+        self._hearing.end()
         self._thread.join()
         self._executor.shutdown()
         self.node.destroy_node()

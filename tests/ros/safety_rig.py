@@ -7,7 +7,6 @@ of it does not count.
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from itertools import pairwise, takewhile
 from pathlib import Path
@@ -15,9 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import rclpy
-from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.subscription import Subscription
+from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
@@ -26,6 +24,7 @@ from controllers.reason import Reason
 from hardware.contract_file import load_contract
 from hardware.link import Report
 from hardware.ros import convert
+from hardware.ros.inbox import Inbox
 from tests.ros.conftest import ROOT, Graph, wait_for
 
 TWIN = load_contract("twin")
@@ -35,7 +34,8 @@ STEP = 2 * TICK * TWIN.limits.dq
 """The longest step of one command: what speed allows in two ticks. Shape (7,) [rad]."""
 SLACK = 0.01
 """What a machine with other work may add to a bound that the safety node keeps by its clock [s]."""
-MANY = 5000
+_ALL = QoSProfile(depth=5000, reliability=ReliabilityPolicy.RELIABLE)
+"""Nothing is lost while this process does something else."""
 
 
 class Said(NamedTuple):
@@ -45,47 +45,6 @@ class Said(NamedTuple):
     values: np.ndarray
     number: int = 0
     """Counts what its publisher has published."""
-
-
-class Ears:
-    """Takes messages and when they were published, a thousand a second at a tenth of a core.
-
-    Nobody spins: a wait set costs five times as much as the message.
-    """
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._taken: list[tuple[Subscription, Callable[[Any, dict[str, int]], None]]] = []
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def listen(self, kind: type, topic: str, take: Callable[[Any, dict[str, int]], None]) -> None:
-        """Hands over each message of a topic, and what DDS says of it."""
-        quality = QoSProfile(depth=MANY, reliability=ReliabilityPolicy.RELIABLE)
-        self._taken.append((self._node.create_subscription(kind, topic, _nothing, quality), take))
-
-    def start(self) -> None:
-        """Begins to hear."""
-        self._thread.start()
-
-    def end(self) -> None:
-        """Hears no more."""
-        self._ending.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._ending.wait(0.005):
-            for subscription, take in self._taken:
-                with subscription.handle:
-                    while (taken := _take(subscription)) is not None:
-                        take(*taken)
-
-
-def _take(subscription: Subscription) -> Any:
-    return subscription.handle.take_message(subscription.msg_type, False)
-
-
-def _nothing(_: Any) -> None: ...
 
 
 class Rig:
@@ -106,15 +65,14 @@ class Rig:
         self.states: list[Said] = []
         self.requests: list[float] = []
         self.reports: list[Report] = []
-        # A node of its own: the executor of the other must not take what is ours.
         self._node = rclpy.create_node("ears", context=graph.node.context, namespace=namespace)
-        self._ears = Ears(self._node)
-        self._ears.listen(JointState, "joint_states", self._hear_state)
-        self._ears.listen(JointState, "request", self._hear_request)
-        self._ears.listen(JointState, "safety/report", self._hear_report)
+        inbox = Inbox(self._node)
+        inbox.subscribe(JointState, "joint_states", self._hear_state, _ALL)
+        inbox.subscribe(JointState, "request", self._hear_request, _ALL)
+        inbox.subscribe(JointState, "safety/report", self._hear_report, _ALL)
         # Last, so that there is no report of a command that was not heard.
-        self._ears.listen(Float64MultiArray, "arm/commands", self._hear_command)
-        self._ears.start()
+        inbox.subscribe(Float64MultiArray, "arm/commands", self._hear_command, _ALL)
+        self._hearing = inbox.poll()
         self.arm = graph.start("arm_node", namespace=namespace, task="reach", speed=speed)
         safety = {"watch_cameras": False, "use_sim_time": speed != 1} | safety
         self.safety = graph.start("safety_node", namespace=namespace, **safety)
@@ -131,7 +89,7 @@ class Rig:
         for process in self._sources:
             process.kill()
             process.wait()
-        self._ears.end()
+        self._hearing.end()
         self._node.destroy_node()
 
     def policy(self) -> subprocess.Popen[str]:
@@ -222,18 +180,18 @@ class Rig:
         ]
         return float(np.ptp(sent, axis=0).max()) if sent else 0.0
 
-    def _hear_command(self, message: Float64MultiArray, info: dict[str, int]) -> None:
+    def _hear_command(self, message: Float64MultiArray, info: MessageInfo) -> None:
         time, number = 1e-9 * info["source_timestamp"], info["publication_sequence_number"]
         self.commands.append(Said(time, np.array(message.data), number))
 
-    def _hear_state(self, message: JointState, _: dict[str, int]) -> None:
+    def _hear_state(self, message: JointState, _: MessageInfo) -> None:
         stamp = convert.to_seconds(message.header.stamp)
         self.states.append(Said(stamp, np.array(message.position[:7])))
 
-    def _hear_request(self, message: JointState, _: dict[str, int]) -> None:
+    def _hear_request(self, message: JointState, _: MessageInfo) -> None:
         self.requests.append(convert.to_seconds(message.header.stamp))
 
-    def _hear_report(self, message: JointState, _: dict[str, int]) -> None:
+    def _hear_report(self, message: JointState, _: MessageInfo) -> None:
         stamp = convert.to_seconds(message.header.stamp)
         self.reports.append(Report.of(stamp, np.array(message.position)))
 

@@ -150,7 +150,7 @@ def test_of_a_whole_robot_nobody_complains(robot: Graph, tmp_path: Path) -> None
 def test_two_publishers_of_commands(robot: Graph, tmp_path: Path) -> None:
     second = robot.node.create_publisher(Float64MultiArray, "arm/commands", 1)
     with camera(robot, "front"):
-        answer = ask(tmp_path, contract_values(named("front")))
+        answer = ask(tmp_path, contract_values(named("front")), timeout=6.0)
     robot.node.destroy_publisher(second)
     kind = "std_msgs/msg/Float64MultiArray, reliable, volatile"
     told = f"2 publishers on /arm/commands (/safety, /test; {kind}), expected 1"
