@@ -151,8 +151,8 @@ class SafetyNode(Node):
         self.get_logger().info(be_punctual())
 
     def _tick(self, now: float) -> None:
-        self._inbox.take()
         ros = self._ros_now()
+        self._inbox.take()
         decision = self._safety.tick(now, ros)
         # A process that was stopped in between must not send what it made before.
         if decision.order.command is not None and self._pacer.silence() < _LATE:

@@ -78,9 +78,9 @@ def test_a_request_moves_the_tool_there_and_the_arm_holds_when_requests_and_pose
         step = way * min(1.0, 0.03 / np.linalg.norm(way))
         wanted = np.r_[robot.place() + step, goal[3:]]
         publisher.publish(convert.joint_state(robot.now(), POSE_NAMES, wanted))
-        return bool(np.linalg.norm(way) < 0.003)
+        return bool(np.linalg.norm(way) < 0.003) and robot.rests()
 
-    wait_for(there, "the tool within 3 mm of what was asked")
+    wait_for(there, "the tool at rest within 3 mm of what was asked")
     robot.graph.end(safety, signal.SIGKILL)
     robot.await_messages(0.3)
     wait_for(robot.rests, "the arm at rest")
