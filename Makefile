@@ -8,7 +8,7 @@ BIN := .venv/bin
 export UV_TORCH_BACKEND ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-learning check-timing bench format clean
+.PHONY: help demo test check check-learning bench format clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -17,7 +17,7 @@ demo: .venv/.base  ## an arm learns to insert a peg from 20 demonstrations; ends
 	@$(BIN)/robot-rl demo
 
 test: .venv/.dev  ## all tests but the ones that train for minutes
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n logical --dist loadfile
 
 check: .venv/.dev  ## formatting, lint, types
 	@$(BIN)/ruff format --check .
@@ -26,9 +26,6 @@ check: .venv/.dev  ## formatting, lint, types
 
 check-learning: .venv/.dev  ## train every claim anew; writes build/learning.json
 	@$(BIN)/python -m benchmarks.learning
-
-check-timing: .venv/.dev  ## the safety promises in milliseconds over real DDS; on a quiet machine
-	@$(BIN)/python -m pytest -m timing tests/ros
 
 bench: .venv/.bench  ## measure speed; writes build/bench.json
 	@$(BIN)/python -m benchmarks

@@ -18,7 +18,7 @@ from hardware.ros import convert
 from hardware.safety import POSE_NAMES
 from tests.ros.conftest import Graph, wait_for
 
-pytestmark = [pytest.mark.domain(57), pytest.mark.timing]
+pytestmark = pytest.mark.domain(57)
 ROBOT = load_contract("twin_cartesian")
 
 

@@ -21,7 +21,7 @@ from tests.ros.an_attacker import KINDS
 from tests.ros.conftest import ROOT, Graph, wait_for
 from tests.ros.safety_rig import PERIOD, TICK, TWIN, Rig, Said, longest_step, values_of
 
-pytestmark = [pytest.mark.domain(33), pytest.mark.timing]
+pytestmark = pytest.mark.domain(33)
 REQUESTS = 10_000
 LIMITS = TWIN.limits
 WINDOW = 5

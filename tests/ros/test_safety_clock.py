@@ -15,7 +15,7 @@ from hardware.ros import convert
 from tests.ros.conftest import Graph, wait_for
 from tests.ros.safety_rig import STEP, Rig, Source, longest_step
 
-pytestmark = [pytest.mark.domain(37), pytest.mark.timing]
+pytestmark = pytest.mark.domain(37)
 STANDSTILLS = 5
 
 

@@ -12,7 +12,7 @@ from hardware.link import Report
 from tests.ros.conftest import Graph, wait_for
 from tests.ros.safety_rig import PERIOD, STEP, Rig, Source, longest_step
 
-pytestmark = [pytest.mark.domain(34), pytest.mark.timing]
+pytestmark = pytest.mark.domain(34)
 STARTS, STOPS, RELEASES = 5, 5, 8
 NEAR, FAR = 0.15 * np.eye(7)[0], 0.5 * np.eye(7)[0]
 """A first request within the radius in which an arm is taken up, and one beyond it [rad]."""

@@ -20,7 +20,7 @@ from controllers.reason import Reason
 from tests.ros.conftest import ROOT, Graph, wait_for
 from tests.ros.safety_rig import PERIOD, Rig, longest_step, told
 
-pytestmark = [pytest.mark.domain(35), pytest.mark.timing]
+pytestmark = pytest.mark.domain(35)
 PRESSES = 5
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)

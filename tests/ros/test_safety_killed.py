@@ -14,7 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from tests.ros.conftest import Graph, wait_for
 from tests.ros.safety_rig import TWIN, Rig, longest_step, repeated, told, values_of
 
-pytestmark = [pytest.mark.domain(36), pytest.mark.timing]
+pytestmark = pytest.mark.domain(36)
 KILLS, STOPS = 2, 5
 TIMEOUT = TWIN.rates.command_timeout or 0.0
 STANDS = 0.4

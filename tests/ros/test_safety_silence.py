@@ -11,7 +11,7 @@ pytest.importorskip("rclpy")
 from tests.ros.conftest import Graph, wait_for
 from tests.ros.safety_rig import PERIOD, SLACK, TICK, Rig, longest_step, repeated, told
 
-pytestmark = [pytest.mark.domain(32), pytest.mark.timing]
+pytestmark = pytest.mark.domain(32)
 KILLS, STOPS, STALLS = 5, 5, 2
 WITHIN = 2 * PERIOD + TICK
 

@@ -15,7 +15,7 @@ from hardware.ros import convert
 from tests.ros.conftest import Graph, wait_for
 from tests.ros.safety_rig import TICK, TWIN, Rig, longest_step, told, values_of
 
-pytestmark = [pytest.mark.domain(31), pytest.mark.timing]
+pytestmark = pytest.mark.domain(31)
 STOPS = 6
 STATE = TWIN.state.joint_states.max_age
 CAMERA = TWIN.cameras[0].stale_after

@@ -18,7 +18,7 @@ from hardware.contract_file import load_contract
 from hardware.ros import convert
 from tests.ros.conftest import Graph, wait_for
 
-pytestmark = [pytest.mark.domain(55), pytest.mark.timing]
+pytestmark = pytest.mark.domain(55)
 ROBOT = load_contract("twin")
 PERIOD = 1e3 / ROBOT.rates.policy
 """Of the policy [ms], as are all times here."""
