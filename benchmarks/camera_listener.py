@@ -14,17 +14,20 @@ from collections.abc import Callable
 
 import numpy as np
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import Image
 
 from hardware.ros import convert
+from hardware.ros.inbox import Inbox
 from hardware.ros.qos import profile
 from hardware.stream import Stream
 from hardware.topics import SENSOR
 
 PATIENCE = 20.0
 """How long the first frames may take [s]."""
+LOOK = 0.001
+"""How often it is looked for frames [s]."""
 
 
 class Listener(Node):
@@ -39,14 +42,23 @@ class Listener(Node):
         super().__init__("listener")
         self.streams = {topic: Stream(topic, 1.0, 1 / rate) for topic in topics}
         self.latencies: list[float] = []
+        self._inbox = Inbox(self)
         for topic in topics:
             receive = functools.partial(self._receive, topic)
-            self.create_subscription(Image, topic, receive, profile(SENSOR))
+            self._inbox.subscribe(Image, topic, receive, profile(SENSOR))
 
     @property
     def begun(self) -> bool:
         """Whether every topic has frames."""
         return all(stream.newest() is not None for stream in self.streams.values())
+
+    def listen(self, seconds: float, done: Callable[[], bool] = lambda: False) -> bool:
+        """Receives until it is done; returns whether it was within the time [s]."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not done():
+            self._inbox.take()
+            time.sleep(LOOK)
+        return done()
 
     def counts(self) -> dict[str, float]:
         """Frames received and missing by their stamps, and latencies [ms]."""
@@ -59,7 +71,7 @@ class Listener(Node):
             "p99": p99,
         }
 
-    def _receive(self, topic: str, message: Image) -> None:
+    def _receive(self, topic: str, message: Image, _: MessageInfo) -> None:
         pixels = convert.pixels_of(message)
         now = 1e-9 * self.get_clock().now().nanoseconds
         stamp = convert.to_seconds(message.header.stamp)
@@ -75,23 +87,14 @@ def main(arguments: list[str]) -> int:
     """
     rate, seconds, *topics = arguments
     rclpy.init()
-    node, executor = Listener(topics, float(rate)), SingleThreadedExecutor()
-    executor.add_node(node)
-    if not _spin(executor, PATIENCE, lambda: node.begun):
+    node = Listener(topics, float(rate))
+    if not node.listen(PATIENCE, lambda: node.begun):
         silent = [topic for topic, stream in node.streams.items() if stream.newest() is None]
         print(f"nothing on {', '.join(silent)} for {PATIENCE:.0f} s", file=sys.stderr)
         return 1
-    _spin(executor, float(seconds), lambda: False)
+    node.listen(float(seconds))
     print(json.dumps(node.counts()))
     return 0
-
-
-def _spin(executor: SingleThreadedExecutor, seconds: float, done: Callable[[], bool]) -> bool:
-    """Spins until it is done; returns whether it was within the time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not done():
-        executor.spin_once(timeout_sec=0.1)
-    return done()
 
 
 if __name__ == "__main__":

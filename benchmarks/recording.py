@@ -78,22 +78,27 @@ class Bench:
         import rclpy
         from diagnostic_msgs.msg import DiagnosticArray
         from rclpy.executors import SingleThreadedExecutor
+        from rclpy.qos import QoSProfile
         from sensor_msgs.msg import JointState
+
+        from hardware.ros.inbox import Inbox
 
         rclpy.init()
         self.node = rclpy.create_node("bench")
         self.stamps: list[float] = []
         self.health: dict[str, dict[str, str]] = {}
         self._states: list[Any] = []
-        self.node.create_subscription(JointState, "safety/report", self._report, 1000)
-        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._diagnose, 100)
-        self.node.create_subscription(JointState, "joint_states", self._move, 1)
+        inbox = Inbox(self.node)
+        inbox.subscribe(JointState, "safety/report", self._report, QoSProfile(depth=1000))
+        inbox.subscribe(DiagnosticArray, "/diagnostics", self._diagnose, QoSProfile(depth=100))
+        inbox.subscribe(JointState, "joint_states", self._move, QoSProfile(depth=1))
         self._request = self.node.create_publisher(JointState, "request", 1)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._executor.spin, daemon=True)
         self._asked, self._start = 0.0, np.empty(0)
         self._thread.start()
+        inbox.poll()
 
     def watch(self, seconds: float) -> Phase:
         """The loop over some time."""
@@ -125,14 +130,14 @@ class Bench:
         ticks, overruns, skipped = (values[f"loop/{n}"] for n in ("ticks", "overruns", "skipped"))
         return int(ticks), int(overruns), int(skipped)
 
-    def _report(self, message: Any) -> None:
+    def _report(self, message: Any, _: Any) -> None:
         self.stamps.append(message.header.stamp.sec + 1e-9 * message.header.stamp.nanosec)
 
-    def _diagnose(self, message: Any) -> None:
+    def _diagnose(self, message: Any, _: Any) -> None:
         for status in message.status:
             self.health[status.name] = {one.key: one.value for one in status.values}
 
-    def _move(self, message: Any) -> None:
+    def _move(self, message: Any, _: Any) -> None:
         """A slow swing, asked for at the policy's rate."""
         now = time.monotonic()
         if now - self._asked < 0.05:

@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.subscription import MessageInfo
@@ -60,8 +58,10 @@ class SafetyNode(Node):
         self._ros_time = NodeClock(self)
         # The wall's time is asked for in each tick, and rclpy takes ten times as long.
         self._ros_now = self._ros_time.now if self._ros_time.simulated else time.time
-        self._inbox = Inbox(self)
-        self._listener = StateListener(self._inbox, contract, self._safety.streams, pixels=False)
+        self._inbox, self._measurements = Inbox(self), Inbox(self)
+        self._listener = StateListener(
+            self._measurements, contract, self._safety.streams, pixels=False
+        )
         self._commander = Commander(self, contract)
         self._report = self.create_publisher(JointState, REPORT, 10)
         self._told: tuple[object, ...] = ()
@@ -71,8 +71,8 @@ class SafetyNode(Node):
         self._pacer = Pacer(period, loop_clock(self), resync=2 * period)
         self._listen()
         report_health(self, contract.name, self._examine)
-        self.create_timer(_LOOK, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._every = max(1, round(contract.rates.stream / contract.rates.state))
+        self._look_every = max(1, round(_LOOK / period))
         begin = self._be_punctual if settings.realtime else lambda: None
         self._loop = Loop(self, self._pacer, self._tick, begin)
         self._loop.start()
@@ -159,7 +159,11 @@ class SafetyNode(Node):
             self._commander.send(decision.order.command, ros)
         if decision.gripper is not None:
             self._commander.grip(decision.gripper)
+        # Reading them takes as long as all the rest, and would make the commands irregular.
+        self._measurements.take()
         self._tell(decision, ros)
+        if self._pacer.ticks % self._look_every == 0:
+            self._look()
 
     def _tell(self, decision: Decision, ros: float) -> None:
         """Reports at the rate of states, and at once when it changes who or what holds the arm."""

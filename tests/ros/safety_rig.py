@@ -182,6 +182,7 @@ class Rig:
 
     def _hear_command(self, message: Float64MultiArray, info: MessageInfo) -> None:
         time, number = 1e-9 * info["source_timestamp"], info["publication_sequence_number"]
+        assert number is not None
         self.commands.append(Said(time, np.array(message.data), number))
 
     def _hear_state(self, message: JointState, _: MessageInfo) -> None:

@@ -38,7 +38,7 @@ def test_an_expert_reaches_over_ros_what_it_reaches_in_simulation(env: HardwareE
     with make_env("reach") as simulated:
         there = simulated.reset(seed=3).observation["state"][0]
     rng, step = np.random.default_rng(0), env.reset(seed=3)
-    began, steps = time.monotonic(), 0
+    began, steps, seconds = time.monotonic(), 0, 0.0
     here = step.observation["state"][0]
     np.testing.assert_allclose(here[:3], there[:3], atol=0.006)  # starts, by the same draws
     np.testing.assert_allclose(here[-3:], there[-3:], atol=0.006)  # goals
