@@ -18,6 +18,11 @@ SUITES = {
     "rendering": "pictures of two cameras",
     "simulation": "environment steps in contact",
     "servo_versus_impedance": "the simulator's joint servos beside Cartesian impedance",
+    "inbox": "processor time of a ROS message",
+    "safety_stream": "the safety node's stream, every core saturated",
+    "camera_transport": "camera frames over DDS",
+    "recording": "what the recorder costs the control loop",
+    "twin_speed": "the twin over ROS 2 against real time",
     "learner": "critic updates beside Stable-Baselines3 and SBX",
 }
 """What each module of this folder measures; its ``rows()`` does."""

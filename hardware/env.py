@@ -78,7 +78,7 @@ class HardwareEnv(Closing):
         reader = ToolReader(contract, chain)
         self._view = RobotView(contract, link, reader, self._action.aim, task, self.config)
         self._starter = Starter(
-            contract.name, link, self._view, self._action, task, self.config, self._pace
+            contract, chain, link, self._view, self._action, task, self.config, self._pace
         )
         self._rng = np.random.default_rng(seed)
         self._connected, self._elapsed, self._next = False, 0, 0.0

@@ -21,6 +21,9 @@ class RobotConfig(ToolSettings):
     retreat: float = 0.13
     """Height to which the tool goes up before it moves to a new start, base frame [m]."""
 
+    home: bool = False
+    """Without a task: whether an episode begins at the contract's home, or where the arm is."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         require_positive(self, "timeout")

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from controllers.reason import Reason
+from controllers.serial_chain import SerialChain
 from controllers.tool_control import upright
+from hardware.contract import Contract
+from hardware.homing import Homing
 from hardware.link import Link
 from hardware.robot_config import RobotConfig
 from hardware.robot_view import WAIT, RobotView
@@ -17,15 +20,18 @@ from hardware.tool_action import ToolAction
 
 _NEAR = (0.004, 0.03)
 """An arm this near to its start stands there [m, rad]."""
+_HOME = 0.01
+"""An arm this near to its home is there [rad, m]."""
 _PLACED = 0.005
 """An object this near to its place stands there [m]."""
 
 
 class Starter:
-    """Up, then objects placed where somebody can, then to the start.
+    """Up, then objects placed where somebody can, then to the start; or home, if that is wanted.
 
     Args:
-        name: Of the robot, for messages.
+        contract: The robot.
+        chain: Its kinematics, if there is a model.
         link: Its topics.
         view: Looks at it.
         action: Makes requests.
@@ -36,7 +42,8 @@ class Starter:
 
     def __init__(
         self,
-        name: str,
+        contract: Contract,
+        chain: SerialChain | None,
         link: Link,
         view: RobotView,
         action: ToolAction,
@@ -44,7 +51,8 @@ class Starter:
         config: RobotConfig,
         pace: Callable[[], None],
     ) -> None:
-        self._name, self._link, self._view, self._action = name, link, view, action
+        self._contract, self._chain, self._name = contract, chain, contract.name
+        self._link, self._view, self._action = link, view, action
         self._task, self._config, self._pace = task, config, pace
 
     def begin(self, rng: np.random.Generator) -> None:
@@ -58,6 +66,8 @@ class Starter:
         self._unlatch()
         self._view.look()
         if self._task is None:
+            if self._config.home:
+                self._go_home()
             return
         draw, held = self._task.draw(rng, 1), self._task.held_opening
         self._action.opening = 1.0 if held is None else held
@@ -80,11 +90,7 @@ class Starter:
         position = np.clip(position, *self._config.workspace)
         end = self._link.now() + self._config.timeout
         while not self._stands_at(position, yaw):
-            if self._link.now() > end:
-                raise RuntimeError(
-                    f"{self._name} did not reach {position[0].round(3)} within "
-                    f"{self._config.timeout:g} s: {self._why()}"
-                )
+            self._require_time(end, str(position[0].round(3)))
             self._unlatch()
             arm = self._view.arm
             motion = self._action.aim.action_towards(arm.tool, position, yaw)
@@ -93,14 +99,37 @@ class Starter:
             self._pace()
             self._view.look()
 
+    def _go_home(self) -> None:
+        home, (homing, began) = self._contract.home, self._homing()
+        end = began + home.duration + self._config.timeout
+        while homing.left(self._view.arm) > _HOME:
+            self._require_time(end, "its home")
+            if self._unlatch():  # from where contact stopped it
+                homing, began = self._homing()
+            self._link.request(homing.at((self._link.now() - began) / home.duration), None)
+            self._pace()
+            self._view.look()
+
+    def _homing(self) -> tuple[Homing, float]:
+        """The way from here, and when it begins."""
+        return Homing(self._contract, self._chain, self._view.arm), self._link.now()
+
+    def _require_time(self, end: float, where: str) -> None:
+        if self._link.now() > end:
+            raise RuntimeError(f"{self._name} did not reach {where} in time: {self._why()}")
+
     def _stands_at(self, position: np.ndarray, yaw: np.ndarray) -> bool:
         tool = self._view.arm.tool
         turn = self._action.aim.action_between(tool, tool.position, upright(yaw))[:, 3:]
         near = np.linalg.norm(tool.position - position) < _NEAR[0]
         return bool(near and (np.abs(turn) * self._config.rotation < _NEAR[1]).all())
 
-    def _unlatch(self) -> None:
-        """Contact that was too hard ends an episode; what a person stopped, a person frees."""
+    def _unlatch(self) -> bool:
+        """Contact that was too hard ends an episode; what a person stopped, a person frees.
+
+        Returns:
+            Whether the arm was stopped.
+        """
         reports = self._link.reports(self._link.now() - WAIT)
         latched = Reason(reports[-1].latched) if reports else Reason.NONE
         if latched & Reason.STOP:
@@ -110,6 +139,7 @@ class Starter:
             )
         if latched:
             self._link.open_latch()
+        return bool(latched)
 
     def _why(self) -> str:
         """What the safety node says about an arm that does not move."""

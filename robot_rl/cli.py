@@ -22,6 +22,7 @@ from robot_rl.config import (
     EstopConfig,
     EvaluateConfig,
     ExportConfig,
+    HomeConfig,
     OptionsConfig,
     RearmConfig,
     RecordConfig,
@@ -48,6 +49,7 @@ Command = (
     | Annotated[OptionsConfig, subcommand("options")]
     | Annotated[DoctorConfig, subcommand("doctor")]
     | Annotated[UpConfig, subcommand("up")]
+    | Annotated[HomeConfig, subcommand("home")]
     | Annotated[EstopConfig, subcommand("estop")]
     | Annotated[RearmConfig, subcommand("rearm")]
 )
@@ -125,6 +127,7 @@ def _commands() -> dict[type, Callable[[Any], int]]:
         OptionsConfig: _options,
         DoctorConfig: _doctor,
         UpConfig: _up,
+        HomeConfig: _home,
         EstopConfig: _estop,
         RearmConfig: _rearm,
     }
@@ -250,6 +253,15 @@ def _up(config: UpConfig) -> int:
     # By name: robot_rl knows no hardware until somebody asks for a robot.
     up: Callable[..., int] = importlib.import_module("hardware.up").up
     return up(**vars(config))
+
+
+def _home(config: HomeConfig) -> int:
+    from robot_rl.environments import make_env
+
+    with make_env("robot", task="", home=True, **vars(config)) as env:
+        env.reset()
+    print(f"{config.robot} is at its home")
+    return 0
 
 
 def _estop(config: EstopConfig) -> int:

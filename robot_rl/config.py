@@ -409,6 +409,23 @@ class UpConfig:
 
 
 @dataclass(frozen=True)
+class HomeConfig:
+    """Bring a robot's arm to its contract's home, through its safety node."""
+
+    robot: str = "twin"
+    """Contract: name of a preset, or path of a YAML file."""
+    namespace: str = ""
+    """Namespace of the robot's nodes."""
+    mode: str = ""
+    """Command mode of the arm; empty takes the contract's own."""
+    timeout: float = 10.0
+    """How long the robot may take to appear, and the arm longer than its way should [s]."""
+
+    def __post_init__(self) -> None:
+        check(self, timeout=above(0))
+
+
+@dataclass(frozen=True)
 class EstopConfig:
     """Stop a robot's arm; it stays stopped until rearm."""
 
