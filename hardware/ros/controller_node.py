@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from rclpy.subscription import MessageInfo
@@ -43,7 +45,8 @@ class ControllerNode(Node):
         self._ros_time = NodeClock(self)
         self._inbox = Inbox(self)
         self._listener = StateListener(self._inbox, contract, self._core.streams)
-        self._commander = Commander(self, self._joints)
+        # The gripper is the safety node's, which nobody stands in front of.
+        self._commander = Commander(self, replace(self._joints, gripper=None))
         self._pose = contract.state.current_pose and self.create_publisher(
             PoseStamped, contract.state.current_pose.topic, profile(_STATE)
         )

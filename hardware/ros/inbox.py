@@ -28,8 +28,8 @@ class _Untouched(ReentrantCallbackGroup):
 class Inbox:
     """Hands messages over in ``take``, in the order in which their topics were subscribed.
 
-    rclpy's executor builds a new wait set of everything for each message, in Python: a millisecond
-    that hundreds of messages a second cannot have. To look at a topic in vain takes a microsecond.
+    rclpy's executor builds a new wait set of everything for each message, in Python, which costs
+    more than to read it; to look at a topic in vain takes a microsecond (``benchmarks.inbox``).
     Nobody is told of publishers with another quality: each message would wake who waits for that.
     ``hardware.ros.inspection`` finds them.
 
