@@ -36,6 +36,8 @@ PHASES = ("without", "recording", "writing")
 CAMERAS, WIDTH, HEIGHT, RATE = ("front", "wrist"), 640, 480, 30
 DOMAIN = "54"
 PICTURE = BUILD / "recording.png"
+RETRY = 3.0
+"""A question without an answer is asked again after so long [s]."""
 PATIENCE = 60.0
 """How long processes may take to appear, and the disk to write an episode [s]."""
 
@@ -119,8 +121,16 @@ class Bench:
 
         client = self.node.create_client(SetBool, "record")
         wait_for(client.service_is_ready, "the recorder")
-        future = client.call_async(SetBool.Request(data=value))
-        wait_for(future.done, "its answer")
+        future, asked = client.call_async(SetBool.Request(data=value)), time.monotonic()
+
+        def answered() -> bool:
+            """Asks again in time: a server that has not found us yet answers nobody."""
+            nonlocal future, asked
+            if not future.done() and time.monotonic() - asked > RETRY:
+                future, asked = client.call_async(SetBool.Request(data=value)), time.monotonic()
+            return future.done()
+
+        wait_for(answered, "its answer")
         return future.result()
 
     def _loop(self) -> tuple[int, int, int]:

@@ -27,6 +27,8 @@ from hardware.program import end_with_parent  # noqa: E402
 from hardware.ros.inbox import Inbox  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
+RETRY = 5.0
+"""A question without an answer is asked again after so long [s]."""
 PATIENCE = 60.0
 """How long anything may take on a loaded machine before a test fails [s]."""
 
@@ -99,8 +101,16 @@ class Graph:
         """The answer of a service."""
         client = self.node.create_client(kind, name)
         wait_for(client.service_is_ready, f"service {name}", timeout)
-        future = client.call_async(request or kind.Request())
-        wait_for(future.done, f"answer of {name}", timeout)
+        future, asked = client.call_async(request or kind.Request()), time.monotonic()
+
+        def answered() -> bool:
+            """Asks again in time: a server that has not found the client yet answers nobody."""
+            nonlocal future, asked
+            if not future.done() and time.monotonic() - asked > RETRY:
+                future, asked = client.call_async(request or kind.Request()), time.monotonic()
+            return future.done()
+
+        wait_for(answered, f"answer of {name}", timeout)
         return future.result()
 
     def end(self, process: subprocess.Popen[str], how: int = signal.SIGINT) -> tuple[int, float]:
