@@ -48,6 +48,7 @@ class Graph:
 
     Attributes:
         node: The test's own node; it spins in a thread.
+        inbox: Of that node; it is taken in another thread.
     """
 
     def __init__(self, domain: int) -> None:
@@ -66,8 +67,8 @@ class Graph:
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
-        self._inbox = Inbox(self.node)
-        self._hearing = self._inbox.poll()
+        self.inbox = Inbox(self.node)
+        self._hearing = self.inbox.poll()
 
     def start(
         self, module: str, *remaps: str, namespace: str = "", **parameters: Any
@@ -94,7 +95,7 @@ class Graph:
         """All messages of a topic, as a list that grows."""
         heard: list[Any] = []
         quality = qos if isinstance(qos, QoSProfile) else QoSProfile(depth=qos)
-        self._inbox.subscribe(kind, topic, lambda message, _: heard.append(message), quality)
+        self.inbox.subscribe(kind, topic, lambda message, _: heard.append(message), quality)
         return heard
 
     def call(self, kind: type, name: str, request: Any = None, timeout: float = PATIENCE) -> Any:

@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from rclpy.qos import QoSProfile
+from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import JointState, Joy
 from std_msgs.msg import Bool, Float64MultiArray
 from std_srvs.srv import Trigger
@@ -54,11 +56,11 @@ class Pad:
         """Presses or releases a button; returns when [s]."""
         self.buttons[button] = int(down)
         self._publish()
-        return time.monotonic()
+        return time.time()
 
     def fall_silent(self) -> float:
         self._timer.cancel()
-        return time.monotonic()
+        return time.time()
 
     def speak(self) -> None:
         self._timer.reset()
@@ -68,12 +70,12 @@ class Pad:
 
 
 class Arm:
-    """What the arm is told, with the time at which it came in."""
+    """What the arm is told, with the time at which it was published, as DDS has it."""
 
     def __init__(self, graph: Graph) -> None:
         self.told: list[tuple[float, np.ndarray]] = []
         self._changes: list[float] = []
-        graph.node.create_subscription(Float64MultiArray, "arm/commands", self._hear, 100)
+        graph.inbox.subscribe(Float64MultiArray, "arm/commands", self._hear, QoSProfile(depth=1000))
         self.person_moves: list[Any] = graph.listen(Bool, "teleop/deadman")
         self.states, self.requests, self.reports = (
             graph.listen(JointState, topic, 100)
@@ -91,7 +93,7 @@ class Arm:
 
     def frozen(self, after: float) -> Frozen:
         """How the command came to rest; waits until it has."""
-        wait_for(lambda: time.monotonic() > self._last(after) + 0.25, "an unchanging command")
+        wait_for(lambda: time.time() > self._last(after) + 0.25, "an unchanging command")
         rest = self._last(after)
         times = [time for time, _ in self.told]
         at, end = bisect(times, after), bisect(times, rest)
@@ -106,19 +108,18 @@ class Arm:
 
     def released(self, after: float) -> float:
         """When the safety node reports for the first time that nobody asks any more [ms]."""
-        start = time.time() - (time.monotonic() - after)  # reports have the wall's time
 
         def since() -> float:
-            """How long after the start the last request was over; 0 while it may come again."""
+            """How long after it the last request was over; 0 while it may come again."""
             reports = [(stamp_of(r), asked(r)) for r in list(self.reports)]
-            last = max([start, *(stamp for stamp, by_somebody in reports if by_somebody)])
+            last = max([after, *(stamp for stamp, by_somebody in reports if by_somebody)])
             later = [stamp for stamp, _ in reports if stamp > last]
-            return later[0] - start if later and later[-1] > last + 0.2 else 0.0
+            return later[0] - after if later and later[-1] > last + 0.2 else 0.0
 
         return 1e3 * wait_for(since, "a report without a request")
 
-    def _hear(self, message: Float64MultiArray) -> None:
-        now, values = time.monotonic(), np.array(message.data)
+    def _hear(self, message: Float64MultiArray, info: MessageInfo) -> None:
+        now, values = 1e-9 * info["source_timestamp"], np.array(message.data)
         if self.told and np.abs(values - self.told[-1][1]).max() > 1e-6:
             self._changes.append(now)
         self.told.append((now, values))
@@ -163,7 +164,7 @@ def hold(arm: Arm, pad: Pad, left: float) -> None:
 
     def moving() -> bool:
         nonlocal pressed
-        if time.monotonic() > pressed + 1.0:
+        if time.time() > pressed + 1.0:
             pad.turn(HOLD, False)
             pressed = pad.turn(HOLD, True)
         return arm.moving_since(pressed)
@@ -196,7 +197,7 @@ def test_a_silent_pad_and_a_killed_node_count_as_released_and_no_press_makes_a_j
     assert arm.person_moves[-1].data is False
     pad.speak()
     hold(arm, pad, left=-1.0)
-    killed_at = time.monotonic()
+    killed_at = time.time()
     arm.person.send_signal(signal.SIGKILL)
     killed = arm.released(killed_at)
     print(f"released {silent:.0f} ms after the pad's last word, {killed:.0f} after SIGKILL")
