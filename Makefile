@@ -17,7 +17,7 @@ demo: .venv/.base  ## an arm learns to insert a peg from 20 demonstrations; ends
 	@$(BIN)/robot-rl demo
 
 test: .venv/.dev  ## all tests but the ones that train for minutes
-	@$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n logical --no-loadscope-reorder
 
 check: .venv/.dev  ## formatting, lint, types
 	@$(BIN)/ruff format --check .

@@ -67,7 +67,7 @@ def test_of_ten_thousand_random_requests_none_gets_past_a_limit(graph: Graph) ->
         print(f"longest step: {longest_step(rig.commands):.3f} of what two ticks allow")
         assert longest_step(rig.commands) <= 1 + 1e-9
         no_motion_is_too_fast(rig)
-        every_request_is_counted(diagnostics, total)
+        every_request_is_counted(list(diagnostics))
 
 
 def no_command_is_beyond(commands: list[Said]) -> None:
@@ -120,9 +120,9 @@ def windows(rig: Rig) -> list[list[Report]]:
     return found
 
 
-def every_request_is_counted(diagnostics: list[Any], total: int) -> None:
+def every_request_is_counted(diagnostics: list[Any]) -> None:
     """Shares of the reasons are those of the kinds, whichever requests DDS has dropped."""
-    names = ("INVALID", "POSITION", "WORKSPACE", "VELOCITY")
+    total, names = received(diagnostics), ("INVALID", "POSITION", "WORKSPACE", "VELOCITY")
     counted = {name: values_of(diagnostics, "/safety", f"requests/{name}") for name in names}
     ticks = {name: values_of(diagnostics, "/safety", f"reasons/{name}") for name in names}
     missing = ignored(diagnostics)["joints missing"]
