@@ -119,19 +119,12 @@ class Bench:
         """Begins or ends an episode."""
         from std_srvs.srv import SetBool
 
+        from hardware.ros.question import Question
+
         client = self.node.create_client(SetBool, "record")
         wait_for(client.service_is_ready, "the recorder")
-        future, asked = client.call_async(SetBool.Request(data=value)), time.monotonic()
-
-        def answered() -> bool:
-            """Asks again in time: a server that has not found us yet answers nobody."""
-            nonlocal future, asked
-            if not future.done() and time.monotonic() - asked > RETRY:
-                future, asked = client.call_async(SetBool.Request(data=value)), time.monotonic()
-            return future.done()
-
-        wait_for(answered, "its answer")
-        return future.result()
+        question = Question(client, SetBool.Request(data=value), RETRY)
+        return wait_for(question.answer, "its answer")
 
     def _loop(self) -> tuple[int, int, int]:
         """Ticks, overruns and skipped ticks, as the safety node says once a second."""

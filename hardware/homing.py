@@ -24,9 +24,9 @@ class Homing:
     """
 
     def __init__(self, contract: Contract, chain: SerialChain | None, arm: Arm) -> None:
-        self._goal, self._tool = np.array(contract.home.q), None
+        goal, self._tool = np.array(contract.home.q), None
         if contract.command.mode == "joint_position":
-            self._start, self._end = arm.q[0], self._goal
+            self._start, self._end = arm.q[0], goal
             self._interpolate = interpolate_joints
             return
         if chain is None:
@@ -34,7 +34,7 @@ class Homing:
                 f"{contract.name} has no model to find the pose of its home with; give model.file, "
                 "or bring it home with its own driver"
             )
-        self._tool = chain.forward(self._goal[None])
+        self._tool = chain.forward(goal[None])
         self._start, self._end = _pose(arm.tool), _pose(self._tool)
         self._interpolate = interpolate_pose_vector
 
@@ -46,7 +46,7 @@ class Homing:
     def left(self, arm: Arm) -> float:
         """What is left of the way for the joint, or the part of the pose, with most [rad, m]."""
         if self._tool is None:
-            return float(np.abs(self._goal - arm.q[0]).max())
+            return float(np.abs(self._end - arm.q[0]).max())
         turn = so3_log(self._tool.rotation[0] @ arm.tool.rotation[0].T)
         way = np.linalg.norm(self._tool.position[0] - arm.tool.position[0])
         return float(max(way, np.linalg.norm(turn)))

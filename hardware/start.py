@@ -88,9 +88,9 @@ class Starter:
 
     def _go(self, position: np.ndarray, yaw: np.ndarray) -> None:
         position = np.clip(position, *self._config.workspace)
-        end = self._link.now() + self._config.timeout
+        began = self._link.now()
         while not self._stands_at(position, yaw):
-            self._require_time(end, str(position[0].round(3)))
+            self._require_time(began, self._config.timeout, str(position[0].round(3)))
             self._unlatch()
             arm = self._view.arm
             motion = self._action.aim.action_towards(arm.tool, position, yaw)
@@ -100,13 +100,13 @@ class Starter:
             self._view.look()
 
     def _go_home(self) -> None:
-        home, (homing, began) = self._contract.home, self._homing()
-        end = began + home.duration + self._config.timeout
+        duration, (homing, left) = self._contract.home.duration, self._homing()
+        began = left
         while homing.left(self._view.arm) > _HOME:
-            self._require_time(end, "its home")
+            self._require_time(began, duration + self._config.timeout, "its home")
             if self._unlatch():  # from where contact stopped it
-                homing, began = self._homing()
-            self._link.request(homing.at((self._link.now() - began) / home.duration), None)
+                homing, left = self._homing()
+            self._link.request(homing.at((self._link.now() - left) / duration), None)
             self._pace()
             self._view.look()
 
@@ -114,9 +114,11 @@ class Starter:
         """The way from here, and when it begins."""
         return Homing(self._contract, self._chain, self._view.arm), self._link.now()
 
-    def _require_time(self, end: float, where: str) -> None:
-        if self._link.now() > end:
-            raise RuntimeError(f"{self._name} did not reach {where} in time: {self._why()}")
+    def _require_time(self, began: float, timeout: float, where: str) -> None:
+        if self._link.now() > began + timeout:
+            raise RuntimeError(
+                f"{self._name} did not reach {where} within {timeout:g} s: {self._why()}"
+            )
 
     def _stands_at(self, position: np.ndarray, yaw: np.ndarray) -> bool:
         tool = self._view.arm.tool

@@ -88,6 +88,7 @@ class ArmNode(LifecycleNode):
         # The clock of a driver that lost its arm may stand still, and commands still time out.
         self._now = driver.time if simulated else clock.now
         self._loop = Loop(self, Pacer(1 / rates.stream, clock), self._tick)
+        self._inbox.take()  # what was sent while it was not active
         self._active = True
         self._loop.start()
         return super().on_activate(state)
@@ -149,15 +150,13 @@ class ArmNode(LifecycleNode):
     def _subscribe(
         self, part: Command | Gripper, take: Callable[[np.ndarray, float, bytes], None]
     ) -> None:
-        """Hands over the numbers of each message, how long ago it was sent [s], and by whom.
-
-        The loop takes them: what was sent while the arm was not active is late by then.
-        """
+        """Hands over the numbers of each message, how long ago it was sent [s], and by whom."""
         numbers = _NUMBERS[part.type]
 
         def receive(message: Any, info: MessageInfo) -> None:
             age = 1e-9 * (time.time_ns() - info["source_timestamp"])
-            take(numbers(message), age, convert.sender_of(info))
+            if self._active:
+                take(numbers(message), age, convert.sender_of(info))
 
         kind = convert.message_class(part.type)
         self._inbox.subscribe(kind, part.topic, receive, profile(part.qos))

@@ -25,6 +25,7 @@ from rclpy.qos import QoSProfile  # noqa: E402
 from hardware.dds_profile import use_dds_profile  # noqa: E402
 from hardware.program import end_with_parent  # noqa: E402
 from hardware.ros.inbox import Inbox  # noqa: E402
+from hardware.ros.question import Question  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 RETRY = 5.0
@@ -102,17 +103,8 @@ class Graph:
         """The answer of a service."""
         client = self.node.create_client(kind, name)
         wait_for(client.service_is_ready, f"service {name}", timeout)
-        future, asked = client.call_async(request or kind.Request()), time.monotonic()
-
-        def answered() -> bool:
-            """Asks again in time: a server that has not found the client yet answers nobody."""
-            nonlocal future, asked
-            if not future.done() and time.monotonic() - asked > RETRY:
-                future, asked = client.call_async(request or kind.Request()), time.monotonic()
-            return future.done()
-
-        wait_for(answered, f"answer of {name}", timeout)
-        return future.result()
+        question = Question(client, request or kind.Request(), RETRY)
+        return wait_for(question.answer, f"answer of {name}", timeout)
 
     def end(self, process: subprocess.Popen[str], how: int = signal.SIGINT) -> tuple[int, float]:
         """Ends a process; returns its exit status and how long it took [s]."""

@@ -52,7 +52,7 @@ def test_an_expert_reaches_over_ros_what_it_reaches_in_simulation(env: HardwareE
     assert rate < 20.5
     assert rate == pytest.approx((steps - 1) / seconds, rel=0.2)
     assert set(ages) == {"joint_states", "wrench", "images/front", "images/wrist", "extra/goal"}
-    assert max(float(age[0]) for age in ages.values()) < 0.5
+    assert max(float(age[0]) for age in ages.values()) < 0.2
 
 
 def test_the_action_as_sent_is_the_action_while_nothing_limits_it(env: HardwareEnv) -> None:
@@ -65,4 +65,4 @@ def test_the_action_as_sent_is_the_action_while_nothing_limits_it(env: HardwareE
     for info in free:
         np.testing.assert_allclose(info["action_sent"], action, atol=1e-5)
         assert info["requested"].shape == info["sent"].shape == (1, 7)
-        assert 0 < info["stamps"]["command"][0] - info["stamps"]["sensor"][0] < 0.5
+        assert 0 < info["stamps"]["command"][0] - info["stamps"]["sensor"][0] < 0.2
