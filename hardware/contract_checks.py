@@ -129,12 +129,11 @@ def home_is_within_limits(contract: Contract) -> None:
 
 def home_has_a_way(contract: Contract) -> None:
     """Joint positions go home by themselves, and so do poses if a model tells where home is."""
-    mode, model = contract.command.mode, contract.model
-    streams_home = mode == "joint_position" or (mode == "cartesian_pose" and model is not None)
+    streams_home = contract.command.in_joints or contract.model is not None
     if contract.home.topic is None and not streams_home:
         raise ValueError(
-            f"home.topic is missing, and a {mode} command cannot go to joint positions; "
-            "give the topic of a joint trajectory controller"
+            f"home.topic is missing, and a {contract.command.mode} command cannot go to joint "
+            "positions; give model.file, or the topic of a joint trajectory controller"
         )
 
 

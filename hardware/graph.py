@@ -179,9 +179,10 @@ def _arm(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
     driver = driver_of(settings, contract)
     if not driver:
         return
-    wanted = {"robot": settings.robot, "driver": driver}
+    # Behind the controller node an arm takes joint positions, whatever the contract takes.
+    mode = "" if contract.command.mode == "cartesian_pose" else settings.mode
+    wanted = {"robot": settings.robot, "driver": driver, "mode": mode}
     if driver == TWIN:
-        # It takes joint positions, whatever the controller node in front of it takes.
         wanted |= {"robot": TWIN, "speed": settings.speed, **_stream(settings), **_scene(settings)}
     yield _process(settings, "arm", ArmSettings, Stage.ARM, wanted, respawn=driver != TWIN)
 

@@ -90,6 +90,11 @@ class Guard:
         self.tally = Tally()
 
     @property
+    def space(self) -> CommandSpace:
+        """What requests and targets are: joint positions, or poses of the tool."""
+        return self._space
+
+    @property
     def size(self) -> int:
         """Length of a request."""
         return self._space.size
@@ -211,12 +216,6 @@ def _names(reasons: Reason) -> list[str]:
 
 
 def _space(contract: Contract, arm: Kinematics | None) -> tuple[CommandSpace, Interpolate]:
-    mode = contract.command.mode
-    if mode == "joint_position":
+    if contract.command.in_joints:
         return JointSpace(contract.limits, arm), interpolate_joints
-    if mode == "cartesian_pose":
-        return PoseSpace(contract.limits), interpolate_pose_vector
-    raise ValueError(
-        f"{contract.name} is commanded by {mode}, which the guard does not filter yet; "
-        "choose joint_position or cartesian_pose, e.g. with Contract.with_mode"
-    )
+    return PoseSpace(contract.limits), interpolate_pose_vector

@@ -12,7 +12,7 @@ from hardware.tool_reader import Arm
 
 
 class Homing:
-    """A straight way: of the joints, or, where poses are commanded, of the tool.
+    """A straight way: of the joints, or, where targets are poses, of the tool.
 
     Args:
         contract: The robot.
@@ -20,12 +20,12 @@ class Homing:
         arm: Where it stands.
 
     Raises:
-        ValueError: Poses are commanded, and nobody knows the one at home.
+        ValueError: Targets are poses, and nobody knows the one at home.
     """
 
     def __init__(self, contract: Contract, chain: SerialChain | None, arm: Arm) -> None:
         goal, self._tool = np.array(contract.home.q), None
-        if contract.command.mode == "joint_position":
+        if contract.command.in_joints:
             self._start, self._end = arm.q[0], goal
             self._interpolate = interpolate_joints
             return

@@ -13,6 +13,8 @@ class ArmSettings:
     """Contract: name of a preset, or path of a YAML file."""
     driver: str = "twin"
     """Driver of the arm: twin, or module:class of one's own."""
+    mode: str = ""
+    """Command mode; empty takes the contract's own."""
     task: str = "peg_insert"
     """Twin: the task whose objects stand in front of the arm."""
     gap: str = "none"

@@ -79,7 +79,7 @@ class Repetition:
         self._env, self._motion, self._arm = env, motion, arm
         contract = env.contract
         self._joints = len(contract.joints.arm)
-        self._in_joints = contract.command.mode == "joint_position"
+        self._in_joints = contract.command.in_joints
         self._space: CommandSpace = (
             JointSpace(contract.limits, None) if self._in_joints else PoseSpace(contract.limits)
         )

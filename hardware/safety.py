@@ -22,6 +22,7 @@ from hardware.contract import Contract
 from hardware.guard import SILENCE, Guard, Order
 from hardware.joint_order import JointOrder
 from hardware.streams import Streams
+from hardware.velocity import VelocityCommand
 
 POSE_NAMES = ("x", "y", "z", "qx", "qy", "qz", "qw")
 """Names of the numbers of a request for a pose."""
@@ -44,6 +45,8 @@ class Decision(NamedTuple):
     """What the node does in one tick."""
 
     order: Order
+    command: np.ndarray | None
+    """What to send: the order's command, or the velocity that follows it; None: send nothing."""
     gripper: float | None
     """A new value for the gripper, in the unit of its driver."""
     person: bool
@@ -60,6 +63,9 @@ class Safety:
 
     Attributes:
         ignored: Requests that were left out, by why.
+
+    Raises:
+        ValueError: The tool is commanded, and nobody tells where it is.
     """
 
     def __init__(
@@ -72,7 +78,15 @@ class Safety:
         self.names = request_names(contract)
         self.ignored: Counter[str] = Counter()
         self._arm = arm
-        self._joints = contract.command.mode == "joint_position"
+        self._joints = contract.command.in_joints
+        if not self._joints and arm is None and contract.state.current_pose is None:
+            raise ValueError(
+                f"{contract.name} does not tell where its tool is; give model.file and "
+                "model.tool_site in its contract, or state.current_pose"
+            )
+        self._velocity = (
+            VelocityCommand(contract, self.guard.space) if contract.command.is_velocity else None
+        )
         self._silence = SILENCE / contract.rates.policy
         self._lock = threading.Lock()
         self._arrivals = Arrivals(self.streams)
@@ -182,15 +196,19 @@ class Safety:
         faults = self.streams.faults(ros) | self._arrivals.faults(now)
         with self._lock:
             wrench = self.streams["wrench"].newest() if "wrench" in self.streams.names else None
+            measured = self._measured()
             order = self.guard.tick(
-                self._measured(),
+                measured,
                 now,
                 None if wrench is None else wrench.value,
                 faults,
                 self._contested,
             )
             self._untold |= order.reasons
-            return Decision(order, self._take_grip(order), self._has_person(now))
+            command = order.command
+            if self._velocity is not None:
+                command = self._velocity.of(order, measured, now)
+            return Decision(order, command, self._take_grip(order), self._has_person(now))
 
     def report(self, decision: Decision) -> tuple[list[str], np.ndarray]:
         """Names and numbers of ``safety/report``; NaN where nothing was sent or asked.
@@ -287,7 +305,7 @@ class Safety:
 
 def request_names(contract: Contract) -> tuple[str, ...]:
     """Names of the numbers of a request."""
-    return contract.joints.arm if contract.command.mode.startswith("joint") else POSE_NAMES
+    return contract.joints.arm if contract.command.in_joints else POSE_NAMES
 
 
 def report_names(names: tuple[str, ...]) -> list[str]:

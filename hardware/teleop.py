@@ -61,7 +61,7 @@ class Teleop:
         requests: How many were made.
 
     Raises:
-        ValueError: The contract takes neither, or lacks what tells where the tool is.
+        ValueError: The contract lacks what tells where the tool is.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Teleop:
         self.moving = False
         self.requests = 0
         self._contract, self._arm, self._settings = contract, arm, settings
-        self._joints = contract.command.mode == "joint_position"
+        self._joints = contract.command.in_joints
         source = self._source()
         found = (s for s in subscriptions(contract) if s.name == source)
         self.streams = Streams(Stream(s.name, s.max_age, 1 / s.rate) for s in found)
@@ -176,11 +176,6 @@ class Teleop:
     def _source(self) -> str:
         """The stream that tells where the tool is."""
         contract, reported = self._contract, self._contract.state.current_pose is not None
-        if contract.command.mode not in ("joint_position", "cartesian_pose"):
-            raise ValueError(
-                f"{contract.name} is commanded by {contract.command.mode}, which nobody filters "
-                "yet; choose joint_position or cartesian_pose with the parameter mode"
-            )
         if self._arm is None and (self._joints or not reported):
             raise ValueError(
                 f"{contract.name} does not tell where its tool is; give model.file and "

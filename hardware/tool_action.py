@@ -29,7 +29,7 @@ class ToolAction:
     """Actions of one robot: translation, rotation vector and, unless it is held, the gripper.
 
     Args:
-        contract: Commanded by joint positions, with a model, or by poses.
+        contract: Commanded in joints, with a model, or at its tool.
         chain: Kinematics of the arm, if there is a model.
         settings: How far an action goes.
         held: Opening (0 to 1) at which the gripper stays; None lets the action move it.
@@ -38,7 +38,7 @@ class ToolAction:
         opening: Where the gripper is wanted, 0 closed to 1 open.
 
     Raises:
-        ValueError: If the contract is commanded otherwise, or lacks a model.
+        ValueError: If the contract lacks what an action needs.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ToolAction:
         self.opening = 1.0 if held is None else held
         self._moves_gripper = held is None and contract.gripper is not None
         self._gripper, self._chain = contract.gripper, chain
-        joints = contract.command.mode == "joint_position"
+        joints = contract.command.in_joints
         self._control = (
             ToolControl(chain, np.array(contract.home.q), settings) if chain and joints else None
         )
@@ -126,13 +126,8 @@ class ToolAction:
 
 
 def _require_usable(contract: Contract, chain: SerialChain | None) -> None:
-    mode, name = contract.command.mode, contract.name
-    if mode not in ("joint_position", "cartesian_pose"):
-        raise ValueError(
-            f"{name} is commanded by {mode}; an environment asks for joint_position or "
-            "cartesian_pose: add such a controller to its alternatives, and choose it as mode"
-        )
-    if chain is None and mode == "joint_position":
+    name = contract.name
+    if chain is None and contract.command.in_joints:
         raise ValueError(f"{name} has no model to find joint positions with; give model.file")
     if chain is None and contract.state.current_pose is None:
         raise ValueError(f"{name} has neither model nor state.current_pose; give one of them")

@@ -123,10 +123,27 @@ class Command:
     """``Float64MultiArray`` has no names: its order is that of ``joints.arm``, and the controller's
     ``joints`` parameter must say the same."""
     qos: Qos = field(default_factory=Qos)
+    frame: Literal["base", "tool"] = "base"
+    """Frame that the driver takes a twist in."""
+    angles: Literal["rad", "deg"] = "rad"
+    """Unit of the driver's angular velocities in a twist."""
+    gain: float = 5.0
+    """Velocities: share of what the arm is behind its target that it makes up for [1/s]."""
 
     def __post_init__(self) -> None:
         checks.relative(self.topic)
         checks.fits_mode(self.mode, self.type)
+        checks.within("gain", self.gain, 0, 50, "1/s")
+
+    @property
+    def in_joints(self) -> bool:
+        """Whether targets are joint positions; else they are poses of the tool."""
+        return self.mode in ("joint_position", "joint_velocity")
+
+    @property
+    def is_velocity(self) -> bool:
+        """Whether the arm takes velocities, with which it follows the targets."""
+        return self.mode in ("joint_velocity", "cartesian_twist")
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hardware.arm_model import kinematics_of
 from hardware.contract import Contract
 from hardware.driver import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_DAMPING = 1e-4
+"""Keeps the joints slow where a twist cannot be followed."""
+
 
 class TwinDriver:
     """``sim.twin.Twin`` behind the driver's protocol; its time passes in ``advance`` only.
 
     Args:
-        contract: Must be commanded by joint positions.
+        contract: Commanded by joint positions, joint velocities, or twists in the base frame.
         task: Whose objects stand in the scene.
         gap: Name of the gap profile.
         seed: Of the scene and of the noise.
@@ -30,14 +34,16 @@ class TwinDriver:
     def __init__(
         self, contract: Contract, task: str = "peg_insert", gap: str = "none", seed: int = 0
     ) -> None:
-        if contract.command.mode != "joint_position":
+        if contract.command.mode == "cartesian_pose":
             raise ValueError(
                 f"the twin takes joint_position, not {contract.command.mode}; "
                 "put the controller node between them"
             )
         self._options = {"name": task, "gap": gap, "seed": seed}
-        self._arm = len(contract.joints.arm)
+        self._contract, self._arm = contract, len(contract.joints.arm)
+        self._kinematics = None if contract.command.in_joints else kinematics_of(contract)
         self._twin: Any = None
+        self._velocity: np.ndarray | None = None
 
     def connect(self) -> None:
         """Builds the scene, the arm at the start of the task's first episode."""
@@ -50,7 +56,9 @@ class TwinDriver:
         return self._twin.time
 
     def advance(self, seconds: float) -> None:
-        """Lets time pass."""
+        """Lets time pass; a velocity moves the joints' targets along."""
+        if self._velocity is not None:
+            self._aim(self._target[: self._arm] + seconds * self._joint_velocity(self._velocity))
         self._twin.advance(seconds)
 
     def read(self) -> Reading:
@@ -59,9 +67,11 @@ class TwinDriver:
         return Reading(state.stamp, state.q, state.dq, state.wrench)
 
     def send(self, command: np.ndarray) -> None:
-        """Joint targets. Shape (7,) [rad]."""
-        self._target[: self._arm] = command
-        self._twin.command(self._target)
+        """Joint targets [rad] or velocities [rad/s], shape (7,), or a twist, shape (6,)."""
+        if self._contract.command.is_velocity:
+            self._velocity = command
+        else:
+            self._aim(command)
 
     def grip(self, value: float) -> None:
         """How far each finger opens [m]."""
@@ -70,7 +80,8 @@ class TwinDriver:
 
     def stop(self) -> None:
         """Holds the arm where it is measured."""
-        self.send(self._twin.state().q[: self._arm])
+        self._velocity = None
+        self._aim(self._twin.state().q[: self._arm])
 
     def objects(self) -> dict[str, np.ndarray]:
         """``x y z qx qy qz qw`` of each object. Shape (7,) [m]."""
@@ -91,3 +102,17 @@ class TwinDriver:
         """Frees the engine; safe to call twice."""
         if self._twin is not None:
             self._twin.close()
+
+    def _aim(self, q: np.ndarray) -> None:
+        """Joint targets, within the joints' limits. Shape (7,) [rad]."""
+        limits = self._contract.limits
+        self._target[: self._arm] = np.clip(q, limits.q_lower, limits.q_upper)
+        self._twin.command(self._target)
+
+    def _joint_velocity(self, command: np.ndarray) -> np.ndarray:
+        """The joint velocities of a command: a twist is the least-squares solution, damped."""
+        if self._kinematics is None:
+            return command
+        jacobian = self._kinematics.state(self._target[: self._arm]).jacobian
+        gram = jacobian @ jacobian.T + _DAMPING * np.eye(6)
+        return jacobian.T @ np.linalg.solve(gram, command)

@@ -39,6 +39,8 @@ _NUMBERS: dict[str, Callable[[Any], np.ndarray]] = {
     "Float64MultiArray": lambda message: np.array(message.data),
     "Float64": lambda message: np.array([message.data]),
     "PoseStamped": lambda message: convert.vector_of_pose(message.pose),
+    "Twist": lambda message: convert.vector_of_twist(message),
+    "TwistStamped": lambda message: convert.vector_of_twist(message.twist),
 }
 """Types of commands that a driver is handed as numbers."""
 
@@ -49,8 +51,11 @@ class ArmNode(LifecycleNode):
     def __init__(self) -> None:
         super().__init__("arm")
         self._settings = declare(self, ArmSettings)
-        self._contract = load_contract(self._settings.robot).streaming(self._settings.stream)
-        _require_numbers(self._contract)
+        contract = load_contract(self._settings.robot).streaming(self._settings.stream)
+        if self._settings.mode:
+            contract = contract.with_mode(self._settings.mode)  # pyright: ignore[reportArgumentType]
+        _require_numbers(contract)
+        self._contract = contract
         self._joints = (*self._contract.joints.arm, *self._contract.joints.gripper)
         self._arm: Arm | None = None
         self._inbox = Inbox(self)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration
+from geometry_msgs.msg import Twist, TwistStamped
 from rclpy.node import Node
 from std_msgs.msg import Float64, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -70,8 +71,18 @@ class Commander:
         if contract.command.type == "PoseStamped":
             return convert.pose_stamped(stamp, contract.frames.base, command)
         if contract.command.type == "JointTrajectory":
-            return self._trajectory(contract.joints.arm, command)
+            return self._trajectory(contract.joints.arm, command, contract.command.is_velocity)
+        if contract.command.type in ("Twist", "TwistStamped"):
+            return self._twist(command, stamp)
         return serialized(command)
+
+    def _twist(self, command: np.ndarray, stamp: float) -> Twist | TwistStamped:
+        contract = self._contract
+        if contract.command.type == "Twist":
+            return convert.twist(command)
+        frames = contract.frames
+        frame = frames.tool if contract.command.frame == "tool" else frames.base
+        return TwistStamped(header=convert.header(stamp, frame), twist=convert.twist(command))
 
     def _gripper_message(self, value: float) -> Any:
         gripper = self._contract.gripper
@@ -82,10 +93,13 @@ class Commander:
             return self._trajectory(self._contract.joints.gripper, np.array([value]))
         return Float64MultiArray(data=[value])
 
-    def _trajectory(self, names: tuple[str, ...], values: np.ndarray) -> JointTrajectory:
+    def _trajectory(
+        self, names: tuple[str, ...], values: np.ndarray, velocities: bool = False
+    ) -> JointTrajectory:
         """One point, to be reached with the next command."""
         time = Duration(nanosec=round(1e9 * self._period))
-        point = JointTrajectoryPoint(positions=values.tolist(), time_from_start=time)
+        point = JointTrajectoryPoint(time_from_start=time)
+        setattr(point, "velocities" if velocities else "positions", values.tolist())
         return JointTrajectory(joint_names=list(names), points=[point])
 
 

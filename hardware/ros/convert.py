@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Pose, PoseStamped, WrenchStamped
+from geometry_msgs.msg import Pose, PoseStamped, Twist, Vector3, WrenchStamped
 from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Float64MultiArray, Header
@@ -98,6 +98,20 @@ def vector_of_pose(message: Pose) -> np.ndarray:
     """``x y z qx qy qz qw``. Shape (7,) [m]."""
     point, turn = message.position, message.orientation
     return np.array([point.x, point.y, point.z, turn.x, turn.y, turn.z, turn.w])
+
+
+def twist(vector: np.ndarray) -> Twist:
+    """Linear, then angular velocity. Shape (6,) [m/s, rad/s]."""
+    linear, angular = (
+        Vector3(**dict(zip("xyz", part, strict=True))) for part in vector.reshape(2, 3).tolist()
+    )
+    return Twist(linear=linear, angular=angular)
+
+
+def vector_of_twist(message: Twist) -> np.ndarray:
+    """Inverse of ``twist``. Shape (6,)."""
+    parts = message.linear, message.angular
+    return np.array([value for v in parts for value in (v.x, v.y, v.z)])
 
 
 def wrench_stamped(stamp: float, frame_id: str, wrench: np.ndarray) -> WrenchStamped:

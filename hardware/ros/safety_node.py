@@ -155,8 +155,8 @@ class SafetyNode(Node):
         self._inbox.take()
         decision = self._safety.tick(now, ros)
         # A process that was stopped in between must not send what it made before.
-        if decision.order.command is not None and self._pacer.silence() < _LATE:
-            self._commander.send(decision.order.command, ros)
+        if decision.command is not None and self._pacer.silence() < _LATE:
+            self._commander.send(decision.command, ros)
         if decision.gripper is not None:
             self._commander.grip(decision.gripper)
         # Reading them takes as long as all the rest, and would make the commands irregular.

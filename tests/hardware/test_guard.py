@@ -12,6 +12,7 @@ from controllers.reason import Reason
 from hardware.contract import Contract
 from hardware.contract_file import load_contract
 from hardware.guard import Guard, Order
+from hardware.topics import Mode
 from sim import panda
 
 TWIN = load_contract("twin")
@@ -248,10 +249,10 @@ def test_interpolation_makes_no_orientation_of_one_that_is_none(quat: list[float
     assert guard.tally.objections["INVALID"] == 1
 
 
-def test_a_mode_that_is_not_filtered_is_refused() -> None:
-    command = replace(TWIN.command, mode="joint_velocity")
-    with pytest.raises(ValueError, match=r"joint_velocity.*choose joint_position or"):
-        Guard(replace(TWIN, command=command, home=replace(TWIN.home, topic="home_trajectory")))
+@pytest.mark.parametrize(("mode", "size"), [("joint_velocity", 7), ("cartesian_twist", 7)])
+def test_an_arm_that_takes_velocities_is_asked_for_places(mode: Mode, size: int) -> None:
+    """Seven joints, or seven numbers of a pose: never six of a twist."""
+    assert Guard(TWIN.with_mode(mode)).size == size
 
 
 def test_a_request_of_another_length_is_refused() -> None:

@@ -277,7 +277,7 @@ def test_a_contract_whose_model_is_missing_is_a_problem(twin: Contract) -> None:
     [
         (("twim",), "did you mean 'twin'"),
         (("twin", "/left"), "namespace is '/left'"),
-        (("twin", "", 0.5, "cartesian_twist"), "takes no 'cartesian_twist'"),
+        (("so101", "", 0.5, "cartesian_twist"), "takes no 'cartesian_twist'"),
     ],
 )
 def test_a_robot_that_is_none_is_a_finding_with_the_choices(

@@ -435,6 +435,8 @@ def test_a_robot_that_does_not_tell_where_its_tool_is_is_refused() -> None:
     Teleop(load_contract("fr3"), None, TeleopSettings())
 
 
-def test_a_command_mode_that_nobody_filters_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"gen3 is commanded by cartesian_twist.*choose joint_pos"):
+def test_an_arm_that_takes_twists_is_asked_for_poses() -> None:
+    with pytest.raises(ValueError, match=r"gen3 does not tell where its tool is; give model\.file"):
         Teleop(load_contract("gen3"), None, TeleopSettings())
+    twists = TWIN.with_mode("cartesian_twist")
+    Teleop(twists, kinematics_of(twists), TeleopSettings())

@@ -12,6 +12,7 @@ from hardware.contract import Contract
 from hardware.contract_file import load_contract
 from hardware.tool_action import ToolAction
 from hardware.tool_reader import Arm
+from hardware.topics import Mode
 from sim import panda
 
 TWIN = load_contract("twin")
@@ -87,7 +88,12 @@ def test_a_robot_without_model_or_pose_is_refused() -> None:
         ToolAction(blind, None, ToolSettings(), 0.0)
 
 
-def test_a_velocity_robot_is_told_which_commands_would_do() -> None:
-    fast = load_contract("ur5e").with_mode("joint_velocity")
-    with pytest.raises(ValueError, match="asks for joint_position or cartesian_pose"):
-        ToolAction(fast, CHAIN, ToolSettings(), 0.0)
+@pytest.mark.parametrize(
+    ("mode", "like"), [("joint_velocity", "joint_position"), ("cartesian_twist", "cartesian_pose")]
+)
+def test_an_arm_that_takes_velocities_is_asked_for_the_same_places(mode: Mode, like: Mode) -> None:
+    plain = TWIN if like == "joint_position" else POSES
+    asked = [
+        _action(robot).request(ACTION, _arm()).target for robot in (TWIN.with_mode(mode), plain)
+    ]
+    np.testing.assert_array_equal(asked[0], asked[1])
