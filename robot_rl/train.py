@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from robot_rl.batch import Batch
 from robot_rl.config import Products, SacConfig, TrainConfig
 from robot_rl.demonstrations import (
     load_or_record,
@@ -28,8 +26,9 @@ from robot_rl.episodes import fill
 from robot_rl.evaluation import Act
 from robot_rl.interruption import Interruption
 from robot_rl.judge import Judge
+from robot_rl.learner import Learner
 from robot_rl.log import Log
-from robot_rl.replay import Replay, mix
+from robot_rl.replay import Replay
 from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema
@@ -154,46 +153,35 @@ class Training(Closing):
         self.judge = Judge(config)
         specs = self.env.observation_spec, self.env.action_spec
         self.schema = Schema.of(self.env, config.env)
-        self.agent = Sac(*specs, known_returns(config.sac, self.env), config.seed)
-        self.replay = Replay(*specs, config.capacity)
-        self.demonstrations = Replay(*specs, config.capacity)
-        self._rng = np.random.default_rng(config.seed)
+        agent = Sac(*specs, known_returns(config.sac, self.env), config.seed)
+        replays = Replay(*specs, config.capacity), Replay(*specs, config.capacity)
+        self.learner = Learner(agent, *replays, config.seed)
         self._ids = WorldIds(config.num_envs)
         self._greedy = self._draw_greedy()
         self._watch = watch
-        self._step, self._owed, self._seconds = 0, 0.0, 0.0
+        self._step, self._seconds = 0, 0.0
         self._metrics: dict[str, float] = {}
         self._log: Log | None = None
-        self._batch: Batch | None = None
 
     def start(self, run: Run) -> None:
         """Brings in the demonstrations and clones them."""
         self.run, self._log = run, Log(run.folder, resume_step=-1)
         if self.config.demonstrations or self.config.dataset:
-            self._metrics |= self.judge.measure("untrained", self.agent.act)
-            self.judge.film(self.agent.act, self._video("untrained"))
+            self._metrics |= self.judge.measure("untrained", self.learner.agent.act)
+            self.judge.film(self.learner.agent.act, self._video("untrained"))
             began = time.perf_counter()
             self._load_demonstrations()
-            self.agent.observe(self._all_demonstrated())
-            self._clone()
+            self._metrics |= self.learner.clone()
             self._seconds = time.perf_counter() - began
         self._evaluate()
-
-    def _clone(self) -> None:
-        for _ in range(self.config.sac.cloning_steps):
-            self._metrics |= self.agent.clone(self._sample(self.replay))
-        if self.config.sac.cloning_steps:
-            self.agent.keep_clone()
 
     def resume(self, run: Run) -> None:
         """Goes back to the last checkpoint; the worlds start new episodes."""
         self.run = run
         checkpoint = run.load_checkpoint(self.schema)
         state = checkpoint.state
-        self.agent.load_state_dict(state["agent"])
-        self._rng.bit_generator.state = json.loads(state["generator"])
-        torch.set_rng_state(state["torch_generator"])
-        self._step, self._owed = checkpoint.step, state["owed"]
+        self.learner.load_state_dict(state)
+        self._step = checkpoint.step
         self._seconds, self._metrics = state["seconds"], state["metrics"]
         # No number of an episode before the interruption comes again.
         self._ids.episode += self._step
@@ -205,7 +193,7 @@ class Training(Closing):
     def _load_replay(self) -> None:
         path = self.run.folder / REPLAY
         if path.exists():
-            self.replay = Replay.load(path)
+            self.learner.replay = Replay.load(path)
         else:
             warnings.warn(f"{path} is missing: the online data begin anew", stacklevel=3)
 
@@ -249,54 +237,40 @@ class Training(Closing):
         """One step of all worlds, into the replay."""
         action = self._choose(step)
         after = self.env.step(action)
-        self.replay.append_step(self._ids, step.observation, action, after)
+        self.learner.replay.append_step(self._ids, step.observation, action, after)
         self._ids.advance(after.done)
         self._greedy = np.where(after.done, self._draw_greedy(), self._greedy)
         if self._explores:
-            self.agent.observe(after.final_observation)
+            self.learner.agent.observe(after.final_observation)
         self._step += self.config.num_envs
         return after
 
     def _choose(self, step: Step) -> np.ndarray:
         if not self._explores:
-            return self.agent.act(step.observation, self._greedy)
+            return self.learner.agent.act(step.observation, self._greedy)
         shape = (self.config.num_envs, *self.env.action_spec.shape)
-        return self._rng.uniform(-1, 1, shape).astype(np.float32)
+        return self.learner.rng.uniform(-1, 1, shape).astype(np.float32)
 
     def _draw_greedy(self) -> np.ndarray:
         """Which worlds act without noise in their next episode. Shape (num_envs,), bool."""
-        return self._rng.random(self.config.num_envs) < self.config.greedy_share
+        return self.learner.rng.random(self.config.num_envs) < self.config.greedy_share
 
     @property
     def _explores(self) -> bool:
         """Whether the worlds still act at random, for want of demonstrations."""
-        return not len(self.demonstrations) and self._step < self.config.random_steps
+        return not len(self.learner.demonstrations) and self._step < self.config.random_steps
 
     def _update(self) -> None:
-        """As many updates as the steps so far are owed."""
-        if self._step < self.config.learning_starts:
-            return
-        self._owed += self.config.num_envs * self.config.sac.utd_ratio
-        while self._owed >= 1:
-            self._metrics |= self.agent.update(self._sample(self.replay))
-            self._owed -= 1
-
-    def _sample(self, online: Replay) -> Batch:
-        """Half demonstrations, half online data."""
-        size = self.config.sac.batch_size
-        if self._batch is None:
-            self._batch = Batch.empty(self.replay.spec, size)
-        return mix(online, self.demonstrations, size, self._rng, out=self._batch)
+        if self._step >= self.config.learning_starts:
+            self.learner.owe(self.config.num_envs)
+            self._metrics |= self.learner.pay()
 
     def _load_demonstrations(self) -> None:
         episodes = load_or_record(self.config, self.run.folder / "demonstrations")
-        fill(self.demonstrations, episodes)
+        fill(self.learner.demonstrations, episodes)
         self._metrics |= summarise(episodes)
         if self.config.snapshot_share > 0:
             start_from_demonstrations(self.env, episodes, self.config.snapshot_share)
-
-    def _all_demonstrated(self) -> Observation:
-        return self.demonstrations.gather(np.array(self.demonstrations.indices)).observation
 
     def _is_due(self, period: int) -> bool:
         return self._step % period < self.config.num_envs
@@ -314,7 +288,7 @@ class Training(Closing):
         self._watch(replace(self.progress, evaluated=True))
 
     def _act_greedily(self, observation: Observation) -> np.ndarray:
-        return self.agent.act(observation, greedy=True)
+        return self.learner.agent.act(observation, greedy=True)
 
     def _video(self, name: str) -> Path:
         return self.run.folder / "videos" / f"{name}.webp"
@@ -323,20 +297,13 @@ class Training(Closing):
         """Greedy and sampled; at the start also the clone, which is the floor."""
         policies: dict[str, Act] = {
             "greedy": self._act_greedily,
-            "sampled": self.agent.act,
+            "sampled": self.learner.agent.act,
         }
-        if self._step == 0 and self.agent.has_clone:
-            policies["cloned"] = self.agent.act_cloned
+        if self._step == 0 and self.learner.agent.has_clone:
+            policies["cloned"] = self.learner.agent.act_cloned
         return policies
 
     def _checkpoint(self) -> None:
-        self.replay.save(self.run.folder / REPLAY)
-        state = {
-            "agent": self.agent.state_dict(),
-            "generator": json.dumps(self._rng.bit_generator.state),
-            "torch_generator": torch.get_rng_state(),
-            "owed": self._owed,
-            "seconds": self._seconds,
-            "metrics": self._metrics,
-        }
+        self.learner.replay.save(self.run.folder / REPLAY)
+        state = {**self.learner.state_dict(), "seconds": self._seconds, "metrics": self._metrics}
         self.run.save_checkpoint(state, self._step, self.schema)

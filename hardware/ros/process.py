@@ -11,6 +11,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 from hardware.ros.loop import Loop
+from hardware.shared_memory import take_back
 
 ANSWERED = (ValueError, TypeError, OSError, ImportError, RuntimeError)
 """Errors whose message is the answer; anything else is a defect and shows its trace."""
@@ -22,6 +23,7 @@ def run(make: Callable[[], Node]) -> int:
     Returns:
         Exit status: 0 after SIGINT or SIGTERM, 1 for an answered error.
     """
+    take_back()
     rclpy.init(args=sys.argv)
     node = None
     try:

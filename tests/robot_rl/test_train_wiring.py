@@ -79,8 +79,8 @@ def _acted_greedily(share: float, folder: Path) -> np.ndarray:
     )
     with _started(config, folder) as training:
         training.learn()
-        done = _everything(training.replay)
-        greedy = training.agent.act(done.observation, greedy=True)
+        done = _everything(training.learner.replay)
+        greedy = training.learner.agent.act(done.observation, greedy=True)
     return np.isclose(done.action, greedy, atol=1e-5).all(1).reshape(EPISODES, EPISODE, WORLDS)
 
 
@@ -113,12 +113,12 @@ def test_half_of_every_batch_is_demonstrated_and_half_is_online(tmp_path: Path) 
     config = replace(REACH, num_envs=4, steps=16, sac=replace(REACH.sac, cloning_steps=1))
     with Training(config, lambda progress: None) as training:
         specs = training.env.observation_spec, training.env.action_spec
-        training.agent = agent = Remembering(*specs, training.agent.config)
+        training.learner.agent = agent = Remembering(*specs, training.learner.agent.config)
         agent.batches = []
         training.start(Run.create(tmp_path, config, config.seed))
         training.learn()
-        demonstrated = _everything(training.demonstrations).observation["state"]
-        online = _everything(training.replay).observation["state"]
+        demonstrated = _everything(training.learner.demonstrations).observation["state"]
+        online = _everything(training.learner.replay).observation["state"]
     assert len(agent.batches) == 16 * config.sac.utd_ratio
     for batch in agent.batches:
         state = batch.observation["state"]
@@ -136,8 +136,8 @@ def test_the_asked_share_of_episodes_starts_in_demonstrated_states(
     )
     with _started(config, tmp_path) as training:
         training.learn()
-        demonstrated = _everything(training.demonstrations).observation["state"]
-        starts = _everything(training.replay).observation["state"]
+        demonstrated = _everything(training.learner.demonstrations).observation["state"]
+        starts = _everything(training.learner.replay).observation["state"]
     assert len(starts) == 32
     assert low <= _are_among(starts, demonstrated).mean() <= high
 
@@ -148,8 +148,8 @@ def test_a_resumed_run_still_starts_in_demonstrated_states(tmp_path: Path) -> No
         training.learn()
     with _resumed(replace(config, steps=16), tmp_path) as training:
         training.learn()
-        demonstrated = _everything(training.demonstrations).observation["state"]
-        starts = _everything(training.replay).observation["state"][8:]
+        demonstrated = _everything(training.learner.demonstrations).observation["state"]
+        starts = _everything(training.learner.replay).observation["state"][8:]
     assert len(starts) == 8
     assert _are_among(starts, demonstrated).all()
 
@@ -160,27 +160,27 @@ def test_a_resumed_run_keeps_its_online_data_and_the_updates_it_owes(tmp_path: P
     longer = replace(config, steps=32)
     with _started(config, tmp_path / "interrupted") as training:
         training.learn()
-        before = _everything(training.replay)
-        assert training.agent.updates == 7
+        before = _everything(training.learner.replay)
+        assert training.learner.agent.updates == 7
     with _resumed(longer, tmp_path / "interrupted") as training:
-        after = _everything(training.replay)
-        assert len(training.replay) == 24
+        after = _everything(training.learner.replay)
+        assert len(training.learner.replay) == 24
         assert np.array_equal(after.action, before.action)
         assert np.array_equal(after.observation["state"], before.observation["state"])
         training.learn()
-        resumed = len(training.replay), training.agent.updates
+        resumed = len(training.learner.replay), training.learner.agent.updates
     with _started(longer, tmp_path / "uninterrupted") as training:
         training.learn()
-        assert resumed == (len(training.replay), training.agent.updates) == (32, 10)
+        assert resumed == (len(training.learner.replay), training.learner.agent.updates) == (32, 10)
 
 
 def test_a_cloned_policy_acts_like_the_demonstrations_before_it_learns(tmp_path: Path) -> None:
     with _started(REACH, tmp_path) as training:
-        demonstrated = _everything(training.demonstrations)
+        demonstrated = _everything(training.learner.demonstrations)
         specs = training.env.observation_spec, training.env.action_spec
-        untrained = Sac(*specs, training.agent.config, REACH.seed)
+        untrained = Sac(*specs, training.learner.agent.config, REACH.seed)
         untrained.observe(demonstrated.observation)
-        agent = training.agent
+        agent = training.learner.agent
     assert agent.has_clone
 
     def error(action: np.ndarray) -> float:
@@ -194,6 +194,6 @@ def test_a_cloned_policy_acts_like_the_demonstrations_before_it_learns(tmp_path:
 def test_without_cloning_the_policy_starts_from_noise(tmp_path: Path) -> None:
     config = replace(REACH, sac=replace(REACH.sac, cloning_steps=0))
     with _started(config, tmp_path) as training:
-        demonstrated = _everything(training.demonstrations).observation
-        assert not training.agent.has_clone
-        assert np.abs(training.agent.act(demonstrated, greedy=True)).max() < 0.05
+        demonstrated = _everything(training.learner.demonstrations).observation
+        assert not training.learner.agent.has_clone
+        assert np.abs(training.learner.agent.act(demonstrated, greedy=True)).max() < 0.05

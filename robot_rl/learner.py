@@ -1,0 +1,79 @@
+"""An agent with what it learns from: online data, demonstrations, and the updates it is owed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+
+from robot_rl.batch import Batch
+from robot_rl.replay import Replay, mix
+from robot_rl.sac import Metrics, Sac
+
+
+class Learner:
+    """Draws batches, half demonstrations and half online data, and updates the agent with them.
+
+    Args:
+        agent: Learns.
+        replay: Online data.
+        demonstrations: What people or scripts did.
+        seed: Of the draws.
+
+    Attributes:
+        rng: Source of the draws.
+        owed: Updates that steps are owed and have not got yet.
+    """
+
+    def __init__(self, agent: Sac, replay: Replay, demonstrations: Replay, seed: int) -> None:
+        self.agent, self.replay, self.demonstrations = agent, replay, demonstrations
+        self.rng = np.random.default_rng(seed)
+        self.owed = 0.0
+        self._batch: Batch | None = None
+
+    def clone(self) -> Metrics:
+        """Starts from the demonstrations: normaliser, actor, and the clone that stays."""
+        steps, metrics = self.agent.config.cloning_steps, Metrics()
+        everything = np.array(self.demonstrations.indices)
+        self.agent.observe(self.demonstrations.gather(everything).observation)
+        for _ in range(steps):
+            metrics = self.agent.clone(self._sample())
+        if steps:
+            self.agent.keep_clone()
+        return metrics
+
+    def owe(self, steps: int) -> None:
+        """Counts the updates that steps of the environment are owed."""
+        self.owed += steps * self.agent.config.utd_ratio
+
+    def pay(self) -> Metrics:
+        """Makes the updates that are owed; what the last of them measured."""
+        metrics = Metrics()
+        while self.owed >= 1:
+            metrics |= self.agent.update(self._sample())
+            self.owed -= 1
+        return metrics
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of all but the data."""
+        return {
+            "agent": self.agent.state_dict(),
+            "generator": json.dumps(self.rng.bit_generator.state),
+            "torch_generator": torch.get_rng_state(),
+            "owed": self.owed,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores what ``state_dict`` gave."""
+        self.agent.load_state_dict(state["agent"])
+        self.rng.bit_generator.state = json.loads(state["generator"])
+        torch.set_rng_state(state["torch_generator"])
+        self.owed = state["owed"]
+
+    def _sample(self) -> Batch:
+        if self._batch is None:
+            self._batch = Batch.empty(self.replay.spec, self.agent.config.batch_size)
+        size = self.agent.config.batch_size
+        return mix(self.replay, self.demonstrations, size, self.rng, out=self._batch)

@@ -1,0 +1,85 @@
+"""Shared memory of killed nodes is taken back, and nobody else's is touched."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hardware.dds_profile import use_dds_profile
+from hardware.shared_memory import take_back
+
+SIZE = 1 << 20
+
+
+def _segment(folder: Path, name: str, age: float = 60.0) -> Path:
+    (folder / name).write_bytes(os.urandom(SIZE))
+    lock = folder / f"{name}_el"
+    lock.touch()
+    os.utime(lock, (time.time() - age,) * 2)
+    return lock
+
+
+def test_what_a_dead_process_has_left_is_removed(tmp_path: Path) -> None:
+    _segment(tmp_path, "fastdds_0123456789abcdef")
+    _segment(tmp_path, "fastdds_port7411")
+    assert take_back(tmp_path) == 2 * SIZE
+    assert list(tmp_path.iterdir()) == []
+    assert take_back(tmp_path) == 0
+
+
+def test_what_somebody_holds_stays(tmp_path: Path) -> None:
+    lock = _segment(tmp_path, "fastdds_0123456789abcdef")
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert take_back(tmp_path) == 0
+        assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_was_just_made_and_what_is_not_of_fast_dds_stays(tmp_path: Path) -> None:
+    _segment(tmp_path, "fastdds_0123456789abcdef", age=1.0)
+    _segment(tmp_path, "psm_0123")
+    assert take_back(tmp_path) == 0
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_machine_without_such_memory_is_left_alone(tmp_path: Path) -> None:
+    assert take_back(tmp_path / "nothing") == 0
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no shared memory as on Linux")
+def test_fast_dds_holds_its_locks_as_we_think(tmp_path: Path) -> None:
+    """A node that lives loses nothing; one that was killed leaves what is then taken back."""
+    pytest.importorskip("rclpy")
+    code = "import rclpy; rclpy.init(); rclpy.create_node('one'); print('up', flush=True); input()"
+    before = _segments()
+    environment = use_dds_profile(os.environ) | {"ROS_DOMAIN_ID": "29"}
+    environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    node = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+    )
+    assert node.stdout is not None
+    assert node.stdout.readline() == b"up\n"
+    _grow_old(made := _segments() - before)
+    take_back()
+    assert made <= _segments()
+    node.kill()
+    node.wait()
+    take_back()
+    assert not made & _segments()
+
+
+def _segments() -> set[Path]:
+    return {p for p in Path("/dev/shm").glob("fastdds_*_el") if "port" not in p.name}
+
+
+def _grow_old(locks: set[Path]) -> None:
+    assert locks
+    for lock in locks:
+        os.utime(lock, (time.time() - 60,) * 2)
