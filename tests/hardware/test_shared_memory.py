@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import time
@@ -54,8 +55,9 @@ def test_a_machine_without_such_memory_is_left_alone(tmp_path: Path) -> None:
 def test_fast_dds_holds_its_locks_as_we_think(tmp_path: Path) -> None:
     """A node that lives loses nothing; one that was killed leaves what is then taken back."""
     pytest.importorskip("rclpy")
-    code = "import rclpy; rclpy.init(); rclpy.create_node('one'); print('up', flush=True); input()"
-    before = _segments()
+    code = (
+        "import rclpy; rclpy.init(); n = rclpy.create_node('n'); print('up', flush=True); input()"
+    )
     environment = use_dds_profile(os.environ) | {"ROS_DOMAIN_ID": "29"}
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     node = subprocess.Popen(
@@ -66,20 +68,24 @@ def test_fast_dds_holds_its_locks_as_we_think(tmp_path: Path) -> None:
     )
     assert node.stdout is not None
     assert node.stdout.readline() == b"up\n"
-    _grow_old(made := _segments() - before)
+    segment = _segment_of(node.pid)
+    lock = segment.with_name(f"{segment.name}_el")
+    os.utime(lock, (time.time() - 60,) * 2)
     take_back()
-    assert made <= _segments()
+    assert segment.exists()
     node.kill()
     node.wait()
     take_back()
-    assert not made & _segments()
+    assert not segment.exists()
+    assert not lock.exists()
 
 
-def _segments() -> set[Path]:
-    return {p for p in Path("/dev/shm").glob("fastdds_*_el") if "port" not in p.name}
-
-
-def _grow_old(locks: set[Path]) -> None:
-    assert locks
-    for lock in locks:
-        os.utime(lock, (time.time() - 60,) * 2)
+def _segment_of(pid: int) -> Path:
+    """The segment that a process has mapped."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        maps = Path(f"/proc/{pid}/maps").read_text()
+        if found := re.search(r"/dev/shm/fastdds_[0-9a-f]{16}$", maps, re.MULTILINE):
+            return Path(found[0])
+        time.sleep(0.01)
+    raise AssertionError(f"Fast DDS has made no segment: {maps}")
