@@ -100,6 +100,11 @@ class _Loader(yaml.SafeLoader):
 def _parse(path: Path) -> Any:
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
+        told = f"{place}: {error.problem}"
+        raise ContractError(f"{path.name} is no YAML that can be read: {told}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ContractError(f"{path.name} is no YAML that can be read: {error}") from error
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 import numpy as np
 
 from hardware.contract import Contract
+from hardware.contract_checks import TURNS
 
 DRIVERS = {"twin": "hardware.twin_driver:TwinDriver"}
 """``module:class`` by name; a class takes the contract and options of its own."""
@@ -65,6 +66,11 @@ class ArmDriver(Protocol):
         ...
 
 
+_METHODS = ("connect", "time", "read", "send", "grip", "stop", "close")
+_OLD = 1.0
+"""Nobody's first reading is older [s]."""
+
+
 @runtime_checkable
 class Simulated(Protocol):
     """A driver whose time passes only when it is told to."""
@@ -106,7 +112,8 @@ def make_driver(name: str, contract: Contract, **options: Any) -> ArmDriver:
 
     Raises:
         ValueError: There is no such driver.
-        TypeError: It has no such option.
+        ImportError: There is no such module.
+        TypeError: It has no such option, or lacks a method.
     """
     address = DRIVERS.get(name, name)
     module, colon, attribute = address.partition(":")
@@ -114,7 +121,57 @@ def make_driver(name: str, contract: Contract, **options: Any) -> ArmDriver:
         raise ValueError(
             f"no driver {name!r}; choose from {', '.join(DRIVERS)}, or write module:class"
         )
-    driver = getattr(importlib.import_module(module), attribute, None)
-    if driver is None:
+    try:
+        kind = getattr(importlib.import_module(module), attribute, None)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"driver {name!r}: {error}; put its folder on PYTHONPATH, or install it"
+        ) from error
+    if kind is None:
         raise ValueError(f"module {module!r} has no class {attribute!r}; write module:class")
-    return cast("ArmDriver", driver(contract, **options))
+    try:
+        driver = kind(contract, **options)
+    except TypeError as error:
+        raise TypeError(f"driver {name!r}: {error}; it is called with its contract") from error
+    if lacks := [method for method in _METHODS if not callable(getattr(driver, method, None))]:
+        raise TypeError(
+            f"driver {name!r} lacks {', '.join(lacks)}; a driver has {', '.join(_METHODS)}"
+        )
+    return cast("ArmDriver", driver)
+
+
+def check_reading(contract: Contract, driver: ArmDriver) -> None:
+    """Reads a driver once, before anybody relies on it.
+
+    Raises:
+        ValueError: What it reports is not what the contract says; names what to mend.
+    """
+    reading, joints = driver.read(), (*contract.joints.arm, *contract.joints.gripper)
+    for name in ("q", "dq"):
+        _check_vector(f"Reading.{name}", getattr(reading, name), joints)
+    far = np.flatnonzero(np.abs(reading.q[: len(contract.joints.arm)]) > TURNS)
+    if far.size:
+        value = reading.q[far[0]]
+        raise ValueError(
+            f"{joints[far[0]]} is at {value:g} rad, which looks like degrees; report radians"
+        )
+    if contract.state.wrench is not None and reading.wrench is None:
+        raise ValueError(
+            "the contract has state.wrench and the driver reports none: everything would be held "
+            "as stale; report Reading.wrench, or take state.wrench out of the contract"
+        )
+    if abs(age := driver.time() - reading.stamp) > _OLD:
+        raise ValueError(
+            f"a reading is {age:.1f} s old by the driver's own time(); "
+            "take Reading.stamp from the clock that time() tells"
+        )
+
+
+def _check_vector(name: str, value: Any, joints: tuple[str, ...]) -> None:
+    if not isinstance(value, np.ndarray) or value.shape != (len(joints),):
+        what = value.shape if isinstance(value, np.ndarray) else type(value).__name__
+        raise ValueError(
+            f"{name} is {what}; report an array of shape ({len(joints)},): {', '.join(joints)}"
+        )
+    if not np.isfinite(value).all():
+        raise ValueError(f"{name} is {value.tolist()}; report finite numbers")

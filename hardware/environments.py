@@ -7,6 +7,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
+from hardware import contract_checks as checks
 from hardware.contract import Contract
 from hardware.contract_file import load_contract
 from hardware.env import HardwareEnv
@@ -72,6 +73,8 @@ def _filled(part: type, options: dict[str, Any]) -> Any:
 
 def _make(chosen: Robot, config: RobotConfig, seed: int) -> HardwareEnv:
     contract = load_contract(chosen.robot)
+    if chosen.namespace:
+        checks.relative(chosen.namespace, "namespace")
     if chosen.mode:
         contract = contract.with_mode(chosen.mode)  # pyright: ignore[reportArgumentType]
     task = load_task(chosen.task) if chosen.task else None

@@ -11,14 +11,19 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
+from controllers.kinematics import Kinematics
 from hardware import contract_checks as checks
+from hardware.arm_model import kinematics_of
 from hardware.contract import Contract
 from hardware.contract_file import load_contract
+from hardware.dds_profile import use_dds_profile
 from hardware.finding import Finding
 from hardware.ros_installation import installation, probe_ros
 from hardware.ros_network import frames, network
 
-HOURS = 1.0
+HOURS = 0.25
 """Room for less recording than this is a problem [h]."""
 
 
@@ -33,6 +38,7 @@ def examine_robot(
         seconds: How long to listen to its topics [s].
         mode: Command mode; empty takes the contract's own.
     """
+    os.environ.update(use_dds_profile(os.environ))  # as all verbs do
     probe = probe_ros()
     yield from installation(probe, os.environ)
     yield from network(os.environ)
@@ -47,16 +53,17 @@ def examine_robot(
     if probe.found:
         # By name: ROS is there now, but other modules load without it.
         examine = importlib.import_module("hardware.ros.robot_doctor").examine
-        yield from examine(contract, namespace, seconds)
+        yield from examine(contract, robot, namespace, seconds)
 
 
 def describe(contract: Contract) -> Finding:
-    """The contract in one line, and whether its model is there."""
-    if contract.model is not None:
-        try:
-            _ = contract.model.path
-        except FileNotFoundError as error:
-            return Finding.of_error("contract", error)
+    """The contract in one line; or what its model lacks, and a home that is out of bounds."""
+    try:
+        arm = kinematics_of(contract)
+    except (OSError, ValueError) as error:
+        return Finding.of_error("contract", error)
+    if arm is not None and (away := _home_outside(contract, arm)) is not None:
+        return away
     command, cameras = contract.command, [camera.name for camera in contract.cameras]
     seen = f"cameras {', '.join(cameras)}" if cameras else "no camera"
     detail = (
@@ -64,6 +71,20 @@ def describe(contract: Contract) -> Finding:
         f"{command.mode} on {command.topic}, policy at {contract.rates.policy:g} Hz"
     )
     return Finding("contract", "ok", detail)
+
+
+def _home_outside(contract: Contract, arm: Kinematics) -> Finding | None:
+    """A home whose tool is outside of the workspace: the safety node would keep the arm away."""
+    limits, tool = contract.limits, arm.position(np.array(contract.home.q))
+    if ((tool >= limits.workspace_lower) & (tool <= limits.workspace_upper)).all():
+        return None
+    low, high = limits.workspace_lower.tolist(), limits.workspace_upper.tolist()
+    return Finding(
+        "contract",
+        "problem",
+        f"at home.q the tool is at {tool.round(3).tolist()} m, outside of {low} to {high}",
+        "widen limits.workspace_lower and workspace_upper, or choose another home.q",
+    )
 
 
 def room(contract: Contract, free: float) -> Finding:

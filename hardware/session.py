@@ -105,7 +105,7 @@ class Session:
     def _record(self, transition: Transition) -> None:
         ended = transition.terminated or transition.truncated
         if ended and not transition.success and not self._keep_failures:
-            self._recorder.discard()
+            print(f"an attempt failed after {self._recorder.discard()} steps, and is left out")
         else:
             goes_on = self._recorder.add(transition)
             if not goes_on and not ended:  # the recorder's own limits; the arm is on its way
@@ -169,6 +169,7 @@ def record(
     """
     module = importlib.import_module("hardware.ros.record_buttons")
     buttons = module.RecordButtons(env.link)
+    print(f"recording {metadata.task or 'without a task'} into {store.path}; Ctrl-C ends it")
     with Keys() as keys, closing(Recorder(store, metadata)) as recorder:
         if keys.interactive:
             print(HELP)

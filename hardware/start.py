@@ -136,8 +136,8 @@ class Starter:
         latched = Reason(reports[-1].latched) if reports else Reason.NONE
         if latched & Reason.STOP:
             raise RuntimeError(
-                f"{self._name} was stopped; see that all is well, then call the service reset of "
-                "its safety node"
+                f"{self._name} was stopped; see that all is well, then free it: robot-rl rearm, or "
+                "the service reset of its safety node"
             )
         if latched:
             self._link.open_latch()

@@ -50,6 +50,10 @@ def up(
         raise ImportError("no ROS 2 here; source yours, or pip install 'robot-rl[ros]'")
     settings = GraphSettings(**wanted)
     contract = load_contract(settings.robot)
+    if settings.mode:
+        contract = contract.with_mode(settings.mode)  # pyright: ignore[reportArgumentType]
+    if contract.model is not None:
+        _ = contract.model.path
     if namespace:
         checks.relative(namespace, "namespace")
     if params_file is not None and not params_file.is_file():
@@ -57,7 +61,7 @@ def up(
     graph = processes(settings)
     programs = [_program(process, namespace, params_file, log_level) for process in graph]
     environment = environment_of(os.environ, driver_of(settings, contract) == TWIN)
-    print(introduction(contract, graph, namespace, environment), flush=True)
+    print(introduction(contract, settings.robot, graph, namespace, environment), flush=True)
     Supervisor(programs, _speaker([process.node for process in graph]), environment).run()
     print("all nodes have ended", flush=True)
     return 0
@@ -93,9 +97,22 @@ def find_executable(name: str, beside: Path = Path(sys.executable)) -> str:
 
 
 def introduction(
-    contract: Contract, graph: Sequence[Process], namespace: str, environment: Mapping[str, str]
+    contract: Contract,
+    robot: str,
+    graph: Sequence[Process],
+    namespace: str,
+    environment: Mapping[str, str],
 ) -> str:
-    """What comes up, under which names, how to end it, and what to do next."""
+    """What comes up, under which names, how to end it, and what to do next.
+
+    Args:
+        contract: The robot.
+        robot: What the user calls it.
+        graph: Its processes.
+        namespace: Of all of them; empty for none.
+        environment: Theirs.
+    """
+    further = f" --namespace {namespace}" * bool(namespace)
     at = f"/{namespace}/" if namespace else "/"
     state, local = contract.state, environment.get(RANGE) == "LOCALHOST"
     states = [topic for topic in (state.joint_states, state.current_pose, state.wrench) if topic]
@@ -107,8 +124,8 @@ def introduction(
         "cameras": ", ".join(at + camera.topic for camera in contract.cameras) or "none",
         "commands": f"{at}{REQUEST} (policy), {at}{TELEOP_REQUEST} (person)",
         "stop": f"Ctrl-C ends all; the service {at}{ESTOP} stops the arm, {at}{RESET} frees it",
-        "next": f"robot-rl doctor --robot {contract.name}, in another terminal"
-        + local * f" after: export {RANGE}=LOCALHOST",
+        "next": "once the safety node is ready for requests, in another terminal: "
+        f"robot-rl doctor --robot {robot}{further}" + local * f", after export {RANGE}=LOCALHOST",
     }
     return "\n".join(f"{name:>8}  {line}" for name, line in lines.items())
 

@@ -91,6 +91,18 @@ class Episodes:
     def __iter__(self) -> Iterator[Episode]:
         return map(episode_file.read, self.paths)
 
+    def episode(self, number: int) -> Episode:
+        """Reads the episode that somebody asks for by its number, counted from 0.
+
+        Raises:
+            ValueError: If there is none.
+            CorruptEpisodeError: If it is not what was committed.
+        """
+        try:
+            return self[number]
+        except IndexError as error:
+            raise ValueError(str(error)) from error
+
     def __getitem__(self, index: int) -> Episode:
         """Reads an episode and checks all of it.
 

@@ -46,7 +46,7 @@ def replay_episode(config: ReplayConfig) -> Replayed:
         TypeError: If the environment or the episode has no states to go back to.
     """
     store = Episodes(config.dataset)
-    episode = store[config.episode]
+    episode = store.episode(config.episode)
     options = parse_options(store.schema.contract.get("options", ()))
     with make_env(store.schema.env, 1, **options) as env:
         if not isinstance(env, HasStates) or SIMULATOR_STATE not in episode.extra:

@@ -53,15 +53,19 @@ def record_on_robot(config: RecordConfig) -> str:
             stack.enter_context(running(*_arguments(config)))
         env = stack.enter_context(make_env(ROBOT, 1, config.seed, **_options(config)))
         store = Episodes(config.folder, _schema(env, config))
-        done = importlib.import_module(SESSION).record(
-            env,
-            store,
-            _metadata(config, env),
-            _script(env, config, len(store)) if config.scripted else lambda: None,
-            _enough(config),
-            seed=seed_beside(config.seed, len(store)),
-            keep_failures=config.keep_failures,
-        )
+        try:
+            done = importlib.import_module(SESSION).record(
+                env,
+                store,
+                _metadata(config, env),
+                _script(env, config, len(store)) if config.scripted else lambda: None,
+                _enough(config),
+                seed=seed_beside(config.seed, len(store)),
+                keep_failures=config.keep_failures,
+            )
+        except KeyboardInterrupt:
+            kept = f"; {len(store)} episodes are safe in {store.path}, and more can be added"
+            raise KeyboardInterrupt(kept) from None
     return (
         f"{config.folder}: {done.counts.committed} episodes, {done.counts.successes} of them "
         f"successes; {done.failures} failures, {done.counts.marked} with a mark"

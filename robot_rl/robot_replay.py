@@ -49,4 +49,4 @@ def replay_on_robot(config: ReplayConfig) -> Repeated:
         up += ["--namespace", config.namespace]
     with running(*up) if config.start else contextlib.nullcontext():
         repeat = importlib.import_module(REPEAT).repeat
-        return repeat(store[config.episode], store.schema, robot, task, config.namespace)
+        return repeat(store.episode(config.episode), store.schema, robot, task, config.namespace)

@@ -19,7 +19,7 @@ from sensor_msgs.msg import JointState
 from hardware.arm import Arm
 from hardware.contract import Contract
 from hardware.contract_file import load_contract
-from hardware.driver import HasScene, Reading, Simulated, make_driver
+from hardware.driver import HasScene, Reading, Simulated, check_reading, make_driver
 from hardware.health import Health
 from hardware.node_settings import ArmSettings
 from hardware.pacer import Monotonic, Pacer
@@ -50,6 +50,9 @@ class ArmNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("arm")
+        self._arm: Arm | None = None
+        self._loop: Loop | None = None
+        self._active = False
         self._settings = declare(self, ArmSettings)
         contract = load_contract(self._settings.robot).streaming(self._settings.stream)
         if self._settings.mode:
@@ -57,13 +60,10 @@ class ArmNode(LifecycleNode):
         _require_numbers(contract)
         self._contract = contract
         self._joints = (*self._contract.joints.arm, *self._contract.joints.gripper)
-        self._arm: Arm | None = None
         self._inbox = Inbox(self)
         self._states: Publisher | None = None
         self._scenic: HasScene | None = None
         self._lock = threading.RLock()
-        self._loop: Loop | None = None
-        self._active = False
         report_health(self, self._contract.name, self._examine)
         if self._settings.autostart:
             self._start()
@@ -73,6 +73,7 @@ class ArmNode(LifecycleNode):
         try:
             driver = make_driver(self._settings.driver, self._contract, **self._options())
             driver.connect()
+            check_reading(self._contract, driver)
         except (ConnectionError, OSError, ValueError, TypeError, ImportError) as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE

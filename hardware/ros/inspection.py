@@ -135,7 +135,11 @@ def safety_problem(node: Node, reports: bool) -> Problem | None:
     topic = node.resolve_topic_name(REQUEST)
     if not node.count_subscribers(topic):
         said = f"nobody listens to {topic} ({words(_REQUESTS)})"
-        return Problem("safety", said, "start the safety node: robot-rl up")
+        return Problem(
+            "safety",
+            said,
+            "start the safety node: robot-rl up, with the --robot that is asked for here",
+        )
     if not reports:
         said = f"there is a safety node, but nothing has come on {node.resolve_topic_name(REPORT)}"
         return Problem("safety", said, "see what it says of itself")

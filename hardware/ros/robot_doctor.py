@@ -32,17 +32,18 @@ _EXTRA = "extra/"
 """Streams that only policies on state need."""
 
 
-def examine(contract: Contract, namespace: str, seconds: float) -> Iterator[Finding]:
+def examine(contract: Contract, robot: str, namespace: str, seconds: float) -> Iterator[Finding]:
     """What the robot's topics are like, in the order in which they are mended.
 
     Args:
         contract: The robot.
+        robot: What the user calls it.
         namespace: Of its nodes.
         seconds: How long to listen [s].
     """
     with Visit(contract, namespace) as visit:
         visit.listen(seconds)
-        yield _company(visit, contract)
+        yield _company(visit, robot)
         yield from _clock(visit)
         for stream in subscriptions(contract):
             yield _stream(visit, contract, stream)
@@ -51,12 +52,12 @@ def examine(contract: Contract, namespace: str, seconds: float) -> Iterator[Find
         yield from _diagnostics(visit, contract)
 
 
-def _company(visit: Visit, contract: Contract) -> Finding:
+def _company(visit: Visit, robot: str) -> Finding:
     """Who else is there; a robot in another domain or range is not."""
     others = visit.others()
     where = f"ROS domain {os.environ.get('ROS_DOMAIN_ID') or '0'}, {reach(os.environ)}"
     if not others:
-        remedy = discovery_remedy(contract.name, os.environ)
+        remedy = discovery_remedy(robot, os.environ)
         return Finding("nodes", "problem", f"nobody else in {where}", remedy)
     return Finding("nodes", "ok", f"{', '.join(others)} in {where}")
 

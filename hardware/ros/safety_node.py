@@ -66,7 +66,7 @@ class SafetyNode(Node):
         self._report = self.create_publisher(JointState, REPORT, 10)
         self._told: tuple[object, ...] = ()
         self._rivals: str | None = None
-        self._latched_heard = False
+        self._latched_heard = self._ready = False
         period = 1 / contract.rates.stream
         self._pacer = Pacer(period, loop_clock(self), resync=2 * period)
         self._listen()
@@ -122,14 +122,16 @@ class SafetyNode(Node):
 
     def _stop(self, _: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
         self._halt()
-        answer.success, answer.message = True, "stopped until the service reset is called"
+        answer.success, answer.message = True, "stopped until robot-rl rearm, or the service reset"
         return answer
 
     def _halt(self) -> None:
         before = self._safety.guard.latched
         self._safety.stop()
         if Reason.STOP not in before:
-            self.get_logger().warning("stopped; the service reset opens the latch")
+            self.get_logger().warning(
+                "stopped; robot-rl rearm, or the service reset, opens the latch"
+            )
 
     def _reset(self, _: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
         self._safety.reset()
@@ -138,8 +140,11 @@ class SafetyNode(Node):
         return answer
 
     def _look(self) -> None:
-        """Looks for others who command the arm, and for buttons."""
+        """Looks for others who command the arm, for buttons, and whether all streams have come."""
         self._hear_latched_stops()
+        if not self._ready and not self._safety.streams.faults(self._ros_now()):
+            self._ready = True
+            self.get_logger().info("hears all that is required: ready for requests")
         before, self._rivals = self._rivals, self._commander.rivals()
         self._safety.contest(self._rivals is not None)
         if self._rivals is not None and before is None:
@@ -193,7 +198,7 @@ class SafetyNode(Node):
             yield f"the loop has not ticked for {silence:.1f} s; start the node anew"
         if latched:
             names = ", ".join(reason.name or "" for reason in latched)
-            yield f"latched ({names}); the service reset opens it"
+            yield f"latched ({names}); robot-rl rearm, or the service reset, opens it"
         if (others := self._commander.others()) is not None:
             yield others
         for name, problem in self._listener.problems.items():

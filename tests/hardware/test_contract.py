@@ -207,8 +207,9 @@ def test_an_alternative_needs_a_topic_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: [twin", r"own\.yaml is no YAML that can be read"),
-        ("name: twin\nname: other", r"own\.yaml is no YAML.*\n?.*the key 'name' is given twice"),
+        ("name: [twin", r"own\.yaml is no YAML that can be read: line 1, column 12: expected"),
+        ("name: twin\n\tq: 1", r"line 2, column 1: found character '\\t'"),
+        ("name: twin\nname: other", r"line 2, column 1: the key 'name' is given twice"),
         ("q: !degrees 90", r"own\.yaml is no YAML.*\n?.*!degrees"),
         ("", r"own\.yaml: the contract is None; give keys"),
         ("- a\n- b", r"own\.yaml: the contract is \['a', 'b'\]; give keys"),

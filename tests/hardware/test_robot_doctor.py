@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from controllers.reason import Reason
@@ -261,7 +262,7 @@ def test_room_is_told_in_hours_of_recording(twin: Contract) -> None:
     rate = 20 * (2 * 3 * 128 * 128 + 8 * 8 * 7)
     assert "2.0 h of recording" in room(twin, 2.05 * 3600 * rate).detail
     assert room(twin, 2.05 * 3600 * rate).status == "ok"
-    assert room(twin, 0.5 * 3600 * rate).status == "problem"
+    assert room(twin, 0.2 * 3600 * rate).status == "problem"
 
 
 def test_a_contract_whose_model_is_missing_is_a_problem(twin: Contract) -> None:
@@ -270,6 +271,25 @@ def test_a_contract_whose_model_is_missing_is_a_problem(twin: Contract) -> None:
     assert lost.status == "problem"
     assert "sim:lost.xml" in lost.detail
     assert lost.remedy
+
+
+def test_a_contract_that_its_model_does_not_fit_is_a_problem(twin: Contract) -> None:
+    assert twin.model is not None
+    elsewhere = describe(replace(twin, model=replace(twin.model, tool_site="hand")))
+    assert elsewhere.status == "problem"
+    assert "hand" in elsewhere.detail
+    joints = replace(twin.joints, arm=(*twin.joints.arm[:6], "joint8"))
+    misnamed = describe(replace(twin, joints=joints))
+    assert misnamed.status == "problem"
+    assert "joint8" in misnamed.detail
+
+
+def test_a_home_that_the_safety_node_would_keep_the_arm_from_is_a_problem(twin: Contract) -> None:
+    low = replace(twin.limits, workspace_upper=np.array([0.3, 0.5, 0.2]))
+    outside = describe(replace(twin, limits=low))
+    assert outside.status == "problem"
+    assert "at home.q the tool is at [" in outside.detail
+    assert "workspace" in outside.remedy
 
 
 @pytest.mark.parametrize(

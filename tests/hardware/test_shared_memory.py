@@ -20,7 +20,7 @@ def _segment(folder: Path, name: str, age: float = 60.0) -> Path:
     (folder / name).write_bytes(os.urandom(SIZE))
     lock = folder / f"{name}_el"
     lock.touch()
-    os.utime(lock, (time.time() - age,) * 2)
+    _date(lock, age)
     return lock
 
 
@@ -70,7 +70,7 @@ def test_fast_dds_holds_its_locks_as_we_think(tmp_path: Path) -> None:
     assert node.stdout.readline() == b"up\n"
     segment = _segment_of(node.pid)
     lock = segment.with_name(f"{segment.name}_el")
-    os.utime(lock, (time.time() - 60,) * 2)
+    _date(lock, 60.0)
     take_back()
     assert segment.exists()
     node.kill()
@@ -80,9 +80,14 @@ def test_fast_dds_holds_its_locks_as_we_think(tmp_path: Path) -> None:
     assert not lock.exists()
 
 
+def _date(path: Path, age: float) -> None:
+    stamp = time.time() - age
+    os.utime(path, (stamp, stamp))
+
+
 def _segment_of(pid: int) -> Path:
     """The segment that a process has mapped."""
-    end = time.monotonic() + 20
+    maps, end = "", time.monotonic() + 20
     while time.monotonic() < end:
         maps = Path(f"/proc/{pid}/maps").read_text()
         if found := re.search(r"/dev/shm/fastdds_[0-9a-f]{16}$", maps, re.MULTILINE):

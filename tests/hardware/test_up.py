@@ -52,7 +52,7 @@ def test_programs_of_our_own_installation_go_before_those_on_the_path(
 
 def test_the_introduction_has_full_names_and_says_how_to_join_and_to_stop() -> None:
     text = introduction(
-        load_contract("twin"), processes(GraphSettings()), "left", {RANGE: "LOCALHOST"}
+        load_contract("twin"), "my.yaml", processes(GraphSettings()), "left", {RANGE: "LOCALHOST"}
     )
     for part in (
         "arm, twin_camera, safety",
@@ -61,10 +61,11 @@ def test_the_introduction_has_full_names_and_says_how_to_join_and_to_stop() -> N
         "/left/request",
         "/left/estop",
         "Ctrl-C",
+        "robot-rl doctor --robot my.yaml --namespace left",
         f"export {RANGE}=LOCALHOST",
     ):
         assert part in text
-    alone = introduction(load_contract("ur5e"), processes(GraphSettings("ur5e")), "", {})
+    alone = introduction(load_contract("ur5e"), "ur5e", processes(GraphSettings("ur5e")), "", {})
     assert "cameras  none" in alone
     assert "export" not in alone
 

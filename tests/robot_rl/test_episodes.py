@@ -113,6 +113,8 @@ def test_transitions_come_back_as_they_were(tmp_path: Path) -> None:
         for one, other in zip(steps, episode.transitions(), strict=True):
             assert_same(one, other)
     assert len(reopened[-1]) == 17
+    with pytest.raises(ValueError, match=r"no episode 3 in .*; it holds 3, counted from 0"):
+        store.episode(3)
     with pytest.raises(IndexError, match=r"no episode 3 in .*; it holds 3, counted from 0"):
         reopened[3]
 

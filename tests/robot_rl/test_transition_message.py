@@ -30,8 +30,8 @@ def _transition() -> Transition:
     return Transition(
         observation=_frame(),
         next_observation=_frame(),
-        action=np.float32([0.1, -0.2]),
-        policy_action=np.float32([0.3, 0.4]),
+        action=np.array([0.1, -0.2], np.float32),
+        policy_action=np.array([0.3, 0.4], np.float32),
         reward=1.0,
         terminated=True,
         truncated=False,
@@ -44,7 +44,7 @@ def _transition() -> Transition:
         step=9,
         sensor_stamp=1.5,
         command_stamp=1.75,
-        extra={"base_action": np.float32([0.5, 0.6])},
+        extra={"base_action": np.array([0.5, 0.6], np.float32)},
     )
 
 

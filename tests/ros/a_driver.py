@@ -22,7 +22,7 @@ class Breaks:
         self._left -= 1
         if self._left < 0:
             raise ConnectionError("the arm does not answer any more")
-        return Reading(0.0, self._q, 0 * self._q)
+        return Reading(0.0, self._q, 0 * self._q, np.zeros(6))
 
     def send(self, command: np.ndarray) -> None: ...
 

@@ -76,7 +76,7 @@ def write(folder: Path, values: dict[str, Any]) -> Path:
 
 
 def visit(values: dict[str, Any], namespace: str = "") -> dict[str, Finding]:
-    return {f.subject: f for f in examine(from_values(values), namespace, SECONDS)}
+    return {f.subject: f for f in examine(from_values(values), "my.yaml", namespace, SECONDS)}
 
 
 def test_of_a_whole_twin_every_line_is_ok(twin: Graph) -> None:

@@ -104,7 +104,7 @@ def ask(
     """What environment and doctor say, both at once."""
 
     def visit() -> list[Finding]:
-        return list(examine(from_values(values), namespace, timeout - 1))
+        return list(examine(from_values(values), "my.yaml", namespace, timeout - 1))
 
     options: dict[str, Any] = {
         "robot": str(write(folder, values)),
