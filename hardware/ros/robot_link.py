@@ -29,6 +29,7 @@ from hardware.ros.inbox import Inbox
 from hardware.ros.inspection import command_problem, commands, problems, safety_problem
 from hardware.ros.names import PLACE, REPORT, REQUEST, RESET, SCENE
 from hardware.ros.qos import profile
+from hardware.ros.question import Question
 from hardware.ros.state_listener import StateListener
 from hardware.safety import GRIPPER, request_names
 from hardware.stream import Stream
@@ -154,14 +155,15 @@ class RobotLink:
         Raises:
             ConnectionError: It does not answer within ``timeout`` [s].
         """
-        done = threading.Event()
-        future = self._reset.call_async(Trigger.Request())
-        future.add_done_callback(lambda _: done.set())
-        if not done.wait(timeout):
-            raise ConnectionError(
-                f"{self._reset.srv_name} does not answer within {timeout:g} s; "
-                "is the safety node running?"
-            )
+        question = Question(self._reset, Trigger.Request(), again=timeout / 4)
+        end = time.monotonic() + timeout
+        while question.answer() is None:
+            if time.monotonic() > end:
+                raise ConnectionError(
+                    f"{self._reset.srv_name} does not answer within {timeout:g} s; "
+                    "is the safety node running?"
+                )
+            time.sleep(_LOOK)
 
     def close(self) -> None:
         """Ends node and context; safe to call twice."""

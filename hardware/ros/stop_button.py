@@ -14,17 +14,19 @@ from typing import Self
 import rclpy
 from rclpy.client import Client
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.task import Future
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from hardware.contract_checks import relative
 from hardware.ros.names import ESTOP, RESET
+from hardware.ros.question import Question
 
 _RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 _RANGES = ("SUBNET", "LOCALHOST")
 """Nodes of one range do not find those of the other: without a choice we look in both."""
 _LOOK = 0.005
+_AGAIN = 0.5
+"""A stop that nobody answers is asked for again after so long [s]."""
 _FREE, _END = "r", "q"
 KEYS = "any key stops the arm, r frees it, q ends"
 
@@ -77,7 +79,7 @@ class StopButton:
         """
         for wire in self._wires:
             wire.stop.publish(Bool(data=True))
-        return self._ask("stopping", timeout)
+        return self._ask("stopping", timeout, _AGAIN)
 
     def free(self, timeout: float = 5.0) -> str:
         """Opens the latch; returns the safety node's answer.
@@ -85,18 +87,19 @@ class StopButton:
         Raises:
             ConnectionError: Nobody answers within ``timeout`` [s].
         """
-        return self._ask("freeing", timeout)
+        # Once: what somebody stops meanwhile stays stopped.
+        return self._ask("freeing", timeout, timeout)
 
-    def _ask(self, client: str, timeout: float) -> str:
+    def _ask(self, client: str, timeout: float, again: float) -> str:
         end = time.monotonic() + timeout
-        asked: list[Future] = []
+        asked: list[Question] = []
         while time.monotonic() < end:
             clients = [getattr(wire, client) for wire in self._wires]
             if not asked:
                 ready = [client for client in clients if client.service_is_ready()]
-                asked = [client.call_async(Trigger.Request()) for client in ready]
-            for future in asked:
-                if future.done() and (answer := future.result()) is not None:
+                asked = [Question(client, Trigger.Request(), again) for client in ready]
+            for question in asked:
+                if (answer := question.answer()) is not None:
                     return answer.message
             time.sleep(_LOOK)
         raise ConnectionError(self._nobody(timeout))

@@ -24,10 +24,11 @@ from controllers.reason import Reason
 from hardware.contract_file import from_values, load_contract
 from hardware.ros import convert
 from hardware.ros.qos import profile
+from hardware.ros.question import Question
 from hardware.topics import SENSOR
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
-from tests.ros.conftest import Graph, wait_for
+from tests.ros.conftest import RETRY, Graph, wait_for
 
 DOMAIN = 50
 ARM = [f"joint{i}" for i in range(1, 8)]
@@ -293,9 +294,9 @@ def record_until_killed(graph: Graph, process: Process, service: str, seconds: f
     killer: threading.Timer | None = None
     while process.poll() is None:
         for running in (True, False):
-            future = client.call_async(SetBool.Request(data=running))
-            wait_for(lambda f=future: f.done() or process.poll() is not None, "an answer")
-            answer = future.result() if future.done() else None
+            question = Question(client, SetBool.Request(data=running), RETRY)
+            wait_for(lambda q=question: q.answer() or process.poll() is not None, "an answer")
+            answer = question.answer()
             ended += answer is not None and answer.success and not running
             if ended and killer is None:
                 killer = threading.Timer(seconds, process.kill)
