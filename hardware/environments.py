@@ -73,8 +73,6 @@ def _filled(part: type, options: dict[str, Any]) -> Any:
 
 def _make(chosen: Robot, config: RobotConfig, seed: int) -> HardwareEnv:
     contract = load_contract(chosen.robot)
-    if chosen.namespace:
-        checks.relative(chosen.namespace, "namespace")
     if chosen.mode:
         contract = contract.with_mode(chosen.mode)  # pyright: ignore[reportArgumentType]
     task = load_task(chosen.task) if chosen.task else None
@@ -92,8 +90,11 @@ def connection(
     """A ``RobotLink`` to the streams that a task and its settings need; nothing is awaited.
 
     Raises:
+        ValueError: The namespace is no relative name.
         ImportError: There is no ROS.
     """
+    if namespace:
+        checks.relative(namespace, "namespace")
     try:
         link_class = importlib.import_module("hardware.ros.robot_link").RobotLink
     except ModuleNotFoundError as error:

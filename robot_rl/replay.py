@@ -95,6 +95,11 @@ class Replay:
     def __len__(self) -> int:
         return len(self.indices)
 
+    def last(self, stream: int) -> tuple[int, int] | None:
+        """Episode and step of the newest transition of a stream; None if it is not known."""
+        tail = self._tails.get(stream)
+        return None if tail is None else (tail.episode, tail.step - 1)
+
     def append(self, transition: Transition) -> None:
         """Appends one transition.
 

@@ -36,7 +36,7 @@ class PolicyNode(Node):
         self._env = env = make_robot(
             robot=settings.robot,
             task=settings.task or policy.schema.env,
-            namespace=self.get_namespace(),
+            namespace=self.get_namespace().strip("/"),
             mode=settings.mode,
             use_sim_time=bool(self.get_parameter("use_sim_time").value),
             timeout=settings.timeout,

@@ -1,0 +1,142 @@
+"""The actor's end of the link: transitions go out and none is lost, the newest weights come in.
+
+A thread carries, so that no step of the robot waits for the network or for the learner.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from robot_rl.env import Closing
+from robot_rl.message import Message, MessageError, decode
+from robot_rl.outbox import Key, Outbox
+from robot_rl.zenoh_session import ADDRESS, open_session
+
+PREFIX = "robot_rl"
+TRANSITION, TAKEN, STATUS, OFFER, WEIGHTS = "transition", "taken", "status", "offer", "weights"
+"""Keys under the prefix; the first is followed by the learner's boot and the robot's name."""
+AWAY = 1.0
+"""A learner that says nothing for so long is away [s]."""
+_LOOK = 0.02
+_WINDOW = 64
+"""Messages under way at once."""
+_AGAIN = 0.5
+"""What nobody has answered for so long is sent again [s]."""
+
+
+class ActorLink(Closing):
+    """To one learner, who may come later, be killed, and come back.
+
+    Args:
+        robot: Name of the robot, different for each.
+        outbox: Where transitions wait until the learner has taken them.
+        address: The learner's.
+    """
+
+    def __init__(self, robot: str, outbox: Outbox, address: str = ADDRESS) -> None:
+        self._robot, self._outbox = robot, outbox
+        self._status: dict[str, Any] = {}
+        self._heard = self._answered = -float("inf")
+        self._boot, self._sent = "", -1
+        self._version, self._weights = -1, None
+        self._ending = threading.Event()
+        self._session = open_session(connect=address)
+        self._listening = [
+            self._session.declare_subscriber(f"{PREFIX}/{STATUS}", self._hear_status),
+            self._session.declare_subscriber(f"{PREFIX}/{TAKEN}/{robot}", self._hear_taken),
+        ]
+        self._thread = threading.Thread(target=self._carry, name="actor link", daemon=True)
+        self._thread.start()
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """What the learner has said last; empty while it is away."""
+        return self._status if time.monotonic() - self._heard < AWAY else {}
+
+    @property
+    def waiting(self) -> int:
+        """Transitions that the learner has not taken yet."""
+        return len(self._outbox)
+
+    def offer(self, timeout: float) -> Message:
+        """What is learned there, and with which settings.
+
+        Raises:
+            ConnectionError: No learner answers within ``timeout`` [s].
+        """
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if (found := self._ask(OFFER)) is not None:
+                return found
+            time.sleep(_LOOK)
+        raise ConnectionError(
+            f"no learner answers within {timeout:g} s; start it: robot-rl learner, and give both "
+            "the same address"
+        )
+
+    def send(self, key: Key, message: bytes) -> None:
+        """Hands a transition over; returns at once."""
+        self._outbox.put(key, message)
+
+    def weights(self) -> Message | None:
+        """The newest weights, once."""
+        newest, self._weights = self._weights, None
+        return newest
+
+    def close(self) -> None:
+        """Ends the link; what the learner has not taken is on disk. Safe to call twice."""
+        if not self._ending.is_set():
+            self._ending.set()
+            self._thread.join()
+            self._session.close()  # pyright: ignore[reportAttributeAccessIssue]
+            self._outbox.close()
+
+    def _carry(self) -> None:
+        while not self._ending.wait(_LOOK):
+            if status := self.status:
+                self._meet(status["boot"])
+                self._fetch(status["version"])
+                self._send()
+
+    def _meet(self, boot: str) -> None:
+        """A learner that is another one, or has come back, is sent all that waits."""
+        if boot != self._boot:
+            self._boot, self._sent = boot, -1
+
+    def _fetch(self, version: int) -> None:
+        if version != self._version and (newest := self._ask(WEIGHTS)) is not None:
+            self._version, self._weights = newest.facts["version"], newest
+
+    def _send(self) -> None:
+        """Sends what comes next; goes back when nothing is answered any more."""
+        now = time.monotonic()
+        if now - self._answered > _AGAIN:
+            self._sent, self._answered = -1, now
+        for parcel in self._outbox.waiting(_WINDOW, self._sent):
+            self._session.put(f"{PREFIX}/{TRANSITION}/{self._boot}/{self._robot}", parcel.message)
+            self._sent = parcel.number
+
+    def _ask(self, what: str) -> Message | None:
+        for reply in self._session.get(f"{PREFIX}/{what}", timeout=_AGAIN):
+            if reply.ok is not None:
+                return decode(reply.ok.payload.to_bytes())
+        return None
+
+    def _hear_status(self, sample: Any) -> None:
+        if status := _facts(sample):
+            self._status, self._heard = status, time.monotonic()
+
+    def _hear_taken(self, sample: Any) -> None:
+        if facts := _facts(sample):
+            self._outbox.taken(Key(facts["stream"], facts["episode"], facts["step"]))
+            self._answered = time.monotonic()
+
+
+def _facts(sample: Any) -> dict[str, Any]:
+    """Of a message of our own; nothing of any other."""
+    try:
+        return decode(sample.payload.to_bytes()).facts
+    except MessageError:
+        return {}

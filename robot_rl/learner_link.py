@@ -1,0 +1,94 @@
+"""The learner's end of the link: transitions of any number of actors, each taken once and in order.
+
+Transitions of a stream arrive in order or not at all; what is missing is sent again, because it was
+not taken. An actor knows by the learner's *boot* that it has come back and may have lost what was
+under way.
+"""
+
+from __future__ import annotations
+
+import queue
+import secrets
+from typing import Any, NamedTuple
+
+from robot_rl.actor_link import OFFER, PREFIX, STATUS, TAKEN, TRANSITION, WEIGHTS
+from robot_rl.env import Closing
+from robot_rl.message import Message, MessageError, decode, encode
+from robot_rl.outbox import Key
+from robot_rl.zenoh_session import ADDRESS, open_session
+
+
+class Arrival(NamedTuple):
+    """A transition that has come in."""
+
+    robot: str
+    message: Message
+
+
+class LearnerLink(Closing):
+    """To all actors.
+
+    Args:
+        offer: What is learned here, as a message.
+        weights: What acts, as a message; ``publish`` replaces it.
+        address: Where to listen.
+
+    Attributes:
+        refused: Messages that were none.
+
+    Raises:
+        OSError: If somebody else listens there.
+    """
+
+    def __init__(self, offer: bytes, weights: bytes, address: str = ADDRESS) -> None:
+        self.refused = 0
+        self._boot = secrets.token_hex(8)
+        self._answers = {OFFER: offer, WEIGHTS: weights}
+        self._arrived: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
+        self._session = open_session(listen=address)
+        self._open = True
+        transitions = f"{PREFIX}/{TRANSITION}/{self._boot}/*"
+        self._declared = [
+            self._session.declare_subscriber(transitions, self._hear),
+            *(
+                self._session.declare_queryable(f"{PREFIX}/{key}", self._answer)
+                for key in self._answers
+            ),
+        ]
+
+    def take(self, timeout: float) -> Arrival | None:
+        """The next transition; None if none comes within ``timeout`` [s]."""
+        try:
+            return self._arrived.get(timeout=timeout) if timeout > 0 else self._arrived.get_nowait()
+        except queue.Empty:
+            return None
+
+    def took(self, robot: str, key: Key) -> None:
+        """Tells an actor that a transition, and those of its stream before it, have arrived."""
+        self._session.put(f"{PREFIX}/{TAKEN}/{robot}", encode(key._asdict()))
+
+    def publish(self, weights: bytes) -> None:
+        """Replaces what acts; actors fetch it when the status names its version."""
+        self._answers[WEIGHTS] = weights
+
+    def say(self, **status: Any) -> None:
+        """Tells all actors how learning stands; it must have the ``version`` of the weights."""
+        self._session.put(f"{PREFIX}/{STATUS}", encode({"boot": self._boot, **status}))
+
+    def close(self) -> None:
+        """Ends the link; safe to call twice."""
+        if self._open:
+            self._open = False
+            self._session.close()  # pyright: ignore[reportAttributeAccessIssue]
+
+    def _hear(self, sample: Any) -> None:
+        try:
+            message = decode(sample.payload.to_bytes())
+        except MessageError:
+            self.refused += 1
+            return
+        self._arrived.put(Arrival(str(sample.key_expr).rpartition("/")[2], message))
+
+    def _answer(self, query: Any) -> None:
+        key = str(query.key_expr)
+        query.reply(key, self._answers[key.rpartition("/")[2]])

@@ -1,0 +1,133 @@
+"""Messages that must not be lost, until somebody has taken them.
+
+They wait in memory, and beyond a bound on disk; what is left when the sender ends goes to disk too,
+and is sent first by the next one. A process that is killed loses what waits in memory alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from robot_rl import durable
+
+MEMORY = 64 * 2**20
+"""Bytes that wait in memory unless another bound is given."""
+_SUFFIX = ".message"
+
+
+class Key(NamedTuple):
+    """Which transition a message holds; those of one stream come in this order."""
+
+    stream: int
+    episode: int
+    step: int
+
+
+class Parcel(NamedTuple):
+    """A message on its way."""
+
+    number: int
+    """Counts what was ever put into the outbox."""
+    key: Key
+    message: bytes
+
+
+@dataclass
+class _Waiting:
+    number: int
+    key: Key
+    message: bytes | None
+    """None while it is on disk."""
+    path: Path
+
+
+class Outbox:
+    """First in, first out; a thread may put while another sends.
+
+    Args:
+        folder: For what does not fit in memory; what an earlier outbox has left there comes first.
+        memory: Bytes that may wait in memory.
+    """
+
+    def __init__(self, folder: Path, memory: int = MEMORY) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._memory, self._held = folder, memory, 0
+        self._lock = threading.Lock()
+        left = sorted(folder.glob(f"*{_SUFFIX}"))
+        self._waiting = deque(_found(path, n) for n, path in enumerate(left))
+        self._next = len(left)
+        # Numbers begin anew, and what is on disk keeps its place before what comes.
+        self._first_name = 1 + int(left[-1].name.partition("-")[0]) - len(left) if left else 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def on_disk(self) -> int:
+        """How many of them wait on disk."""
+        with self._lock:
+            return sum(one.message is None for one in self._waiting)
+
+    def put(self, key: Key, message: bytes) -> None:
+        """Adds a message.
+
+        Raises:
+            OSError: If it has to go to disk, and there is no room; it then waits in memory.
+        """
+        with self._lock:
+            name = f"{self._first_name + self._next:012d}-{'-'.join(map(str, key))}{_SUFFIX}"
+            one = _Waiting(self._next, key, message, self._folder / name)
+            self._next, self._held = self._next + 1, self._held + len(message)
+            self._waiting.append(one)
+            if self._held > self._memory:
+                self._spool(one)
+
+    def waiting(self, count: int, beyond: int = -1) -> list[Parcel]:
+        """Of the first ``count`` messages, those whose number is greater than ``beyond``."""
+        with self._lock:
+            if not self._waiting:
+                return []
+            skip = max(0, beyond + 1 - self._waiting[0].number)
+            chosen = islice(self._waiting, skip, count)
+            return [Parcel(one.number, one.key, _content(one)) for one in chosen]
+
+    def taken(self, key: Key) -> None:
+        """Forgets a message and those of its stream before it."""
+        with self._lock:
+            while self._waiting and self._waiting[0].key.stream == key.stream:
+                if self._waiting[0].key > key:
+                    return
+                one = self._waiting.popleft()
+                self._held -= len(one.message or b"")
+                if one.message is None:
+                    one.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Puts what still waits on disk; safe to call twice.
+
+        Raises:
+            OSError: If there is no room.
+        """
+        with self._lock:
+            for one in self._waiting:
+                self._spool(one)
+
+    def _spool(self, one: _Waiting) -> None:
+        if one.message is not None:
+            durable.replace(one.path, one.message)
+            self._held -= len(one.message)
+            one.message = None
+
+
+def _found(path: Path, number: int) -> _Waiting:
+    _, *key = path.name.removesuffix(_SUFFIX).split("-")
+    return _Waiting(number, Key(*map(int, key)), None, path)
+
+
+def _content(one: _Waiting) -> bytes:
+    return one.path.read_bytes() if one.message is None else one.message
