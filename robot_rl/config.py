@@ -168,6 +168,54 @@ class ResumeConfig:
 
 
 @dataclass(frozen=True)
+class LearnerConfig:
+    """Learn from what actors on robots send, and give them the weights that act."""
+
+    run: Positional[Path]
+    """Run folder; one that exists is gone on with."""
+    source: Path
+    """Run folder of a simulator's training, to start from."""
+    address: str = "tcp/127.0.0.1:7447"
+    """Where to listen for actors."""
+    utd_ratio: float = 2.0
+    """Updates per step of the robots; actors wait when the learner falls behind."""
+    patience: int = 200
+    """Steps by which the learner may be behind before actors wait."""
+    learning_starts: int = 200
+    """Steps of the robots before the first update."""
+    capacity: int = 200_000
+    """Transitions that each replay holds, on disk."""
+    publish_every: int = 20
+    """Updates between two versions of the weights."""
+    checkpoint_every: float = 60.0
+    """Seconds between checkpoints."""
+    seed: int = 0
+    """Seed of the batches."""
+    threads: int = 1
+    """Threads of torch."""
+    products: Products = "bfloat16"
+    """Precision of the factors in matrix products, where the processor has units for it."""
+
+    def __post_init__(self) -> None:
+        check(
+            self,
+            utd_ratio=above(0),
+            patience=at_least(1),
+            learning_starts=at_least(1),
+            capacity=at_least(1000),
+            publish_every=at_least(1),
+            checkpoint_every=above(0),
+            seed=at_least(0),
+            threads=at_least(1),
+        )
+
+    @property
+    def demonstrations(self) -> Path:
+        """The episodes that the source has learned from."""
+        return self.source / "demonstrations"
+
+
+@dataclass(frozen=True)
 class DemoConfig:
     """Watch an arm learn to insert a peg, then do it behind ROS 2: seven minutes on two cores."""
 

@@ -52,9 +52,13 @@ class Learner:
         """Makes the updates that are owed; what the last of them measured."""
         metrics = Metrics()
         while self.owed >= 1:
-            metrics |= self.agent.update(self._sample())
+            metrics |= self.update()
             self.owed -= 1
         return metrics
+
+    def update(self) -> Metrics:
+        """One update of the agent; what it measured."""
+        return self.agent.update(self._sample())
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of all but the data."""

@@ -52,7 +52,7 @@ class ArmNode(LifecycleNode):
         super().__init__("arm")
         self._arm: Arm | None = None
         self._loop: Loop | None = None
-        self._active = False
+        self._active, self._since = False, 0
         self._settings = declare(self, ArmSettings)
         contract = load_contract(self._settings.robot).streaming(self._settings.stream)
         if self._settings.mode:
@@ -94,7 +94,7 @@ class ArmNode(LifecycleNode):
         # The clock of a driver that lost its arm may stand still, and commands still time out.
         self._now = driver.time if simulated else clock.now
         self._loop = Loop(self, Pacer(1 / rates.stream, clock), self._tick)
-        self._inbox.take()  # what was sent while it was not active
+        self._since = time.time_ns()  # What was sent before may still be under way.
         self._active = True
         self._loop.start()
         return super().on_activate(state)
@@ -160,8 +160,9 @@ class ArmNode(LifecycleNode):
         numbers = _NUMBERS[part.type]
 
         def receive(message: Any, info: MessageInfo) -> None:
-            age = 1e-9 * (time.time_ns() - info["source_timestamp"])
-            if self._active:
+            sent = info["source_timestamp"]
+            if self._active and sent >= self._since:
+                age = 1e-9 * (time.time_ns() - sent)
                 take(numbers(message), age, convert.sender_of(info))
 
         kind = convert.message_class(part.type)

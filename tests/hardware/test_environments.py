@@ -20,5 +20,5 @@ def test_two_robots_in_one_environment_are_refused() -> None:
 
 
 def test_an_unknown_option_is_answered_with_the_choices() -> None:
-    with pytest.raises(TypeError, match="no option speed; choose from .*cameras.*robot"):
+    with pytest.raises(TypeError, match=r"no option speed; choose from .*cameras.*robot"):
         make_robot(speed=2)

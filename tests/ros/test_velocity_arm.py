@@ -22,7 +22,7 @@ from robot_rl import make_env
 from robot_rl.env import Info
 from tests.ros.conftest import Graph, wait_for
 
-pytestmark = pytest.mark.domain(25)
+pytestmark = pytest.mark.domain(26)
 TWIN = load_contract("twin")
 NUMBERS: dict[str, Any] = {
     "Float64MultiArray": (Float64MultiArray, lambda message: np.array(message.data)),

@@ -1,0 +1,166 @@
+"""The actor: a policy on a robot, whose every step goes to a learner, from whom new weights come.
+
+The robot never waits for the learner within an episode: weights change between two steps, and
+transitions go to an outbox. Between episodes it waits where the learner has fallen behind. Without
+a learner it goes on with the policy that it has.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from robot_rl.actor_link import ActorLink
+from robot_rl.deployment import STAMPS
+from robot_rl.env import Closing, Env, Step
+from robot_rl.episodes import Episodes
+from robot_rl.metadata import Metadata
+from robot_rl.outbox import Key
+from robot_rl.sac import Sac
+from robot_rl.transition import Transition, WorldIds, split_step
+from robot_rl.transition_message import to_message
+from robot_rl.weights_message import acting_state
+
+_LOOK = 0.05
+"""How often somebody who waits looks up [s]."""
+
+
+@dataclass
+class Acted:
+    """What was done so far."""
+
+    steps: int = 0
+    interventions: int = 0
+    """Steps that a person did."""
+    success: list[bool] = field(default_factory=list)
+    length: list[int] = field(default_factory=list)
+    greedy: list[bool] = field(default_factory=list)
+    """Which episodes were without exploration noise."""
+    version: int = 0
+    """Of the weights that act."""
+    waited: float = 0.0
+    """Time that the robot stood because the learner was behind [s]."""
+
+
+Watch = Callable[[Acted], None]
+
+
+class Actor(Closing):
+    """Acts in one environment.
+
+    Args:
+        env: One robot.
+        agent: Acts; its weights are replaced by the learner's.
+        link: To the learner.
+        store: Where episodes go, as everybody's do.
+        metadata: What is known of each.
+        greedy_share: Share of episodes without exploration noise.
+        seed: Of what is greedy, and of the starts.
+        watch: Called after each episode.
+    """
+
+    def __init__(
+        self,
+        env: Env,
+        agent: Sac,
+        link: ActorLink,
+        store: Episodes,
+        metadata: Metadata,
+        greedy_share: float = 0.25,
+        seed: int = 0,
+        watch: Watch = lambda acted: None,
+    ) -> None:
+        self.acted = Acted()
+        self._env, self._agent, self._link = env, agent, link
+        self._store, self._metadata, self._watch = store, metadata, watch
+        self._rng, self._greedy_share, self._seed = np.random.default_rng(seed), greedy_share, seed
+        # Whoever begins again is another stream: no counter has to survive.
+        self._ids = WorldIds(1, first_stream=secrets.randbits(62))
+        self._previous: Key | None = None
+        self._disk, self._writing = ThreadPoolExecutor(1), Future[None]()
+        self._writing.set_result(None)
+
+    def act(self, enough: Callable[[Acted], bool]) -> Acted:
+        """Acts until there is enough; asked between episodes.
+
+        Raises:
+            OSError: An episode, or what the learner has not taken, could not be written.
+        """
+        step = self._env.reset(self._seed)
+        while not enough(self.acted):
+            step = self._episode(self._settle(step))
+            self._watch(self.acted)
+        self._writing.result()
+        return self.acted
+
+    def close(self) -> None:
+        """Waits for the disk; safe to call twice."""
+        self._disk.shutdown()
+
+    def _settle(self, step: Step) -> Step:
+        """Waits, the arm held, until the learner has caught up, and looks anew."""
+        began = time.monotonic()
+        while self._link.status.get("behind", False):
+            time.sleep(_LOOK)
+        if (waited := time.monotonic() - began) < _LOOK:
+            return step
+        self.acted.waited += waited
+        return self._env.step(np.full((1, *self._env.action_spec.shape), np.nan))
+
+    def _episode(self, step: Step) -> Step:
+        """One episode; returns the first step of the next."""
+        transitions: list[Transition] = []
+        greedy, done = bool(self._rng.random() < self._greedy_share), False
+        while not done:
+            self._renew()
+            action = self._agent.act(step.observation, greedy)
+            after = self._env.step(action)
+            transitions.append(self._send(step, action, after))
+            self._ids.advance(after.done)
+            done, step = bool(after.done[0]), after
+        self.acted.success.append(transitions[-1].success)
+        self.acted.length.append(len(transitions))
+        self.acted.greedy.append(greedy)
+        self._keep(transitions)
+        return step
+
+    def _renew(self) -> None:
+        """Takes the newest weights, if there are any."""
+        if (newest := self._link.weights()) is not None:
+            self._agent.load_acting_state(acting_state(newest))
+            self.acted.version = newest.facts["version"]
+
+    def _send(self, before: Step, action: np.ndarray, after: Step) -> Transition:
+        [one] = split_step(
+            self._ids,
+            before.observation,
+            action,
+            after,
+            source="real",
+            policy_version=self.acted.version,
+        )
+        if STAMPS in after.info:
+            stamps = {name: float(after.info[STAMPS][name][0]) for name in ("sensor", "command")}
+            one = replace(one, sensor_stamp=stamps["sensor"], command_stamp=stamps["command"])
+        key = Key(one.stream, one.episode, one.step)
+        previous = None if self._previous is None else list(self._previous[1:])
+        self._link.send(key, to_message(one, previous=previous))
+        self._previous = key
+        self.acted.steps += 1
+        self.acted.interventions += one.intervened
+        return one
+
+    def _keep(self, transitions: list[Transition]) -> None:
+        """Commits an episode aside; one that could not be written is an error of the next."""
+        self._writing.result()
+        self._writing = self._disk.submit(self._commit, transitions)
+
+    def _commit(self, transitions: list[Transition]) -> None:
+        with self._store.writer(self._metadata) as writer:
+            for transition in transitions:
+                writer.add(transition)

@@ -1,0 +1,221 @@
+"""The learner's process: takes what actors did, makes the updates they are owed, gives out weights.
+
+A transition is acknowledged once it lies in memory-mapped files, so a learner that is killed loses
+none: it comes back with its last checkpoint and all of the data, and makes up for the updates that
+were lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from robot_rl.config import LearnerConfig, TrainConfig
+from robot_rl.env import Closing
+from robot_rl.environments import make_env, parse_options
+from robot_rl.episodes import Episodes, fill
+from robot_rl.interruption import Interruption
+from robot_rl.learner import Learner
+from robot_rl.learner_link import Arrival, LearnerLink
+from robot_rl.log import Log
+from robot_rl.message import MessageError
+from robot_rl.offer import Offer
+from robot_rl.outbox import Key
+from robot_rl.replay import Replay
+from robot_rl.run import Run
+from robot_rl.sac import Metrics, Sac
+from robot_rl.schema import Schema, SchemaError
+from robot_rl.train import known_returns, prepare_torch
+from robot_rl.transition_message import from_message
+from robot_rl.weights_message import weights_message
+
+ONLINE, DEMONSTRATIONS = "online", "demonstrations"
+"""Folders of a run with the memory-mapped replays."""
+ROBOT = "robot"
+"""What the schema of a run on a robot is called."""
+_SPEAK = 0.2
+"""How often actors are told how learning stands [s]."""
+_WAIT = 0.05
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How learning stands; given to whoever watches."""
+
+    steps: int
+    """Transitions taken so far."""
+    updates: int
+    owed: float
+    """Updates that the steps are owed and have not got yet."""
+    version: int
+    """Of the weights that were given out last."""
+    metrics: Metrics
+
+
+Watch = Callable[[Standing], None]
+
+
+class RemoteLearner(Closing):
+    """One agent with its data and the link to its actors.
+
+    Args:
+        config: What to start from, where to listen, how to go on.
+        run: Its folder; one that holds a checkpoint is gone on with.
+        watch: Called a few times a second.
+
+    Raises:
+        FileNotFoundError: There is nothing to start from.
+        OSError: Somebody else listens at the address.
+    """
+
+    def __init__(
+        self, config: LearnerConfig, run: Run, watch: Watch = lambda standing: None
+    ) -> None:
+        prepare_torch(config.threads, config.products)
+        self._config, self._run, self._watch = config, run, watch
+        self._offer, state = start_of(config)
+        self._schema = replace(self._offer.schema, env=ROBOT, contract={})
+        specs = self._schema.observation, self._schema.action
+        agent = Sac(*specs, self._offer.sac, config.seed)
+        agent.load_state_dict(state)
+        online, demonstrated = (
+            Replay(*specs, config.capacity, path=run.folder / name)
+            for name in (ONLINE, DEMONSTRATIONS)
+        )
+        self.learner = Learner(agent, online, demonstrated, config.seed)
+        self._paid, self._version = 0, 0
+        self._metrics = Metrics()
+        if not len(demonstrated):
+            fill(demonstrated, Episodes(config.demonstrations))
+        if run.steps:
+            self._resume()
+        self._log = Log(run.folder, resume_step=run.steps[-1] if run.steps else -1)
+        self._link = LearnerLink(self._offer.to_message(), self._weights(), config.address)
+        self._spoke = self._saved = time.monotonic()
+
+    @property
+    def steps(self) -> int:
+        """Transitions taken so far."""
+        return self.learner.replay.appended
+
+    @property
+    def owed(self) -> float:
+        """Updates that the steps are owed and have not got yet."""
+        steps = self.steps if self.steps >= self._config.learning_starts else 0
+        return steps * self._config.utd_ratio - self._paid
+
+    def learn(self, enough: Callable[[RemoteLearner], bool] = lambda learner: False) -> None:
+        """Learns until there is enough, or somebody interrupts; then there is a checkpoint."""
+        with Interruption() as interruption:
+            while not (interruption.asked or enough(self)):
+                self._take()
+                if self.owed >= 1:
+                    self._update()
+                self._speak()
+                if time.monotonic() - self._saved > self._config.checkpoint_every:
+                    self._checkpoint()
+        self._checkpoint()
+
+    def close(self) -> None:
+        """Ends link and log; safe to call twice."""
+        self._link.close()
+        self._log.close()
+
+    def _take(self) -> None:
+        """All that has come in; waits a little if there is nothing else to do."""
+        arrival = self._link.take(0.0 if self.owed >= 1 else _WAIT)
+        while arrival is not None:
+            self._accept(arrival)
+            arrival = self._link.take(0.0)
+
+    def _accept(self, arrival: Arrival) -> None:
+        """Appends a transition that is the next of its stream; one that was there already is told.
+
+        Without its predecessor it is left, and comes again behind it.
+        """
+        try:
+            transition = from_message(arrival.message, self._schema)
+        except (MessageError, SchemaError):
+            self._link.refused += 1
+            return
+        key = Key(transition.stream, transition.episode, transition.step)
+        last = self.learner.replay.last(key.stream)
+        previous = arrival.message.facts.get("previous")
+        if last is None or key[1:] > last:
+            if last is not None and previous != list(last):
+                return
+            if transition.intervened:
+                self.learner.demonstrations.append(replace(transition, source="demo"))
+            self.learner.replay.append(transition)
+            last = key[1:]
+        self._link.took(arrival.robot, Key(key.stream, *last))
+
+    def _update(self) -> None:
+        self._metrics |= self.learner.update()
+        self._paid += 1
+        if self._paid % self._config.publish_every == 0:
+            self._version += 1
+            self._link.publish(self._weights())
+
+    def _weights(self) -> bytes:
+        return weights_message(self._version, self.learner.agent.acting_state())
+
+    def _speak(self) -> None:
+        if time.monotonic() - self._spoke < _SPEAK:
+            return
+        self._spoke = time.monotonic()
+        behind = self.owed > self._config.patience * self._config.utd_ratio
+        self._link.say(
+            version=self._version,
+            steps=self.steps,
+            updates=self._paid,
+            owed=self.owed,
+            behind=behind,
+            metrics=self._metrics,
+        )
+        self._watch(Standing(self.steps, self._paid, self.owed, self._version, self._metrics))
+
+    def _checkpoint(self) -> None:
+        self._saved = time.monotonic()
+        self.learner.replay.flush()
+        self.learner.demonstrations.flush()
+        state = {**self.learner.state_dict(), "paid": self._paid, "version": self._version}
+        self._run.save_checkpoint(state, self.steps, self._schema)
+        self._log.write(self.steps, {**self._metrics, "updates": self._paid, "owed": self.owed})
+
+    def _resume(self) -> None:
+        state = self._run.load_checkpoint(self._schema).state
+        self.learner.load_state_dict(state)
+        # Versions that were given out after the checkpoint do not come again.
+        self._paid = state["paid"]
+        self._version = state["version"] + round(self._config.utd_ratio * self.steps) + 1
+
+
+def start_of(config: LearnerConfig) -> tuple[Offer, dict[str, Any]]:
+    """What a run in a simulator offers to a robot, and the state of its agent.
+
+    Raises:
+        FileNotFoundError: There is no such run.
+        CheckpointError: It holds no checkpoint.
+    """
+    source = Run.open(config.source)
+    settings = source.config(TrainConfig)
+    with make_env(settings.env, 1, **parse_options(settings.options)) as env:
+        schema = Schema.of(env, settings.env)
+        sac = known_returns(settings.sac, env)
+    checkpoint = source.load_checkpoint(schema)
+    return Offer(schema, sac), checkpoint.state["agent"]
+
+
+def run_learner(config: LearnerConfig, watch: Watch = lambda standing: None) -> Path:
+    """Learns in a run's folder until somebody interrupts; a later call goes on there."""
+    try:
+        run = Run.open(config.run)
+    except FileNotFoundError:
+        run = Run.create(config.run, config, config.seed)
+    with RemoteLearner(config, run, watch) as learner:
+        learner.learn()
+    return run.folder
