@@ -23,6 +23,7 @@ from robot_rl.config import (
     EvaluateConfig,
     ExportConfig,
     HomeConfig,
+    LearnerConfig,
     OptionsConfig,
     RearmConfig,
     RecordConfig,
@@ -50,6 +51,7 @@ Command = (
     | Annotated[DoctorConfig, subcommand("doctor")]
     | Annotated[UpConfig, subcommand("up")]
     | Annotated[HomeConfig, subcommand("home")]
+    | Annotated[LearnerConfig, subcommand("learner")]
     | Annotated[EstopConfig, subcommand("estop")]
     | Annotated[RearmConfig, subcommand("rearm")]
 )
@@ -128,6 +130,7 @@ def _commands() -> dict[type, Callable[[Any], int]]:
         DoctorConfig: _doctor,
         UpConfig: _up,
         HomeConfig: _home,
+        LearnerConfig: _learner,
         EstopConfig: _estop,
         RearmConfig: _rearm,
     }
@@ -261,6 +264,15 @@ def _home(config: HomeConfig) -> int:
     with make_env("robot", task="", home=True, **vars(config)) as env:
         env.reset()
     print(f"{config.robot} is at its home")
+    return 0
+
+
+def _learner(config: LearnerConfig) -> int:
+    from robot_rl.progress import LearnerMonitor
+    from robot_rl.remote_learner import run_learner
+
+    with LearnerMonitor() as monitor:
+        print(f"run: {run_learner(config, monitor)}")
     return 0
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from robot_rl.deployment import Deployed
+from robot_rl.remote_learner import Standing
 from robot_rl.train import Progress
 
 
@@ -66,12 +67,11 @@ class Monitor:
         return line
 
 
-class DeploymentMonitor:
-    """Watches episodes on a robot; call it with what has been measured so far."""
+class _StatusLine:
+    """One line that is written again and again."""
 
-    def __init__(self, episodes: int, console: Console | None = None) -> None:
-        self._episodes = episodes
-        self._status = (console or Console()).status("waiting for the robot")
+    def __init__(self, text: str, console: Console | None = None) -> None:
+        self._status = (console or Console()).status(text)
 
     def __enter__(self) -> Self:
         self._status.start()
@@ -85,12 +85,36 @@ class DeploymentMonitor:
     ) -> None:
         self._status.stop()
 
+
+class DeploymentMonitor(_StatusLine):
+    """Watches episodes on a robot; call it with what has been measured so far."""
+
+    def __init__(self, episodes: int, console: Console | None = None) -> None:
+        super().__init__("waiting for the robot", console)
+        self._episodes = episodes
+
     def __call__(self, deployed: Deployed) -> None:
         """Shows where the deployment stands."""
         done = len(deployed.success)
         self._status.update(
             f"{done} of {self._episodes} episodes, {sum(deployed.success)} successes, "
             f"{deployed.rates[-1]:.1f} steps/s"
+        )
+
+
+class LearnerMonitor(_StatusLine):
+    """Watches a learner; call it with how learning stands."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        super().__init__("waiting for actors", console)
+
+    def __call__(self, standing: Standing) -> None:
+        """Shows steps, updates, and which side waits for the other."""
+        achieved = standing.updates / standing.steps if standing.steps else 0.0
+        waits = f"{standing.owed:.0f} owed" if standing.owed >= 1 else "waiting for steps"
+        self._status.update(
+            f"{standing.steps:,} steps, {standing.updates:,} updates ({achieved:.2f} per step, "
+            f"{waits}), weights {standing.version}"
         )
 
 

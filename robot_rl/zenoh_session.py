@@ -37,7 +37,7 @@ def open_session(*, listen: str | None = None, connect: str | None = None) -> ze
         "scouting/gossip/enabled": False,
         "listen/endpoints": [listen] if listen else [],
         "connect/endpoints": [connect] if connect else [],
-        "connect/timeout_ms": 0,
+        "connect/timeout_ms": -1,
         "connect/exit_on_failure": False,
         "connect/retry": {
             "period_init_ms": 100,

@@ -1,0 +1,225 @@
+"""Actor and learner over a real link on loopback; either is killed, and nothing is lost."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from robot_rl.actor import Acted, Actor
+from robot_rl.actor_link import ActorLink
+from robot_rl.config import SacConfig, TrainConfig
+from robot_rl.environments import make_env
+from robot_rl.episodes import Episodes
+from robot_rl.metadata import Metadata
+from robot_rl.offer import Offer
+from robot_rl.outbox import Outbox
+from robot_rl.remote_learner import ONLINE
+from robot_rl.replay import Replay
+from robot_rl.run import Run
+from robot_rl.sac import Sac
+from robot_rl.schema import Schema, SchemaError
+from robot_rl.train import train
+
+PATIENCE = 60.0
+SOURCE = TrainConfig(
+    env="reach",
+    num_envs=2,
+    demonstrations=2,
+    steps=40,
+    learning_starts=20,
+    evaluate_every=40,
+    evaluation_episodes=2,
+    evaluation_envs=2,
+    sac=SacConfig(hidden=(32, 32), batch_size=32, cloning_steps=20, critic_warmup=10),
+)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run in the simulator, of some seconds."""
+    folder = tmp_path_factory.mktemp("source") / "run"
+    train(replace(SOURCE, folder=folder))
+    return folder
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain: {what}"
+        time.sleep(0.01)
+
+
+class Learner:
+    """``robot-rl learner`` in a process of its own, at an address of its own."""
+
+    def __init__(self, folder: Path, source: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"tcp/127.0.0.1:{free.getsockname()[1]}"
+        self.folder, self._source = folder, source
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        words = ["learner", str(self.folder), "--source", str(self._source)]
+        words += ["--address", self.address, "--learning-starts", "10", "--checkpoint-every", "1"]
+        command = [sys.executable, "-m", "robot_rl.cli", *words]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    def end(self, how: int) -> int:
+        assert self.process is not None
+        self.process.send_signal(how)
+        return self.process.wait(PATIENCE)
+
+    def data(self) -> Replay:
+        """What has arrived there."""
+        schema = self.schema()
+        return Replay(schema.observation, schema.action, 200_000, path=self.folder / ONLINE)
+
+    def schema(self) -> Schema:
+        with make_env("reach") as env:
+            return Schema.of(env)
+
+
+@pytest.fixture
+def learner(tmp_path: Path, source: Path) -> Iterator[Learner]:
+    one = Learner(tmp_path / "learner", source)
+    yield one
+    if one.process is not None and one.process.poll() is None:
+        one.end(signal.SIGKILL)
+
+
+class Robot:
+    """An actor in this process."""
+
+    def __init__(self, folder: Path, address: str, name: str = "left", memory: int = 10**6) -> None:
+        self.link = ActorLink(name, Outbox(folder / "outbox", memory), address)
+        self.env = make_env("reach", seed=len(name))
+        offer = Offer.of_message(self.link.offer(PATIENCE))
+        offer.require_fit(self.env)
+        specs = offer.schema.observation, offer.schema.action
+        self.episodes = Episodes(folder / "episodes", Schema.of(self.env, "reach"))
+        agent = Sac(*specs, offer.sac)
+        self.actor = Actor(self.env, agent, self.link, self.episodes, Metadata(task="reach"))
+
+    def act(self, episodes: int) -> Acted:
+        target = len(self.actor.acted.success) + episodes
+        return self.actor.act(lambda acted: len(acted.success) >= target)
+
+    def delivered(self) -> None:
+        wait_for(lambda: self.link.waiting == 0, "a learner that takes everything")
+
+    def close(self) -> None:
+        for part in (self.actor, self.link, self.env):
+            part.close()
+
+
+def rows(replay: Replay) -> dict[str, np.ndarray]:
+    """What identifies transitions, and what is in them."""
+    batch = replay.gather(np.array(replay.indices))
+    return {"state": batch.observation["state"], "action": batch.action, "reward": batch.reward}
+
+
+def recorded(store: Episodes) -> dict[str, np.ndarray]:
+    """The same of the episodes on disk."""
+    return {
+        "state": np.concatenate([e.observation["state"][:-1] for e in store]),
+        "action": np.concatenate([e.action for e in store]),
+        "reward": np.concatenate([e.reward for e in store]),
+    }
+
+
+def test_what_a_robot_did_arrives_once_and_in_order_though_the_learner_is_killed(
+    tmp_path: Path, learner: Learner
+) -> None:
+    learner.start()
+    robot = Robot(tmp_path, learner.address)
+    for _ in range(3):
+        robot.act(2)
+        learner.end(signal.SIGKILL)
+        robot.act(1)  # it goes on with the policy that it has
+        assert robot.link.waiting > 0
+        learner.start()
+    robot.delivered()
+    robot.close()
+    assert learner.end(signal.SIGINT) == 0
+    for name, expected in recorded(robot.episodes).items():
+        np.testing.assert_array_equal(rows(learner.data())[name], expected)
+    assert Run.open(learner.folder).steps[-1] == robot.actor.acted.steps
+
+
+def test_a_robot_acts_with_weights_that_its_learner_made_of_its_steps(
+    tmp_path: Path, learner: Learner
+) -> None:
+    learner.start()
+    robot = Robot(tmp_path, learner.address)
+    acted = robot.act(3)
+    wait_for(lambda: robot.link.status.get("updates", 0) >= 2 * acted.steps, "updates")
+    robot.act(1)
+    assert robot.actor.acted.version > 0
+    versions = np.concatenate([episode.policy_version for episode in robot.episodes])
+    assert versions[-1] > versions[0]
+    assert (np.diff(versions) >= 0).all()
+    robot.delivered()
+    wait_for(lambda: robot.link.status.get("owed", 9) < 1, "a learner that has caught up")
+    status = robot.link.status
+    assert status["updates"] == 2 * status["steps"] == 2 * robot.actor.acted.steps
+    robot.close()
+
+
+def test_two_robots_have_one_learner(tmp_path: Path, learner: Learner) -> None:
+    learner.start()
+    robots = [Robot(tmp_path / name, learner.address, name) for name in ("left", "right")]
+    for robot in (*robots, *robots):
+        robot.act(1)
+    for robot in robots:
+        robot.delivered()
+        robot.close()
+    learner.end(signal.SIGINT)
+    assert len(learner.data()) == sum(robot.actor.acted.steps for robot in robots)
+
+
+def test_what_a_killed_actor_had_on_disk_is_delivered_by_the_next(
+    tmp_path: Path, learner: Learner
+) -> None:
+    learner.start()
+    first = Robot(tmp_path, learner.address, memory=0)
+    first.act(1)
+    first.delivered()
+    learner.end(signal.SIGKILL)
+    first.act(1)
+    assert first.link.waiting == len(list((tmp_path / "outbox").iterdir())) > 0
+    first.link.close()  # its process is gone; the folder stays
+    learner.start()
+    second = Robot(tmp_path, learner.address)
+    second.act(1)
+    second.delivered()
+    second.close()
+    learner.end(signal.SIGINT)
+    for name, expected in recorded(second.episodes).items():
+        np.testing.assert_array_equal(rows(learner.data())[name], expected)
+
+
+def test_a_robot_that_does_something_else_is_refused(tmp_path: Path, learner: Learner) -> None:
+    learner.start()
+    link = ActorLink("left", Outbox(tmp_path / "outbox"), learner.address)
+    offer = Offer.of_message(link.offer(PATIENCE))
+    with make_env("point") as env, pytest.raises(SchemaError, match="learns something else than"):
+        offer.require_fit(env)
+    link.close()
+
+
+def test_without_a_learner_it_says_what_to_start(tmp_path: Path) -> None:
+    link = ActorLink("left", Outbox(tmp_path), "tcp/127.0.0.1:1")
+    with pytest.raises(ConnectionError, match=r"no learner answers within 0.5 s; start it: robot-"):
+        link.offer(0.5)
+    link.close()
+    assert not [name for name in os.listdir(tmp_path) if name.endswith(".message")]
