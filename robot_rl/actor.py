@@ -26,6 +26,9 @@ from robot_rl.transition import Transition, WorldIds, split_step
 from robot_rl.transition_message import to_message
 from robot_rl.weights_message import acting_state
 
+RECENT = 20
+"""Episodes over which success is told while it changes."""
+_PATIENCE = 60.0
 _LOOK = 0.05
 """How often somebody who waits looks up [s]."""
 
@@ -41,10 +44,14 @@ class Acted:
     length: list[int] = field(default_factory=list)
     greedy: list[bool] = field(default_factory=list)
     """Which episodes were without exploration noise."""
-    version: int = 0
-    """Of the weights that act."""
+    version: int = -1
+    """Of the weights that act; -1 before the first."""
     waited: float = 0.0
     """Time that the robot stood because the learner was behind [s]."""
+
+    def recent(self, episodes: int = RECENT) -> float:
+        """Share of the last episodes that succeeded; NaN before the first."""
+        return float(np.mean(self.success[-episodes:])) if self.success else float("nan")
 
 
 Watch = Callable[[Acted], None]
@@ -89,8 +96,10 @@ class Actor(Closing):
         """Acts until there is enough; asked between episodes.
 
         Raises:
+            ConnectionError: No learner has given the first weights.
             OSError: An episode, or what the learner has not taken, could not be written.
         """
+        self._await_weights()
         step = self._env.reset(self._seed)
         while not enough(self.acted):
             step = self._episode(self._settle(step))
@@ -129,11 +138,23 @@ class Actor(Closing):
         self._keep(transitions)
         return step
 
-    def _renew(self) -> None:
+    def _await_weights(self) -> None:
+        """Nobody acts with a network that has learned nothing."""
+        end = time.monotonic() + _PATIENCE
+        while not self._renew() and self.acted.version < 0:
+            if time.monotonic() > end:
+                raise ConnectionError(
+                    f"no learner has given weights within {_PATIENCE:g} s; see what it says"
+                )
+            time.sleep(_LOOK)
+
+    def _renew(self) -> bool:
         """Takes the newest weights, if there are any."""
-        if (newest := self._link.weights()) is not None:
+        newest = self._link.weights()
+        if newest is not None:
             self._agent.load_acting_state(acting_state(newest))
             self.acted.version = newest.facts["version"]
+        return newest is not None
 
     def _send(self, before: Step, action: np.ndarray, after: Step) -> Transition:
         [one] = split_step(

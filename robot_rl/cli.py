@@ -22,6 +22,7 @@ from robot_rl.config import (
     EstopConfig,
     EvaluateConfig,
     ExportConfig,
+    FinetuneConfig,
     HomeConfig,
     LearnerConfig,
     OptionsConfig,
@@ -51,6 +52,7 @@ Command = (
     | Annotated[DoctorConfig, subcommand("doctor")]
     | Annotated[UpConfig, subcommand("up")]
     | Annotated[HomeConfig, subcommand("home")]
+    | Annotated[FinetuneConfig, subcommand("finetune")]
     | Annotated[LearnerConfig, subcommand("learner")]
     | Annotated[EstopConfig, subcommand("estop")]
     | Annotated[RearmConfig, subcommand("rearm")]
@@ -130,6 +132,7 @@ def _commands() -> dict[type, Callable[[Any], int]]:
         DoctorConfig: _doctor,
         UpConfig: _up,
         HomeConfig: _home,
+        FinetuneConfig: _finetune,
         LearnerConfig: _learner,
         EstopConfig: _estop,
         RearmConfig: _rearm,
@@ -264,6 +267,16 @@ def _home(config: HomeConfig) -> int:
     with make_env("robot", task="", home=True, **vars(config)) as env:
         env.reset()
     print(f"{config.robot} is at its home")
+    return 0
+
+
+def _finetune(config: FinetuneConfig) -> int:
+    from robot_rl.finetune import finetune
+    from robot_rl.progress import ActorMonitor
+
+    with ActorMonitor(config.steps) as monitor:
+        finetuned = finetune(config, monitor)
+    print(finetuned)
     return 0
 
 

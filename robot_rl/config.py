@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from robot_rl.ranges import ASCENDING, RangeError, above, at_least, check, each, within
 
 HeadName = Literal["scalar", "categorical"]
 Products = Literal["float32", "bfloat16"]
 ActorValue = Literal["min", "mean"]
+From = Annotated[Path, arg(name="from")]
+"""A path that is typed as --from, which is no name in Python."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ class LearnerConfig:
 
     run: Positional[Path]
     """Run folder; one that exists is gone on with."""
-    source: Path
+    source: From
     """Run folder of a simulator's training, to start from."""
     address: str = "tcp/127.0.0.1:7447"
     """Where to listen for actors."""
@@ -213,6 +215,47 @@ class LearnerConfig:
     def demonstrations(self) -> Path:
         """The episodes that the source has learned from."""
         return self.source / "demonstrations"
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Let a policy from the simulator go on learning on a robot over ROS 2."""
+
+    run: Positional[Path]
+    """Run folder; one that exists is gone on with."""
+    source: From
+    """Run folder of a simulator's training, to start from."""
+    robot: str = "twin"
+    """Contract: name of a preset, or path of a YAML file; with --env something else, any name."""
+    env: str = "robot"
+    """Where it acts: a robot over ROS 2, or an environment, e.g. twin_peg_insert."""
+    namespace: str = ""
+    """Namespace of the robot's nodes."""
+    start: bool = False
+    """Start the robot's processes as `robot-rl up` does, and end them afterwards."""
+    gap: str = "none"
+    """With start, twin: in what it differs from the arm in MuJoCo (none, lab-1, lab-2)."""
+    task: str = ""
+    """Task of the robot; empty takes the one that was trained."""
+    options: tuple[str, ...] = ()
+    """Further settings of the environment, e.g. timeout=20; `robot-rl options robot` lists them."""
+    steps: int = 12_000
+    """Steps of the robot to do now: ten minutes at 20 a second."""
+    utd_ratio: float = 2.0
+    """Updates per step; the robot waits between episodes when the learner falls behind."""
+    greedy_share: float = 0.25
+    """Share of episodes without exploration noise."""
+    seed: int = 0
+    """Seed of starts and batches."""
+
+    def __post_init__(self) -> None:
+        check(
+            self,
+            steps=at_least(1),
+            utd_ratio=above(0),
+            greedy_share=within(0, 1),
+            seed=at_least(0),
+        )
 
 
 @dataclass(frozen=True)

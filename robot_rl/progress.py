@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from robot_rl.actor import RECENT, Acted
 from robot_rl.deployment import Deployed
 from robot_rl.remote_learner import Standing
 from robot_rl.train import Progress
@@ -99,6 +100,21 @@ class DeploymentMonitor(_StatusLine):
         self._status.update(
             f"{done} of {self._episodes} episodes, {sum(deployed.success)} successes, "
             f"{deployed.rates[-1]:.1f} steps/s"
+        )
+
+
+class ActorMonitor(_StatusLine):
+    """Watches a robot that learns; call it with what was done so far."""
+
+    def __init__(self, steps: int, console: Console | None = None) -> None:
+        super().__init__("waiting for learner and robot", console)
+        self._steps = steps
+
+    def __call__(self, acted: Acted) -> None:
+        """Shows how far it is, and how well it has done lately."""
+        self._status.update(
+            f"{acted.steps:,} of {self._steps:,} steps, {len(acted.success)} episodes, "
+            f"{acted.recent():.0%} of the last {RECENT} succeed, weights {acted.version}"
         )
 
 

@@ -21,9 +21,11 @@ from robot_rl.interruption import Interruption
 from robot_rl.learner import Learner
 from robot_rl.learner_link import Arrival, LearnerLink
 from robot_rl.log import Log
+from robot_rl.machine import describe_machine
 from robot_rl.message import MessageError
 from robot_rl.offer import Offer
 from robot_rl.outbox import Key
+from robot_rl.policy import SUFFIX, Policy
 from robot_rl.replay import Replay
 from robot_rl.run import Run
 from robot_rl.sac import Metrics, Sac
@@ -32,6 +34,8 @@ from robot_rl.train import known_returns, prepare_torch
 from robot_rl.transition_message import from_message
 from robot_rl.weights_message import weights_message
 
+POLICY = f"finetuned{SUFFIX}"
+"""File of a run with the policy of its last checkpoint, ready to be deployed."""
 ONLINE, DEMONSTRATIONS = "online", "demonstrations"
 """Folders of a run with the memory-mapped replays."""
 ROBOT = "robot"
@@ -184,6 +188,8 @@ class RemoteLearner(Closing):
         self.learner.demonstrations.flush()
         state = {**self.learner.state_dict(), "paid": self._paid, "version": self._version}
         self._run.save_checkpoint(state, self.steps, self._schema)
+        origin = {"run": str(self._run.folder), "steps": self.steps, "machine": describe_machine()}
+        Policy(self.learner.agent, self._offer.schema, origin).save(self._run.folder / POLICY)
         self._log.write(self.steps, {**self._metrics, "updates": self._paid, "owed": self.owed})
 
     def _resume(self) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import pytest
 
 from robot_rl.actor import Acted, Actor
 from robot_rl.actor_link import ActorLink
-from robot_rl.config import SacConfig, TrainConfig
 from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
@@ -27,28 +25,8 @@ from robot_rl.replay import Replay
 from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema, SchemaError
-from robot_rl.train import train
 
 PATIENCE = 60.0
-SOURCE = TrainConfig(
-    env="reach",
-    num_envs=2,
-    demonstrations=2,
-    steps=40,
-    learning_starts=20,
-    evaluate_every=40,
-    evaluation_episodes=2,
-    evaluation_envs=2,
-    sac=SacConfig(hidden=(32, 32), batch_size=32, cloning_steps=20, critic_warmup=10),
-)
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run in the simulator, of some seconds."""
-    folder = tmp_path_factory.mktemp("source") / "run"
-    train(replace(SOURCE, folder=folder))
-    return folder
 
 
 def wait_for(condition: Callable[[], Any], what: str) -> None:
@@ -69,7 +47,7 @@ class Learner:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        words = ["learner", str(self.folder), "--source", str(self._source)]
+        words = ["learner", str(self.folder), "--from", str(self._source)]
         words += ["--address", self.address, "--learning-starts", "10", "--checkpoint-every", "1"]
         command = [sys.executable, "-m", "robot_rl.cli", *words]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

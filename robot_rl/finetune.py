@@ -1,0 +1,178 @@
+"""``robot-rl finetune``: a policy from the simulator goes on learning on a robot.
+
+The learner is a process of its own, so that no update delays a step, and may be killed: the robot
+goes on with the policy that it has. This process is the actor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from robot_rl.actor import Acted, Actor, Watch
+from robot_rl.actor_link import ActorLink
+from robot_rl.config import FinetuneConfig, TrainConfig
+from robot_rl.env import Env
+from robot_rl.environments import make_env, parse_options
+from robot_rl.episodes import Episodes
+from robot_rl.log import Log, read_log
+from robot_rl.metadata import Metadata
+from robot_rl.offer import Offer
+from robot_rl.outbox import Outbox
+from robot_rl.remote_learner import POLICY
+from robot_rl.robot_processes import running
+from robot_rl.run import Run
+from robot_rl.sac import Sac
+from robot_rl.schema import Schema
+from robot_rl.statistics import wilson_interval
+from robot_rl.train import prepare_torch
+
+ROBOTS = "robots"
+"""Folder of a run with a folder for each robot: ``episodes``, ``outbox`` and its log."""
+_PATIENCE = 60.0
+"""Until the learner has started, and until it has caught up at the end [s]."""
+_ROBOT = "robot"
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """How it went."""
+
+    run: Path
+    acted: Acted
+    dt: float
+    """Time between two steps [s]."""
+
+    def __str__(self) -> str:
+        acted, half = self.acted, max(1, len(self.acted.success) // 2)
+        first, last = (
+            wilson_interval(sum(part), len(part))
+            for part in (acted.success[:half], acted.success[-half:])
+        )
+        return (
+            f"{acted.steps:,} steps in {len(acted.success)} episodes, "
+            f"{acted.steps * self.dt / 60:.1f} minutes of robot time; success in the first half "
+            f"{first.estimate:.0%} ({first.low:.0%} to {first.high:.0%}), in the second "
+            f"{last.estimate:.0%} ({last.low:.0%} to {last.high:.0%})\n"
+            f"policy: {self.run / POLICY}"
+        )
+
+
+def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finetuned:
+    """Acts and learns for so many steps; a later call goes on there.
+
+    Raises:
+        FileNotFoundError: There is nothing to start from.
+        ConnectionError: Learner or robot is not there.
+        SchemaError: The robot observes or does something else than what was learned.
+        RuntimeError: The learner ended by itself.
+    """
+    prepare_torch(1, "float32")  # Beside the learner and the robot's processes more would crawl.
+    task = config.task or Run.open(config.source).config(TrainConfig).env
+    folder = config.run / ROBOTS / Path(config.robot).stem
+    with contextlib.ExitStack() as stack:
+        address = stack.enter_context(_learner(config))
+        if config.start:
+            stack.enter_context(running(*_up(config, task)))
+        env = stack.enter_context(_environment(config, task))
+        link = stack.enter_context(
+            ActorLink(Path(config.robot).stem, Outbox(folder / "outbox"), address)
+        )
+        offer = Offer.of_message(link.offer(_PATIENCE))
+        offer.require_fit(env)
+        agent = Sac(offer.schema.observation, offer.schema.action, offer.sac, config.seed)
+        before = max((round(row["step"]) for row in read_log(folder)), default=0)
+        log = stack.enter_context(Log(folder, resume_step=before))
+        actor = stack.enter_context(
+            Actor(
+                env,
+                agent,
+                link,
+                Episodes(folder / "episodes", Schema.of(env, config.env)),
+                Metadata(task=task, operator="policy"),
+                config.greedy_share,
+                config.seed,
+                _both(watch, _logging(log, before)),
+            )
+        )
+        acted = actor.act(lambda acted: acted.steps >= config.steps)
+        _deliver(link)
+        return Finetuned(config.run, acted, env.dt)
+
+
+@contextlib.contextmanager
+def _learner(config: FinetuneConfig) -> Iterator[str]:
+    """Runs the learner beside us; gives its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp/127.0.0.1:{free.getsockname()[1]}"
+    words = ["learner", str(config.run), "--from", str(config.source), "--address", address]
+    words += ["--utd-ratio", str(config.utd_ratio), "--seed", str(config.seed)]
+    command = [sys.executable, "-m", "robot_rl.cli", *words]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield address
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)  # it writes its last checkpoint
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _environment(config: FinetuneConfig, task: str) -> Env:
+    options = parse_options(config.options)
+    if config.env != _ROBOT:
+        return make_env(config.env, 1, config.seed, **options)
+    where = {"robot": config.robot, "namespace": config.namespace, "task": task}
+    patience = {"timeout": 30.0} if config.start else {}  # Processes that have just been started.
+    return make_env(_ROBOT, 1, config.seed, **where, **(patience | options))
+
+
+def _up(config: FinetuneConfig, task: str) -> tuple[str, ...]:
+    """What ``robot-rl up`` is called with."""
+    words = ("--robot", config.robot, "--task", task, "--gap", config.gap)
+    return (*words, "--namespace", config.namespace) if config.namespace else words
+
+
+def _logging(log: Log, before: int) -> Watch:
+    """Writes a row after each episode; ``before`` are the steps of earlier calls."""
+
+    def write(acted: Acted) -> None:
+        log.write(
+            before + acted.steps,
+            {
+                "success": acted.success[-1],
+                "greedy": acted.greedy[-1],
+                "length": acted.length[-1],
+                "version": acted.version,
+                "interventions": acted.interventions,
+                "waited": acted.waited,
+            },
+        )
+
+    return write
+
+
+def _both(first: Watch, second: Watch) -> Watch:
+    def watch(acted: Acted) -> None:
+        first(acted)
+        second(acted)
+
+    return watch
+
+
+def _deliver(link: ActorLink) -> None:
+    """Waits until the learner has everything and has made the updates that it owes."""
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end and (link.waiting or link.status.get("owed", 0) >= 1):
+        time.sleep(0.05)

@@ -1,0 +1,58 @@
+"""A policy from the simulator goes on learning elsewhere, and what it did there stays."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl.config import FinetuneConfig
+from robot_rl.environments import make_env
+from robot_rl.episodes import Episodes
+from robot_rl.finetune import ROBOTS, finetune
+from robot_rl.log import read_log
+from robot_rl.policy import Policy
+from robot_rl.remote_learner import POLICY
+from robot_rl.run import Run
+from robot_rl.schema import SchemaError
+
+
+def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
+    tmp_path: Path, source: Path
+) -> None:
+    config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=300)
+    first = finetune(config)
+    second = finetune(replace(config, steps=200))
+    steps = first.acted.steps + second.acted.steps
+    assert first.acted.steps >= 300
+    assert Run.open(config.run).steps[-1] == steps
+    rows = read_log(config.run / ROBOTS / "left")
+    assert rows[-1]["step"] == steps
+    assert len(rows) == len(first.acted.success) + len(second.acted.success)
+    episodes = Episodes(config.run / ROBOTS / "left" / "episodes")
+    assert sum(map(len, episodes)) == steps
+    assert second.acted.version > first.acted.version > 0
+    with make_env("reach") as env:
+        policy = Policy.load(config.run / POLICY)
+        policy.require_fit(env)
+        assert policy.origin["steps"] == steps
+        action = policy.act(env.reset(0).observation)
+    assert not np.array_equal(action, _untouched(source))
+    assert "minutes of robot time" in str(second)
+
+
+def _untouched(source: Path) -> np.ndarray:
+    with make_env("reach") as env:
+        return Policy.load(source).act(env.reset(0).observation)
+
+
+def test_a_robot_that_does_something_else_is_refused(tmp_path: Path, source: Path) -> None:
+    config = FinetuneConfig(tmp_path / "run", source, env="point", steps=10)
+    with pytest.raises(SchemaError, match="learns something else than this robot does"):
+        finetune(config)
+
+
+def test_without_a_run_to_start_from_nothing_begins(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no run"):
+        finetune(FinetuneConfig(tmp_path / "run", tmp_path / "nothing"))
+    assert not (tmp_path / "run").exists()
