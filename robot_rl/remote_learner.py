@@ -31,6 +31,7 @@ from robot_rl.run import Run
 from robot_rl.sac import Metrics, Sac
 from robot_rl.schema import Schema, SchemaError
 from robot_rl.train import known_returns, prepare_torch
+from robot_rl.transition import Transition
 from robot_rl.transition_message import from_message
 from robot_rl.weights_message import weights_message
 
@@ -151,11 +152,20 @@ class RemoteLearner(Closing):
         if last is None or key[1:] > last:
             if last is not None and previous != list(last):
                 return
-            if transition.intervened:
-                self.learner.demonstrations.append(replace(transition, source="demo"))
-            self.learner.replay.append(transition)
+            self._append(transition)
             last = key[1:]
         self._link.took(arrival.robot, Key(key.stream, *last))
+
+    def _append(self, transition: Transition) -> None:
+        """To the online data, and what a person did to the demonstrations as well (HIL-SERL).
+
+        A learner that was killed in between has the one and not the other.
+        """
+        replay, demonstrations = self.learner.replay, self.learner.demonstrations
+        had = demonstrations.last(transition.stream) or (-1, -1)
+        if transition.intervened and (transition.episode, transition.step) > had:
+            demonstrations.append(replace(transition, source="demo"))
+        replay.append(transition)
 
     def _update(self) -> None:
         self._metrics |= self.learner.update()

@@ -15,12 +15,13 @@ import pytest
 
 from robot_rl.actor import Acted, Actor
 from robot_rl.actor_link import ActorLink
+from robot_rl.env import Closing, Env, Info, Step
 from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
 from robot_rl.outbox import Outbox
-from robot_rl.remote_learner import ONLINE
+from robot_rl.remote_learner import DEMONSTRATIONS, ONLINE
 from robot_rl.replay import Replay
 from robot_rl.run import Run
 from robot_rl.sac import Sac
@@ -57,14 +58,11 @@ class Learner:
         self.process.send_signal(how)
         return self.process.wait(PATIENCE)
 
-    def data(self) -> Replay:
+    def data(self, name: str = ONLINE) -> Replay:
         """What has arrived there."""
-        schema = self.schema()
-        return Replay(schema.observation, schema.action, 200_000, path=self.folder / ONLINE)
-
-    def schema(self) -> Schema:
         with make_env("reach") as env:
-            return Schema.of(env)
+            specs = env.observation_spec, env.action_spec
+        return Replay(*specs, 200_000, path=self.folder / name)
 
 
 @pytest.fixture
@@ -75,12 +73,33 @@ def learner(tmp_path: Path, source: Path) -> Iterator[Learner]:
         one.end(signal.SIGKILL)
 
 
+class Taught(Closing):
+    """An environment in which a person does some of the steps."""
+
+    def __init__(self, env: Env) -> None:
+        self._env, self._steps, self.taught = env, 0, 0
+        self.num_envs, self.dt = env.num_envs, env.dt
+        self.observation_spec, self.action_spec = env.observation_spec, env.action_spec
+
+    def reset(self, seed: int | None = None) -> Step:
+        return self._env.reset(seed)
+
+    def step(self, action: np.ndarray) -> Step:
+        step, self._steps = self._env.step(action), self._steps + 1
+        taught = self._steps % 5 in (1, 2)
+        self.taught += taught
+        return step._replace(info=step.info | {Info.INTERVENED: np.array([taught])})
+
+    def close(self) -> None:
+        self._env.close()
+
+
 class Robot:
     """An actor in this process."""
 
     def __init__(self, folder: Path, address: str, name: str = "left", memory: int = 10**6) -> None:
         self.link = ActorLink(name, Outbox(folder / "outbox", memory), address)
-        self.env = make_env("reach", seed=len(name))
+        self.env = Taught(make_env("reach", seed=len(name)))
         offer = Offer.of_message(self.link.offer(PATIENCE))
         offer.require_fit(self.env)
         specs = offer.schema.observation, offer.schema.action
@@ -151,6 +170,29 @@ def test_a_robot_acts_with_weights_that_its_learner_made_of_its_steps(
     status = robot.link.status
     assert status["updates"] == 2 * status["steps"] == 2 * robot.actor.acted.steps
     robot.close()
+
+
+def test_what_a_person_did_is_a_demonstration_as_well(
+    tmp_path: Path, source: Path, learner: Learner
+) -> None:
+    learner.start()
+    robot = Robot(tmp_path, learner.address)
+    robot.act(2)
+    robot.delivered()
+    learner.end(signal.SIGKILL)
+    learner.start()
+    robot.act(1)
+    robot.delivered()
+    robot.close()
+    learner.end(signal.SIGINT)
+    recorded = sum(map(len, Episodes(source / "demonstrations")))
+    demonstrations = learner.data(DEMONSTRATIONS)
+    assert robot.actor.acted.interventions == robot.env.taught > 0
+    assert len(demonstrations) == recorded + robot.env.taught
+    assert len(learner.data()) == robot.actor.acted.steps
+    batch = demonstrations.gather(np.array(demonstrations.indices)[recorded:])
+    assert batch.intervened.all()
+    assert batch.is_demonstration.all()
 
 
 def test_two_robots_have_one_learner(tmp_path: Path, learner: Learner) -> None:
