@@ -31,8 +31,8 @@ REQUESTED, SENT, REASONS = "requested", "sent", "reasons"
 RATE = "rate"
 """Key in ``info``: steps per second of this episode so far, by the clock of the robot."""
 
-CHANGED = ~(Reason.ACCELERATION | Reason.ENGAGE)
-"""Reasons for which the command was not the one asked for; smoothing is how the arm moves."""
+CHANGED = ~(Reason.VELOCITY | Reason.ACCELERATION | Reason.ENGAGE)
+"""Reasons for which the command was not the one asked for; how fast it goes there is the arm's."""
 _LATE = 0.1
 """Share of a period by which a step may be late and still count as on time."""
 
