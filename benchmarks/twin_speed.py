@@ -41,7 +41,7 @@ def alone() -> float:
 
 def over_ros() -> float:
     """The same from another process."""
-    with running("--robot", "twin", "--task", "reach", "--speed", str(SPEED)):
+    with running(robot="twin", task="reach", speed=str(SPEED)):
         options = {"task": "reach", "cameras": CAMERAS, "use_sim_time": True}
         with make_env("robot", timeout=30.0, **options) as env:
             env.reset()

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from robot_rl.ranges import ASCENDING, RangeError, above, at_least, check, each, within
+from robot_rl.zenoh_session import ADDRESS
 
 HeadName = Literal["scalar", "categorical"]
 Products = Literal["float32", "bfloat16"]
@@ -177,7 +178,7 @@ class LearnerConfig:
     """Run folder; one that exists is gone on with."""
     source: From
     """Run folder of a simulator's training, to start from."""
-    address: str = "tcp/127.0.0.1:7447"
+    address: str = ADDRESS
     """Where to listen for actors."""
     utd_ratio: float = 2.0
     """Updates per step of the robots; actors wait when the learner falls behind."""

@@ -34,16 +34,13 @@ def deploy_run(config: DeployConfig, watch: Watch = lambda deployed: None) -> De
     prepare_torch(1, "float32")  # Beside the robot's processes more threads would crawl.
     policy = Policy.load(config.policy)
     task = config.task or policy.schema.env
-    start = ("--robot", config.robot, "--task", task, "--gap", config.gap)
-    if config.namespace:
-        start += ("--namespace", config.namespace)
+    where = {"robot": config.robot, "namespace": config.namespace, "task": task}
     with contextlib.ExitStack() as stack:
         if config.start:
-            stack.enter_context(running(*start))
+            stack.enter_context(running(**where, gap=config.gap))
         # Processes that have just been started need their time.
         options = {"timeout": 30.0} if config.start else {}
         options |= parse_options(config.options)
-        where = {"robot": config.robot, "namespace": config.namespace, "task": task}
         env = stack.enter_context(make_env("robot", 1, config.seed, **where, **options))
         policy.require_fit(env)
         deployed = deploy(env, policy.act, config.episodes, config.seed, watch)

@@ -7,7 +7,6 @@ goes on with the policy that it has. This process is the actor.
 from __future__ import annotations
 
 import contextlib
-import signal
 import socket
 import subprocess
 import sys
@@ -27,7 +26,7 @@ from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
 from robot_rl.outbox import Outbox
 from robot_rl.remote_learner import POLICY
-from robot_rl.robot_processes import running
+from robot_rl.robot_processes import end, running
 from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema
@@ -72,19 +71,18 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
         FileNotFoundError: There is nothing to start from.
         ConnectionError: Learner or robot is not there.
         SchemaError: The robot observes or does something else than what was learned.
-        RuntimeError: The learner ended by itself.
     """
     prepare_torch(1, "float32")  # Beside the learner and the robot's processes more would crawl.
     task = config.task or Run.open(config.source).config(TrainConfig).env
-    folder = config.run / ROBOTS / Path(config.robot).stem
+    name = Path(config.robot).stem
+    folder = config.run / ROBOTS / name
+    where = {"robot": config.robot, "namespace": config.namespace, "task": task}
     with contextlib.ExitStack() as stack:
         address = stack.enter_context(_learner(config))
         if config.start:
-            stack.enter_context(running(*_up(config, task)))
-        env = stack.enter_context(_environment(config, task))
-        link = stack.enter_context(
-            ActorLink(Path(config.robot).stem, Outbox(folder / "outbox"), address)
-        )
+            stack.enter_context(running(**where, gap=config.gap))
+        env = stack.enter_context(_environment(config, where))
+        link = stack.enter_context(ActorLink(name, Outbox(folder / "outbox"), address))
         offer = Offer.of_message(link.offer(_PATIENCE))
         offer.require_fit(env)
         agent = Sac(offer.schema.observation, offer.schema.action, offer.sac, config.seed)
@@ -120,28 +118,15 @@ def _learner(config: FinetuneConfig) -> Iterator[str]:
     try:
         yield address
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)  # it writes its last checkpoint
-        try:
-            process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, _PATIENCE)  # It writes its last checkpoint.
 
 
-def _environment(config: FinetuneConfig, task: str) -> Env:
+def _environment(config: FinetuneConfig, where: dict[str, str]) -> Env:
     options = parse_options(config.options)
     if config.env != _ROBOT:
         return make_env(config.env, 1, config.seed, **options)
-    where = {"robot": config.robot, "namespace": config.namespace, "task": task}
     patience = {"timeout": 30.0} if config.start else {}  # Processes that have just been started.
     return make_env(_ROBOT, 1, config.seed, **where, **(patience | options))
-
-
-def _up(config: FinetuneConfig, task: str) -> tuple[str, ...]:
-    """What ``robot-rl up`` is called with."""
-    words = ("--robot", config.robot, "--task", task, "--gap", config.gap)
-    return (*words, "--namespace", config.namespace) if config.namespace else words
 
 
 def _logging(log: Log, before: int) -> Watch:
@@ -173,6 +158,6 @@ def _both(first: Watch, second: Watch) -> Watch:
 
 def _deliver(link: ActorLink) -> None:
     """Waits until the learner has everything and has made the updates that it owes."""
-    end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end and (link.waiting or link.status.get("owed", 0) >= 1):
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline and (link.waiting or link.status.get("owed", 0) >= 1):
         time.sleep(0.05)

@@ -77,7 +77,7 @@ class Learner:
         self.owed = state["owed"]
 
     def _sample(self) -> Batch:
-        if self._batch is None:
-            self._batch = Batch.empty(self.replay.spec, self.agent.config.batch_size)
         size = self.agent.config.batch_size
+        if self._batch is None:
+            self._batch = Batch.empty(self.replay.spec, size)
         return mix(self.replay, self.demonstrations, size, self.rng, out=self._batch)

@@ -19,8 +19,8 @@ _GRACE = 10.0
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[None]:
-    """Runs ``robot-rl up`` with these arguments; whoever looks for the robot will wait for it.
+def running(**settings: str) -> Iterator[None]:
+    """Runs ``robot-rl up`` with these settings, but for empty ones; who looks for it will wait.
 
     Unless the user has chosen a ROS domain, the robot gets one of its own on this machine, so that
     nobody else's robot is met.
@@ -31,7 +31,8 @@ def running(*arguments: str) -> Iterator[None]:
     os.environ.setdefault(DOMAIN, str(1 + os.getpid() % _DOMAINS))
     os.environ.setdefault(RANGE, "LOCALHOST")
     with tempfile.TemporaryFile("w+") as said:
-        command = [sys.executable, "-m", "robot_rl.cli", "up", *arguments]
+        typed = [word for name, value in settings.items() if value for word in (f"--{name}", value)]
+        command = [sys.executable, "-m", "robot_rl.cli", "up", *typed]
         process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
         try:
             yield
@@ -40,15 +41,15 @@ def running(*arguments: str) -> Iterator[None]:
                 raise RuntimeError(_last_words(said)) from error
             raise
         finally:
-            _end(process)
+            end(process)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """As Ctrl-C does."""
+def end(process: subprocess.Popen[bytes], grace: float = _GRACE) -> None:
+    """As Ctrl-C does; kills what has not ended after ``grace`` [s]."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
     try:
-        process.wait(_GRACE)
+        process.wait(grace)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

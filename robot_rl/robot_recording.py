@@ -50,7 +50,9 @@ def record_on_robot(config: RecordConfig) -> str:
         raise TypeError("without a task nobody can demonstrate; give --env, or no --scripted")
     with contextlib.ExitStack() as stack:
         if config.start:
-            stack.enter_context(running(*_arguments(config)))
+            task = config.env or "reach"
+            started = running(robot=config.robot, namespace=config.namespace, task=task)
+            stack.enter_context(started)
         env = stack.enter_context(make_env(ROBOT, 1, config.seed, **_options(config)))
         store = Episodes(config.folder, _schema(env, config))
         try:
@@ -126,9 +128,3 @@ def _options(config: RecordConfig) -> dict[str, Any]:
     options |= parse_options(config.options)
     where = {"robot": config.robot, "namespace": config.namespace, "task": config.env}
     return options | where
-
-
-def _arguments(config: RecordConfig) -> tuple[str, ...]:
-    """What ``robot-rl up`` is called with."""
-    arguments = ("--robot", config.robot, "--task", config.env or "reach")
-    return (*arguments, "--namespace", config.namespace) if config.namespace else arguments

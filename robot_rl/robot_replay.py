@@ -44,9 +44,7 @@ def replay_on_robot(config: ReplayConfig) -> Repeated:
     options = parse_options(known.get("options", ()))
     robot = config.robot or options.get("robot") or known["name"]
     task = options.get("task", "")
-    up = ["--robot", robot, *(["--task", task] if task else [])]
-    if config.namespace:
-        up += ["--namespace", config.namespace]
-    with running(*up) if config.start else contextlib.nullcontext():
+    up = running(robot=robot, namespace=config.namespace, task=task)
+    with up if config.start else contextlib.nullcontext():
         repeat = importlib.import_module(REPEAT).repeat
         return repeat(store.episode(config.episode), store.schema, robot, task, config.namespace)
