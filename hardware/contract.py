@@ -183,6 +183,7 @@ def _prefixed(part: Any, prefix: str) -> Any:
         return part
     values = {f.name: getattr(part, f.name) for f in fields(part)}
     moved = {key: _prefixed(value, prefix) for key, value in values.items()}
-    if isinstance(topic := values.get("topic"), str):
-        moved["topic"] = prefix + topic
+    for key in ("topic", "info"):
+        if isinstance(topic := values.get(key), str):
+            moved[key] = prefix + topic
     return replace(part, **moved)

@@ -1,12 +1,21 @@
-"""The Fast DDS profile that lets whole frames through; without it, who publishes them says so."""
+"""The Fast DDS profiles: one lets whole frames through, one keeps the arm's nodes apart from them.
+
+Without the first, who publishes frames says that they will be lost.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from hardware.discovery_range import LOCAL, RANGE, reach
+
 PROFILE = Path(__file__).with_name("fastdds.xml")
 """Shared memory large enough for frames."""
+CONTROL = Path(__file__).with_name("fastdds_control.xml")
+"""No shared memory, which a process that is killed can block for a second."""
+CONTROL_LOCAL = Path(__file__).with_name("fastdds_control_local.xml")
+"""The same, for nodes that are to be found on this machine only."""
 VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
 """Where Fast DDS looks for its profile when a process starts."""
 SHARED_MEMORY = 512 * 1024
@@ -22,6 +31,16 @@ def use_dds_profile(environment: Mapping[str, str]) -> dict[str, str]:
     if not has_profile(environment):
         chosen[VARIABLE] = str(PROFILE)
     return chosen
+
+
+def without_shared_memory(environment: Mapping[str, str]) -> dict[str, str]:
+    """The same for a node on which the arm's motion hangs; a profile of the user's own stays."""
+    chosen = use_dds_profile(environment)
+    if chosen.get(VARIABLE) != str(PROFILE):
+        return chosen
+    if reach(environment) != "LOCALHOST":
+        return chosen | {VARIABLE: str(CONTROL)}
+    return chosen | {VARIABLE: str(CONTROL_LOCAL), RANGE: "SUBNET", LOCAL: "0"}
 
 
 def has_profile(environment: Mapping[str, str], folder: Path | None = None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ MESSAGES = {
     "JointState": "sensor_msgs/msg/JointState",
     "Image": "sensor_msgs/msg/Image",
     "CompressedImage": "sensor_msgs/msg/CompressedImage",
+    "CameraInfo": "sensor_msgs/msg/CameraInfo",
     "PoseStamped": "geometry_msgs/msg/PoseStamped",
     "WrenchStamped": "geometry_msgs/msg/WrenchStamped",
     "TwistStamped": "geometry_msgs/msg/TwistStamped",
@@ -59,6 +61,11 @@ class Publication(NamedTuple):
 def subscriptions(contract: Contract) -> tuple[Subscription, ...]:
     """All streams of a robot."""
     return (*_states(contract), *_cameras(contract))
+
+
+def stamps(contract: Contract) -> tuple[Subscription, ...]:
+    """The same streams for who needs no pixels: of a camera its ``camera_info``."""
+    return (*_states(contract), *_infos(contract))
 
 
 def publications(contract: Contract) -> tuple[Publication, ...]:
@@ -109,3 +116,9 @@ def _cameras(contract: Contract) -> Iterator[Subscription]:
             camera.rate,
             camera.stale_after,
         )
+
+
+def _infos(contract: Contract) -> Iterator[Subscription]:
+    for camera, stream in zip(contract.cameras, _cameras(contract), strict=True):
+        key, qos = f"{stream.key}.info", replace(camera.qos, reliability="best_effort")
+        yield stream._replace(key=key, topic=camera.info_topic, type="CameraInfo", qos=qos)

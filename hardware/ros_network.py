@@ -6,17 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from hardware.contract import Contract
 from hardware.dds_profile import PROFILE, SHARED_MEMORY, VARIABLE, has_profile, loss_of
+from hardware.discovery_range import RANGE, REACH, reach
 from hardware.finding import Finding
 from hardware.ros_installation import plain
 
-RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
-LOCAL = "ROS_LOCALHOST_ONLY"
-"""What it was called before ROS 2 Iron; it still counts, and counts more."""
-REACH = {
-    "SUBNET": "nodes of the whole subnet",
-    "LOCALHOST": "nodes of this machine only",
-    "SYSTEM_DEFAULT": "nodes as the middleware's own settings say",
-}
 HIGHEST_DOMAIN = 101
 """Above it the ports of DDS may be those that Linux gives to other connections."""
 
@@ -49,13 +42,6 @@ def frames(contract: Contract, said: str, environment: Mapping[str, str]) -> Fin
         return Finding("dds profile", "ok", environment.get(VARIABLE) or "the user's own")
     need = f"none, and none needed: frames have at most {largest // 1024} KiB"
     return Finding("dds profile", "ok", f"{need} of {SHARED_MEMORY // 1024}")
-
-
-def reach(environment: Mapping[str, str]) -> str:
-    """The discovery range that counts."""
-    if environment.get(LOCAL) == "1":
-        return "LOCALHOST"
-    return environment.get(RANGE) or "SUBNET"
 
 
 def discovery_remedy(robot: str, environment: Mapping[str, str]) -> str:

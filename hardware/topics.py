@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Literal
 
 from hardware import contract_checks as checks
@@ -97,15 +98,29 @@ class Camera:
     max_age: float | None = None
     """Age beyond which the stream counts as stale; three periods unless given [s]."""
     qos: Qos = SENSOR
+    info: str | None = None
+    """``CameraInfo`` of each frame; ``camera_info`` beside the frames unless given."""
 
     def __post_init__(self) -> None:
         checks.identifier(self.name)
         checks.relative(self.topic)
+        if self.info is not None:
+            checks.relative(self.info, "info")
         checks.within("width", self.width, 1, 8192, "pixels")
         checks.within("height", self.height, 1, 8192, "pixels")
         checks.within("rate", self.rate, 0.1, 500, "Hz")
         if self.max_age is not None:
             checks.within("max_age", self.max_age, 0.001, 10, "s")
+
+    @property
+    def info_topic(self) -> str:
+        """Where the stamp of each frame is heard without its pixels."""
+        if self.info is not None:
+            return self.info
+        folder = PurePosixPath(self.topic).parent
+        if self.type == "compressed":
+            folder = folder.parent
+        return str(folder / "camera_info") if folder.name else f"{self.name}/camera_info"
 
     @property
     def stale_after(self) -> float:

@@ -15,14 +15,12 @@ from hardware import contract_checks as checks
 from hardware.contract import Contract
 from hardware.contract_file import load_contract
 from hardware.dds_profile import use_dds_profile
+from hardware.discovery_range import LOCAL, RANGE
 from hardware.graph import TWIN, GraphSettings, Process, driver_of, processes
 from hardware.program import Program
 from hardware.ros.names import ESTOP, REQUEST, RESET, TELEOP_REQUEST
 from hardware.supervisor import Say, Supervisor
 
-RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
-"""How far nodes look for each other."""
-_OLDER_RANGE = "ROS_LOCALHOST_ONLY"
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 
 
@@ -75,7 +73,7 @@ def environment_of(environment: Mapping[str, str], twin: bool) -> dict[str, str]
         twin: Whether the robot is simulated: it then stays on this machine.
     """
     chosen = {"PYTHONUNBUFFERED": "1", **use_dds_profile(environment)}
-    if twin and _OLDER_RANGE not in chosen:
+    if twin and LOCAL not in chosen:
         chosen.setdefault(RANGE, "LOCALHOST")
     return chosen
 

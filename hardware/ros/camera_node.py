@@ -147,7 +147,7 @@ def chosen(cameras: tuple[Camera, ...], name: str) -> Camera:
 
 def main() -> int:
     """Runs the node."""
-    return run(CameraNode)
+    return run(CameraNode, frames=True)
 
 
 if __name__ == "__main__":

@@ -38,8 +38,7 @@ class Topics(NamedTuple):
         if camera.type == "compressed":
             parent, _, _ = camera.topic.rpartition("/")
             raw, compressed = parent or f"{camera.name}/image_raw", camera.topic
-        folder, _, _ = raw.rpartition("/")
-        return cls(raw, compressed, f"{folder or camera.name}/camera_info")
+        return cls(raw, compressed, camera.info_topic)
 
 
 class CameraPublisher:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import struct
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,17 +43,6 @@ def to_stamp(seconds: float) -> Time:
 def header(stamp: float, frame_id: str = "") -> Header:
     """A header of a stamp [s]."""
     return Header(stamp=to_stamp(stamp), frame_id=frame_id)
-
-
-def stamp_of(serialized: bytes) -> float:
-    """The stamp of a serialized message that begins with a header: no need to read a whole image.
-
-    CDR has four bytes of encapsulation, the second of which tells the byte order, then seconds and
-    nanoseconds.
-    """
-    order = "<" if serialized[1] & 1 else ">"
-    seconds, nanoseconds = struct.unpack_from(f"{order}iI", serialized, 4)
-    return seconds + 1e-9 * nanoseconds
 
 
 def sender_of(info: MessageInfo) -> bytes:

@@ -16,7 +16,14 @@ from rclpy.qos import (
 )
 
 from hardware.contract import Contract
-from hardware.endpoints import MESSAGES, Publication, Subscription, publications, subscriptions
+from hardware.endpoints import (
+    MESSAGES,
+    Publication,
+    Subscription,
+    publications,
+    stamps,
+    subscriptions,
+)
 from hardware.heard import clock_remedy
 from hardware.ros.names import REPORT, REQUEST, SCENE, TELEOP_REQUEST
 from hardware.ros.qos import profile
@@ -56,6 +63,7 @@ def problems(
     for stream in subscriptions(contract):
         if stream.name in streams.names and (
             problem := stream_problem(node, stream)
+            or info_problem(node, contract, stream)
             or content_problem(node, stream, streams, unread)
             or silence(node, stream, streams, now)
         ):
@@ -81,6 +89,19 @@ def stream_problem(node: Node, stream: Subscription) -> Problem | None:
     if len(found) > 1 and stream.type != "JointState":
         said = f"{len(found)} publishers on {topic} ({_names(found)}), expected one ({expected})"
         return Problem(stream.key, said, "give each robot its own namespace, or end one")
+    return None
+
+
+def info_problem(node: Node, contract: Contract, stream: Subscription) -> Problem | None:
+    """Why the safety node cannot watch a camera; None if it can, or the stream is no camera."""
+    for info in stamps(contract):
+        if info.name == stream.name and info.type == "CameraInfo":
+            topic = node.resolve_topic_name(info.topic)
+            if not node.count_publishers(topic):
+                said = f"nobody publishes {topic} ({MESSAGES[info.type]})"
+                said += ", by which the safety node watches the camera"
+                remedy = "name the camera's own, or give the safety node watch_cameras: false"
+                return Problem(info.key, said, remedy)
     return None
 
 

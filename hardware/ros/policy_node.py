@@ -90,7 +90,7 @@ class PolicyNode(Node):
 
 def main() -> int:
     """Runs the node."""
-    return run(PolicyNode)
+    return run(PolicyNode, frames=True)
 
 
 if __name__ == "__main__":

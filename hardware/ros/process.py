@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
+from hardware.dds_profile import use_dds_profile, without_shared_memory
 from hardware.ros.loop import Loop
 from hardware.shared_memory import take_back
 
@@ -17,13 +19,20 @@ ANSWERED = (ValueError, TypeError, OSError, ImportError, RuntimeError)
 """Errors whose message is the answer; anything else is a defect and shows its trace."""
 
 
-def run(make: Callable[[], Node]) -> int:
+def run(make: Callable[[], Node], frames: bool = False) -> int:
     """Spins a node until somebody ends it.
+
+    Args:
+        make: Makes the node.
+        frames: Whether it sends or hears camera frames, which need shared memory. Others go without
+            it: who is killed while writing into it makes its peers wait for a second.
 
     Returns:
         Exit status: 0 after SIGINT or SIGTERM, 1 for an answered error.
     """
     take_back()
+    choose = use_dds_profile if frames else without_shared_memory
+    os.environ.update(choose(os.environ))  # Read when the context is made.
     rclpy.init(args=sys.argv)
     node = None
     try:

@@ -215,7 +215,7 @@ def _chosen(what: str, parts: tuple[Any, ...], names: tuple[str, ...]) -> tuple[
 
 def main() -> int:
     """Runs the node."""
-    return run(RecorderNode)
+    return run(RecorderNode, frames=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from hardware.contract import Contract
+from hardware.discovery_range import reach
 from hardware.endpoints import Subscription, subscriptions
 from hardware.finding import Finding
 from hardware.ros import convert
@@ -17,6 +18,7 @@ from hardware.ros.inspection import (
     command_problem,
     commands,
     content_problem,
+    info_problem,
     publishers,
     safety_problem,
     silence,
@@ -25,7 +27,7 @@ from hardware.ros.inspection import (
 )
 from hardware.ros.names import RESET
 from hardware.ros.visit import Visit
-from hardware.ros_network import discovery_remedy, reach
+from hardware.ros_network import discovery_remedy
 from hardware.safety_report import safety_finding
 
 _EXTRA = "extra/"
@@ -76,6 +78,7 @@ def _stream(visit: Visit, contract: Contract, stream: Subscription) -> Finding:
     node, heard = visit.node, visit.heard[stream.name]
     problem = (
         stream_problem(node, stream)
+        or info_problem(node, contract, stream)
         or content_problem(node, stream, visit.streams, visit.unread)
         or _twice(visit, stream)
     )

@@ -10,7 +10,7 @@ from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import JointState
 
 from hardware.contract import Contract
-from hardware.endpoints import Subscription, subscriptions
+from hardware.endpoints import Subscription, stamps, subscriptions
 from hardware.joint_order import JointOrder
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
@@ -29,7 +29,7 @@ class StateListener:
         inbox: Subscribes; values are pushed in its ``take``.
         contract: The robot.
         streams: Where to; streams that are not in it are not subscribed.
-        pixels: False leaves images unread, and pushes None for them: their stamps tell enough.
+        pixels: False hears ``camera_info`` in the place of images, and pushes None for it.
 
     Attributes:
         problems: The newest thing that was wrong with a message, by stream.
@@ -47,29 +47,27 @@ class StateListener:
         self._joints = JointOrder(names)
         self._fingers = JointOrder(joints.gripper) if joints.gripper else None
         self._sizes = {f"images/{c.name}": (c.height, c.width, 3) for c in contract.cameras}
-        for stream in subscriptions(contract):
+        for stream in subscriptions(contract) if pixels else stamps(contract):
             if stream.name in streams.names:
-                self._subscribe(inbox, stream, pixels)
+                self._subscribe(inbox, stream)
 
-    def _subscribe(self, inbox: Inbox, stream: Subscription, pixels: bool) -> None:
-        raw = stream.name in self._sizes and not pixels
-        read = None if raw else self._reader(stream)
+    def _subscribe(self, inbox: Inbox, stream: Subscription) -> None:
+        read = self._reader(stream)
 
         def receive(message: Any, _: MessageInfo) -> None:
             now = self._clock.now()
             try:
-                if read is None:
-                    self._streams[stream.name].push(convert.stamp_of(message), now, None)
-                else:
-                    stamp = convert.to_seconds(message.header.stamp)
-                    self._streams[stream.name].push(stamp, now, read(message))
+                stamp = convert.to_seconds(message.header.stamp)
+                self._streams[stream.name].push(stamp, now, read(message))
             except ValueError as error:
                 self.problems[stream.name] = str(error)
 
         kind = convert.message_class(stream.type)
-        inbox.subscribe(kind, stream.topic, receive, profile(stream.qos), raw=raw)
+        inbox.subscribe(kind, stream.topic, receive, profile(stream.qos))
 
     def _reader(self, stream: Subscription) -> Callable[[Any], Any]:
+        if stream.type == "CameraInfo":
+            return lambda _: None
         if stream.name in self._sizes:
             return lambda message: self._pixels(stream.name, message)
         if stream.type == "JointState":

@@ -18,10 +18,10 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from hardware.contract_checks import relative
+from hardware.discovery_range import RANGE
 from hardware.ros.names import ESTOP, RESET
 from hardware.ros.question import Question
 
-_RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 _RANGES = ("SUBNET", "LOCALHOST")
 """Nodes of one range do not find those of the other: without a choice we look in both."""
 _LOOK = 0.005
@@ -44,7 +44,7 @@ class StopButton:
     def __init__(self, namespace: str = "") -> None:
         if namespace:
             relative(namespace, "namespace")
-        chosen = os.environ.get(_RANGE)
+        chosen = os.environ.get(RANGE)
         self._wires = [_Wire(namespace, r) for r in ((chosen,) if chosen else _RANGES)]
 
     def __enter__(self) -> Self:
@@ -117,7 +117,7 @@ class _Wire:
 
     def __init__(self, namespace: str, discovery: str) -> None:
         self._context = rclpy.Context()
-        with _environment(_RANGE, discovery):
+        with _environment(RANGE, discovery):
             rclpy.init(args=[], context=self._context)
         self._node = rclpy.create_node(
             f"stop_button_{os.getpid()}_{discovery.lower()}",

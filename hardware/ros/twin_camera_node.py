@@ -100,7 +100,7 @@ def drawn(contract: Contract, names: tuple[str, ...]) -> list[Camera]:
 
 def main() -> int:
     """Runs the node."""
-    return run(TwinCameraNode)
+    return run(TwinCameraNode, frames=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from hardware.dds_profile import PROFILE, SHARED_MEMORY, VARIABLE, loss_of, use_dds_profile
+from hardware.dds_profile import (
+    CONTROL,
+    CONTROL_LOCAL,
+    PROFILE,
+    SHARED_MEMORY,
+    VARIABLE,
+    loss_of,
+    use_dds_profile,
+    without_shared_memory,
+)
+from hardware.discovery_range import LOCAL, RANGE
 
 FRAME = 640 * 480 * 3
 
@@ -52,3 +62,27 @@ def test_large_frames_without_a_profile_are_lost(
 def test_a_profile_in_the_working_directory_counts(tmp_path: Path) -> None:
     (tmp_path / "DEFAULT_FASTDDS_PROFILES.xml").write_text("<dds/>")
     assert loss_of(FRAME, {}, tmp_path) is None
+
+
+def test_nodes_that_move_the_arm_go_without_shared_memory() -> None:
+    chosen = without_shared_memory({"HOME": "/root"})
+    assert chosen == {"HOME": "/root", VARIABLE: str(CONTROL)}
+    for profile in (CONTROL, CONTROL_LOCAL):
+        kinds = [e.text for e in ElementTree.parse(profile).iter() if e.tag.endswith("}type")]
+        assert kinds == ["UDPv4"]
+
+
+@pytest.mark.parametrize("chosen", [{RANGE: "LOCALHOST"}, {LOCAL: "1", RANGE: "SUBNET"}])
+def test_a_node_of_this_machine_stays_on_it_without_shared_memory(chosen: dict[str, str]) -> None:
+    # The range LOCALHOST would add it, whatever the profile says.
+    found = without_shared_memory(chosen)
+    assert found == {VARIABLE: str(CONTROL_LOCAL), RANGE: "SUBNET", LOCAL: "0"}
+    addresses = [
+        e.text for e in ElementTree.parse(CONTROL_LOCAL).iter() if e.tag.endswith("}address")
+    ]
+    assert set(addresses) == {"127.0.0.1"}
+
+
+def test_a_profile_of_the_user_stays_for_all_nodes() -> None:
+    environment = {VARIABLE: "/etc/mine.xml", RANGE: "LOCALHOST"}
+    assert without_shared_memory(environment) == environment

@@ -12,12 +12,13 @@ from controllers.reason import Reason
 from hardware.contract import Contract, Model
 from hardware.contract_file import load_contract
 from hardware.dds_profile import PROFILE, VARIABLE
+from hardware.discovery_range import RANGE
 from hardware.endpoints import Subscription
 from hardware.finding import Finding
 from hardware.heard import Heard
 from hardware.robot_doctor import describe, examine_robot, room
 from hardware.ros_installation import explain, installation, probe_ros, sourced
-from hardware.ros_network import RANGE, discovery_remedy, frames, network
+from hardware.ros_network import discovery_remedy, frames, network
 from hardware.safety import report_names, request_names
 from hardware.safety_report import safety_finding
 from hardware.topics import SENSOR

@@ -7,8 +7,9 @@ import pytest
 
 from hardware.contract_file import load_contract
 from hardware.dds_profile import PROFILE, VARIABLE
+from hardware.discovery_range import RANGE
 from hardware.graph import GraphSettings, processes
-from hardware.up import RANGE, environment_of, find_executable, introduction, up
+from hardware.up import environment_of, find_executable, introduction, up
 
 
 def test_the_twin_stays_on_this_machine_and_frames_get_their_profile() -> None:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,3 +91,14 @@ def test_stop_and_reset_answer_before_the_arm_is_there(graph: Graph) -> None:
 
     assert graph.call(Trigger, "estop").success
     assert graph.call(Trigger, "reset").success
+
+
+def test_the_nodes_that_move_the_arm_share_no_memory_that_a_killed_peer_could_lock(
+    graph: Graph,
+) -> None:
+    with Rig(graph) as rig:
+        rig.policy()
+        for process in (rig.arm, rig.safety):
+            maps = Path(f"/proc/{process.pid}/maps").read_text()
+            assert "libfastdds" in maps
+            assert "/dev/shm/fastdds" not in maps

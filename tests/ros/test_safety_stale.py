@@ -2,13 +2,12 @@
 
 import signal
 
-import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
 
 from diagnostic_msgs.msg import DiagnosticArray
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo
 
 from controllers.reason import Reason
 from hardware.ros import convert
@@ -24,14 +23,14 @@ QUIET = 0.3
 
 
 class Cameras:
-    """Two cameras at the contract's rate; each can be made to stop."""
+    """Two cameras at the contract's rate, as the safety node hears them; each can be stopped."""
 
     def __init__(self, graph: Graph) -> None:
         self.silent: str | None = None
         self.stamps = {camera.name: 0.0 for camera in TWIN.cameras}
-        self._node, self._pixels = graph.node, np.zeros((8, 8, 3), np.uint8)
+        self._node = graph.node
         self._publishers = {
-            camera.name: graph.node.create_publisher(Image, camera.topic, 1)
+            camera.name: graph.node.create_publisher(CameraInfo, camera.info_topic, 1)
             for camera in TWIN.cameras
         }
         graph.node.create_timer(1 / TWIN.cameras[0].rate, self._publish)
@@ -40,7 +39,7 @@ class Cameras:
         for name, publisher in self._publishers.items():
             if name != self.silent:
                 self.stamps[name] = 1e-9 * self._node.get_clock().now().nanoseconds
-                publisher.publish(convert.image(self.stamps[name], name, self._pixels))
+                publisher.publish(CameraInfo(header=convert.header(self.stamps[name], name)))
 
 
 def last_command(rig: Rig) -> float:
