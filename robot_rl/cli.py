@@ -241,7 +241,7 @@ def _dataset(config: DatasetConfig) -> int:
 def _options(config: OptionsConfig) -> int:
     from robot_rl.options import options_of
 
-    print(*options_of(config.env) or [f"{config.env} has no options"], sep="\n")
+    print(*options_of(config.env), sep="\n")
     return 0
 
 

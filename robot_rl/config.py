@@ -14,7 +14,7 @@ from robot_rl.zenoh_session import ADDRESS
 HeadName = Literal["scalar", "categorical"]
 Products = Literal["float32", "bfloat16"]
 ActorValue = Literal["min", "mean"]
-From = Annotated[Path, arg(name="from")]
+From = Annotated[Path | None, arg(name="from")]
 """A path that is typed as --from, which is no name in Python."""
 
 
@@ -176,8 +176,12 @@ class LearnerConfig:
 
     run: Positional[Path]
     """Run folder; one that exists is gone on with."""
-    source: From
+    source: From = None
     """Run folder of a simulator's training, to start from."""
+    demonstrations: Path | None = None
+    """Dataset of demonstrations; without --from they are cloned first."""
+    pretraining: int = 0
+    """Updates on demonstrations alone before the first step."""
     address: str = ADDRESS
     """Where to listen for actors."""
     utd_ratio: float = 2.0
@@ -198,10 +202,14 @@ class LearnerConfig:
     """Threads of torch."""
     products: Products = "bfloat16"
     """Precision of the factors in matrix products, where the processor has units for it."""
+    sac: SacConfig = field(default_factory=SacConfig)
+    """Without --from; else the run's own count."""
 
     def __post_init__(self) -> None:
+        _require_a_beginning(self)
         check(
             self,
+            pretraining=at_least(0),
             utd_ratio=above(0),
             patience=at_least(1),
             learning_starts=at_least(1),
@@ -212,20 +220,19 @@ class LearnerConfig:
             threads=at_least(1),
         )
 
-    @property
-    def demonstrations(self) -> Path:
-        """The episodes that the source has learned from."""
-        return self.source / "demonstrations"
-
 
 @dataclass(frozen=True)
 class FinetuneConfig:
-    """Let a policy from the simulator go on learning on a robot over ROS 2."""
+    """Learn on a robot over ROS 2, from a simulator's policy, demonstrations, or both."""
 
     run: Positional[Path]
     """Run folder; one that exists is gone on with."""
-    source: From
+    source: From = None
     """Run folder of a simulator's training, to start from."""
+    demonstrations: Path | None = None
+    """Dataset of demonstrations; without --from they are cloned first."""
+    pretraining: int = 0
+    """Updates on demonstrations alone before the first step."""
     robot: str = "twin"
     """Contract: name of a preset, or path of a YAML file; with --env something else, any name."""
     env: str = "robot"
@@ -237,7 +244,7 @@ class FinetuneConfig:
     gap: str = "none"
     """With start, twin: in what it differs from the arm in MuJoCo (none, lab-1, lab-2)."""
     task: str = ""
-    """Task of the robot; empty takes the one that was trained."""
+    """Task of the robot; empty takes the one that was trained or demonstrated."""
     options: tuple[str, ...] = ()
     """Further settings of the environment, e.g. timeout=20; `robot-rl options robot` lists them."""
     steps: int = 12_000
@@ -250,12 +257,22 @@ class FinetuneConfig:
     """Seed of starts and batches."""
 
     def __post_init__(self) -> None:
+        _require_a_beginning(self)
         check(
             self,
+            pretraining=at_least(0),
             steps=at_least(1),
             utd_ratio=above(0),
             greedy_share=within(0, 1),
             seed=at_least(0),
+        )
+
+
+def _require_a_beginning(config: LearnerConfig | FinetuneConfig) -> None:
+    if config.source is None and config.demonstrations is None:
+        raise RangeError(
+            "there is nothing to start from: add --demonstrations DATASET, which robot-rl record "
+            "makes, or --from RUN of robot-rl train, or both"
         )
 
 

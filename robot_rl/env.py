@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 import numpy as np
 
 Observation = dict[str, np.ndarray]
+STATE = "state"
+"""The key of what is known as numbers; a vector."""
 
 
 class Info:

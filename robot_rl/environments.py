@@ -28,6 +28,8 @@ ENVIRONMENTS: dict[str, str] = {
 
 GYMNASIUM_PREFIX = "gym:"
 """``gym:<id>`` is the Gymnasium environment of that id, e.g. ``gym:Pendulum-v1``."""
+HISTORY = "action_history"
+"""Option of every environment: how many of the last actions its ``state`` ends with."""
 ALWAYS_GIVEN = ("num_envs", "seed")
 """Arguments of every factory; all others are options."""
 
@@ -39,7 +41,8 @@ def make_env(name: str, num_envs: int = 1, seed: int = 0, **options: Any) -> Env
         name: A key of ``ENVIRONMENTS``, ``gym:<id>``, or ``module:factory`` for one of your own.
         num_envs: Number of worlds.
         seed: Seed of everything the environment draws.
-        **options: Passed to the factory, or to ``gymnasium.make``.
+        **options: ``action_history``; all others are passed to the factory, or to
+            ``gymnasium.make``.
 
     Raises:
         ValueError: If the name is unknown, or ``num_envs`` is not positive.
@@ -47,6 +50,10 @@ def make_env(name: str, num_envs: int = 1, seed: int = 0, **options: Any) -> Env
     """
     if num_envs < 1:
         raise ValueError(f"num_envs is {num_envs}; give at least 1")
+    if steps := options.pop(HISTORY, 0):
+        from robot_rl.action_history import ActionHistory
+
+        return ActionHistory(make_env(name, num_envs, seed, **options), steps)
     if name.startswith(GYMNASIUM_PREFIX):
         from robot_rl.gymnasium_env import from_gymnasium
 

@@ -15,13 +15,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from robot_rl.action_history import history_of
 from robot_rl.actor import Acted, Actor, Watch
 from robot_rl.actor_link import ActorLink
 from robot_rl.config import FinetuneConfig, TrainConfig
-from robot_rl.env import Env
-from robot_rl.environments import make_env, parse_options
+from robot_rl.env import STATE, Env
+from robot_rl.environments import HISTORY, make_env, parse_options
 from robot_rl.episodes import Episodes
 from robot_rl.log import Log, read_log
+from robot_rl.message import Message
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
 from robot_rl.outbox import Outbox
@@ -36,7 +38,9 @@ from robot_rl.train import prepare_torch
 ROBOTS = "robots"
 """Folder of a run with a folder for each robot: ``episodes``, ``outbox`` and its log."""
 _PATIENCE = 60.0
-"""Until the learner has started, and until it has caught up at the end [s]."""
+"""Until the learner has caught up at the end [s]."""
+_LOOK = 1.0
+"""How often somebody who waits for the learner looks whether it is alive [s]."""
 _ROBOT = "robot"
 
 
@@ -73,17 +77,17 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
         SchemaError: The robot observes or does something else than what was learned.
     """
     prepare_torch(1, "float32")  # Beside the learner and the robot's processes more would crawl.
-    task = config.task or Run.open(config.source).config(TrainConfig).env
+    task = config.task or _task_of(config)
     name = Path(config.robot).stem
     folder = config.run / ROBOTS / name
     where = {"robot": config.robot, "namespace": config.namespace, "task": task}
     with contextlib.ExitStack() as stack:
-        address = stack.enter_context(_learner(config))
+        address, learner = stack.enter_context(_learner(config))
         if config.start:
             stack.enter_context(running(**where, gap=config.gap))
-        env = stack.enter_context(_environment(config, where))
         link = stack.enter_context(ActorLink(name, Outbox(folder / "outbox"), address))
-        offer = Offer.of_message(link.offer(_PATIENCE))
+        offer = Offer.of_message(_offer_of(learner, link))
+        env = stack.enter_context(_environment(config, where, offer))
         offer.require_fit(env)
         agent = Sac(offer.schema.observation, offer.schema.action, offer.sac, config.seed)
         before = max((round(row["step"]) for row in read_log(folder)), default=0)
@@ -105,24 +109,53 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
         return Finetuned(config.run, acted, env.dt)
 
 
+def _task_of(config: FinetuneConfig) -> str:
+    """What was trained, or demonstrated."""
+    if config.source is not None:
+        return Run.open(config.source).config(TrainConfig).env
+    assert config.demonstrations is not None
+    store = Episodes(config.demonstrations)
+    return next((e.metadata.task for e in store if e.metadata.task), store.schema.env)
+
+
 @contextlib.contextmanager
-def _learner(config: FinetuneConfig) -> Iterator[str]:
-    """Runs the learner beside us; gives its address."""
+def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Runs the learner beside us; gives its address and process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp/127.0.0.1:{free.getsockname()[1]}"
-    words = ["learner", str(config.run), "--from", str(config.source), "--address", address]
-    words += ["--utd-ratio", str(config.utd_ratio), "--seed", str(config.seed)]
+    words = ["learner", str(config.run), "--address", address]
+    for name, value in (
+        ("from", config.source),
+        ("demonstrations", config.demonstrations),
+        ("pretraining", config.pretraining),
+        ("utd-ratio", config.utd_ratio),
+        ("seed", config.seed),
+    ):
+        words += [] if value is None else [f"--{name}", str(value)]
     command = [sys.executable, "-m", "robot_rl.cli", *words]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
-        yield address
+        yield address, process
     finally:
         end(process, _PATIENCE)  # It writes its last checkpoint.
 
 
-def _environment(config: FinetuneConfig, where: dict[str, str]) -> Env:
-    options = parse_options(config.options)
+def _offer_of(learner: subprocess.Popen[bytes], link: ActorLink) -> Message:
+    """What the learner offers, once it has cloned, which may take minutes.
+
+    Raises:
+        ConnectionError: It has ended.
+    """
+    while learner.poll() is None:
+        with contextlib.suppress(ConnectionError):
+            return link.offer(_LOOK)
+    raise ConnectionError("the learner has ended before it began; see what it says above")
+
+
+def _environment(config: FinetuneConfig, where: dict[str, str], offer: Offer) -> Env:
+    history = {HISTORY: history_of(offer.schema.observation[STATE])}
+    options = history | parse_options(config.options)
     if config.env != _ROBOT:
         return make_env(config.env, 1, config.seed, **options)
     patience = {"timeout": 30.0} if config.start else {}  # Processes that have just been started.

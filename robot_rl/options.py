@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from robot_rl.environments import ALWAYS_GIVEN, GYMNASIUM_PREFIX, find_factory
+from robot_rl.environments import ALWAYS_GIVEN, GYMNASIUM_PREFIX, HISTORY, find_factory
 
 SHORT = 90
 """Longest default that is printed in full [characters]."""
@@ -44,6 +44,15 @@ class Option:
         return f"{self.name}{kind}{default}" + (f"\n    {self.meaning}" if self.meaning else "")
 
 
+_HISTORY = Option(
+    HISTORY,
+    "int",
+    "0",
+    "How many of the last actions ``state`` ends with; for robots that answer late.",
+)
+"""Of every environment."""
+
+
 def options_of(name: str) -> list[Option]:
     """The options of an environment: those of its dataclasses, or else of its factory.
 
@@ -57,8 +66,10 @@ def options_of(name: str) -> list[Option]:
         )
     factory = find_factory(name)
     if isinstance(factory, HasSettings):
-        return [option for settings in factory.settings for option in _fields(settings)]
-    return list(_parameters(factory))
+        own = [option for settings in factory.settings for option in _fields(settings)]
+    else:
+        own = list(_parameters(factory))
+    return [*own, _HISTORY]
 
 
 def _fields(settings: type) -> Iterator[Option]:

@@ -11,34 +11,31 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from robot_rl.config import LearnerConfig, TrainConfig
+from robot_rl.beginning import beginning_of
+from robot_rl.config import LearnerConfig
 from robot_rl.env import Closing
-from robot_rl.environments import make_env, parse_options
-from robot_rl.episodes import Episodes, fill
 from robot_rl.interruption import Interruption
 from robot_rl.learner import Learner
 from robot_rl.learner_link import Arrival, LearnerLink
 from robot_rl.log import Log
 from robot_rl.machine import describe_machine
 from robot_rl.message import MessageError
-from robot_rl.offer import Offer
 from robot_rl.outbox import Key
 from robot_rl.policy import SUFFIX, Policy
 from robot_rl.replay import Replay
 from robot_rl.run import Run
 from robot_rl.sac import Metrics, Sac
-from robot_rl.schema import Schema, SchemaError
-from robot_rl.train import known_returns, prepare_torch
+from robot_rl.schema import SchemaError
+from robot_rl.train import DEMONSTRATIONS, prepare_torch
 from robot_rl.transition import Transition
 from robot_rl.transition_message import from_message
 from robot_rl.weights_message import weights_message
 
 POLICY = f"finetuned{SUFFIX}"
 """File of a run with the policy of its last checkpoint, ready to be deployed."""
-ONLINE, DEMONSTRATIONS = "online", "demonstrations"
-"""Folders of a run with the memory-mapped replays."""
+ONLINE = "online"
+"""Folder of a run with what robots did, beside ``DEMONSTRATIONS``: memory-mapped replays."""
 ROBOT = "robot"
 """What the schema of a run on a robot is called."""
 _SPEAK = 0.2
@@ -81,11 +78,11 @@ class RemoteLearner(Closing):
     ) -> None:
         prepare_torch(config.threads, config.products)
         self._config, self._run, self._watch = config, run, watch
-        self._offer, state = start_of(config)
+        beginning = beginning_of(config)
+        self._offer = beginning.offer
         self._schema = replace(self._offer.schema, env=ROBOT, contract={})
         specs = self._schema.observation, self._schema.action
         agent = Sac(*specs, self._offer.sac, config.seed)
-        agent.load_state_dict(state)
         online, demonstrated = (
             Replay(*specs, config.capacity, path=run.folder / name)
             for name in (ONLINE, DEMONSTRATIONS)
@@ -94,9 +91,11 @@ class RemoteLearner(Closing):
         self._paid, self._version = 0, 0
         self._metrics = Metrics()
         if not len(demonstrated):
-            fill(demonstrated, Episodes(config.demonstrations))
+            beginning.fill(self.learner)
         if run.steps:
             self._resume()
+        else:
+            self._metrics = beginning.teach(self.learner, config.pretraining)
         self._log = Log(run.folder, resume_step=run.steps[-1] if run.steps else -1)
         self._link = LearnerLink(self._offer.to_message(), self._weights(), config.address)
         self._spoke = self._saved = time.monotonic()
@@ -208,22 +207,6 @@ class RemoteLearner(Closing):
         # Versions that were given out after the checkpoint do not come again.
         self._paid = state["paid"]
         self._version = state["version"] + round(self._config.utd_ratio * self.steps) + 1
-
-
-def start_of(config: LearnerConfig) -> tuple[Offer, dict[str, Any]]:
-    """What a run in a simulator offers to a robot, and the state of its agent.
-
-    Raises:
-        FileNotFoundError: There is no such run.
-        CheckpointError: It holds no checkpoint.
-    """
-    source = Run.open(config.source)
-    settings = source.config(TrainConfig)
-    with make_env(settings.env, 1, **parse_options(settings.options)) as env:
-        schema = Schema.of(env, settings.env)
-        sac = known_returns(settings.sac, env)
-    checkpoint = source.load_checkpoint(schema)
-    return Offer(schema, sac), checkpoint.state["agent"]
 
 
 def run_learner(config: LearnerConfig, watch: Watch = lambda standing: None) -> Path:

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from robot_rl.batch import Batch
 from robot_rl.config import SacConfig
-from robot_rl.env import ArraySpec, Observation
+from robot_rl.env import STATE, ArraySpec, Observation
 from robot_rl.networks import (
     CategoricalHead,
     Critics,
@@ -49,12 +49,12 @@ class Sac:
     ) -> None:
         self.config = config = config or SacConfig()
         torch.manual_seed(seed)
-        if "state" not in observation_spec:
+        if STATE not in observation_spec:
             raise ValueError(
-                f"Sac learns from a vector called state; these observations are "
+                f"Sac learns from a vector called {STATE}; these observations are "
                 f"{', '.join(observation_spec)}"
             )
-        inputs, actions = observation_spec["state"].shape[0], action_spec.shape[0]
+        inputs, actions = observation_spec[STATE].shape[0], action_spec.shape[0]
         self.normalizer = Normalizer(inputs)
         self.actor = GaussianActor(inputs, config.hidden, actions)
         self.averaged = copy.deepcopy(self.actor).requires_grad_(False)
@@ -100,7 +100,7 @@ class Sac:
 
     def observe(self, observation: Observation) -> None:
         """Lets the normaliser see new observations."""
-        self.normalizer.observe(torch.from_numpy(observation["state"]))
+        self.normalizer.observe(torch.from_numpy(observation[STATE]))
 
     def clone(self, batch: Batch) -> Metrics:
         """One behaviour-cloning update of the actor on a batch of demonstrations."""
@@ -128,7 +128,7 @@ class Sac:
 
     def _state(self, observation: Observation) -> Tensor:
         """The normalised state. Shape (batch, s)."""
-        return self.normalizer(torch.from_numpy(observation["state"]))
+        return self.normalizer(torch.from_numpy(observation[STATE]))
 
     @property
     def _is_warm(self) -> bool:

@@ -60,6 +60,8 @@ class Progress:
 
 
 REPLAY = "replay.npz"
+DEMONSTRATIONS = "demonstrations"
+"""Folder of a run with the episodes that it began with."""
 Watch = Callable[[Progress], None]
 
 
@@ -266,7 +268,7 @@ class Training(Closing):
             self._metrics |= self.learner.pay()
 
     def _load_demonstrations(self) -> None:
-        episodes = load_or_record(self.config, self.run.folder / "demonstrations")
+        episodes = load_or_record(self.config, self.run.folder / DEMONSTRATIONS)
         fill(self.learner.demonstrations, episodes)
         self._metrics |= summarise(episodes)
         if self.config.snapshot_share > 0:

@@ -21,11 +21,12 @@ from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
 from robot_rl.outbox import Outbox
-from robot_rl.remote_learner import DEMONSTRATIONS, ONLINE
+from robot_rl.remote_learner import ONLINE
 from robot_rl.replay import Replay
 from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema, SchemaError
+from robot_rl.train import DEMONSTRATIONS
 
 PATIENCE = 60.0
 
@@ -185,7 +186,7 @@ def test_what_a_person_did_is_a_demonstration_as_well(
     robot.delivered()
     robot.close()
     learner.end(signal.SIGINT)
-    recorded = sum(map(len, Episodes(source / "demonstrations")))
+    recorded = sum(map(len, Episodes(source / DEMONSTRATIONS)))
     demonstrations = learner.data(DEMONSTRATIONS)
     assert robot.actor.acted.interventions == robot.env.taught > 0
     assert len(demonstrations) == recorded + robot.env.taught

@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_rl.config import FinetuneConfig
+from robot_rl.beginning import beginning_of
+from robot_rl.config import FinetuneConfig, LearnerConfig
+from robot_rl.demonstrations import record, schema_of
 from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
 from robot_rl.finetune import ROBOTS, finetune
 from robot_rl.log import read_log
 from robot_rl.policy import Policy
+from robot_rl.ranges import RangeError
 from robot_rl.remote_learner import POLICY
 from robot_rl.run import Run
 from robot_rl.schema import SchemaError
@@ -50,6 +53,35 @@ def test_a_robot_that_does_something_else_is_refused(tmp_path: Path, source: Pat
     config = FinetuneConfig(tmp_path / "run", source, env="point", steps=10)
     with pytest.raises(SchemaError, match="learns something else than this robot does"):
         finetune(config)
+
+
+def test_learning_begins_from_demonstrations_alone(tmp_path: Path) -> None:
+    demonstrations = tmp_path / "demonstrations"
+    with make_env("reach") as env:
+        store = Episodes(demonstrations, schema_of(env, "reach", ()))
+        record(env, store, 4)
+    config = FinetuneConfig(
+        tmp_path / "run", None, demonstrations, robot="left", env="reach", steps=250
+    )
+    finetuned = finetune(config)
+    assert finetuned.acted.steps >= 250
+    assert finetuned.acted.version > 0
+    assert np.mean(finetuned.acted.success) > 0.7  # a policy of noise reaches nothing
+    taught = Policy.load(config.run / POLICY)
+    with make_env("reach") as env:
+        taught.require_fit(env)
+
+
+def test_demonstrations_without_a_success_teach_nothing(tmp_path: Path) -> None:
+    with make_env("reach") as env:
+        Episodes(tmp_path / "empty", schema_of(env, "reach", ()))
+    with pytest.raises(ValueError, match="0 episodes and none of them succeeded; record at least"):
+        beginning_of(LearnerConfig(tmp_path / "run", None, tmp_path / "empty"))
+
+
+def test_nothing_to_start_from_is_said_with_what_to_type(tmp_path: Path) -> None:
+    with pytest.raises(RangeError, match="add --demonstrations DATASET"):
+        FinetuneConfig(tmp_path / "run")
 
 
 def test_without_a_run_to_start_from_nothing_begins(tmp_path: Path) -> None:

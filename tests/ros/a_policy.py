@@ -4,6 +4,7 @@ On SIGUSR1 it hangs; DDS goes on in its own threads, as in any policy that waits
 """
 
 import signal
+import sys
 import threading
 
 import numpy as np
@@ -50,7 +51,9 @@ def stall(*_: object) -> None:
     threading.Event().wait()
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Acts until it is ended."""
     signal.signal(signal.SIGUSR1, stall)
-    rclpy.init()
+    rclpy.init(args=sys.argv)
     rclpy.spin(Policy())
+    return 0

@@ -7,7 +7,6 @@ graph, so nothing here is a stand-in.
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,9 +22,9 @@ from rclpy.node import Node  # noqa: E402
 from rclpy.qos import QoSProfile  # noqa: E402
 
 from hardware.dds_profile import use_dds_profile  # noqa: E402
-from hardware.program import end_with_parent  # noqa: E402
 from hardware.ros.inbox import Inbox  # noqa: E402
 from hardware.ros.question import Question  # noqa: E402
+from tests.ros.forked import Forked, Process  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 RETRY = 5.0
@@ -59,7 +58,7 @@ class Graph:
             "PYTHONPATH": str(ROOT),
         }
         os.environ.update(self.environment)
-        self._processes: list[subprocess.Popen[str]] = []
+        self._processes: list[Forked] = []
         self._context = rclpy.Context()
         rclpy.init(context=self._context)
         self.node: Node = rclpy.create_node("test", context=self._context)
@@ -71,24 +70,15 @@ class Graph:
         self.inbox = Inbox(self.node)
         self._hearing = self.inbox.poll()
 
-    def start(
-        self, module: str, *remaps: str, namespace: str = "", **parameters: Any
-    ) -> subprocess.Popen[str]:
+    def start(self, module: str, *remaps: str, namespace: str = "", **parameters: Any) -> Forked:
         """Starts ``hardware.ros.<module>`` in a process of its own."""
-        command = [sys.executable, "-m", f"hardware.ros.{module}", "--ros-args"]
+        arguments = ["--ros-args"]
         for remap in (*remaps, *([f"__ns:=/{namespace}"] if namespace else [])):
-            command += ["-r", remap]
+            arguments += ["-r", remap]
         for name, value in parameters.items():
-            command += ["-p", f"{name}:={str(value).lower() if value in (True, False) else value}"]
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            preexec_fn=end_with_parent,  # a test that is killed leaves no robot behind
-        )
+            text = str(value).lower() if value in (True, False) else value
+            arguments += ["-p", f"{name}:={text}"]
+        process = Forked(f"hardware.ros.{module}", arguments, self.environment, ROOT)
         self._processes.append(process)
         return process
 
@@ -106,7 +96,7 @@ class Graph:
         question = Question(client, request or kind.Request(), RETRY)
         return wait_for(question.answer, f"answer of {name}", timeout)
 
-    def end(self, process: subprocess.Popen[str], how: int = signal.SIGINT) -> tuple[int, float]:
+    def end(self, process: Process, how: int = signal.SIGINT) -> tuple[int, float]:
         """Ends a process; returns its exit status and how long it took [s]."""
         began = time.monotonic()
         process.send_signal(how)

@@ -5,11 +5,8 @@ of it does not count.
 """
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from itertools import pairwise, takewhile
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -26,6 +23,7 @@ from hardware.link import Report
 from hardware.ros import convert
 from hardware.ros.inbox import Inbox
 from tests.ros.conftest import ROOT, Graph, wait_for
+from tests.ros.forked import Forked, Process
 
 TWIN = load_contract("twin")
 ARM = list(TWIN.joints.arm)
@@ -76,7 +74,7 @@ class Rig:
         self.arm = graph.start("arm_node", namespace=namespace, task="reach", speed=speed)
         safety = {"watch_cameras": False, "use_sim_time": speed != 1} | safety
         self.safety = graph.start("safety_node", namespace=namespace, **safety)
-        self._sources: list[subprocess.Popen[Any]] = []
+        self._sources: list[Process] = []
         wait_for(lambda: self.states and self.reports, "arm and safety node")
 
     def __enter__(self) -> "Rig":
@@ -92,25 +90,23 @@ class Rig:
         self._hearing.end()
         self._node.destroy_node()
 
-    def policy(self) -> subprocess.Popen[str]:
+    def policy(self) -> Forked:
         """Starts a policy in a process of its own and waits until the arm follows it."""
         before = self.now()
         process = self.start_policy()
         self.follows(before)
         return process
 
-    def start_policy(self) -> subprocess.Popen[str]:
+    def start_policy(self) -> Forked:
         """Starts a policy and waits until it asks."""
         before = self.now()
-        command = [sys.executable, str(Path(__file__).with_name("a_policy.py"))]
-        if self._namespace:
-            command += ["--ros-args", "-r", f"__ns:=/{self._namespace}"]
-        process = subprocess.Popen(command, cwd=ROOT, env=self.graph.environment, text=True)
+        space = ["--ros-args", "-r", f"__ns:=/{self._namespace}"] if self._namespace else []
+        process = Forked("tests.ros.a_policy", space, self.graph.environment, ROOT)
         self.keep(process)
         wait_for(lambda: max(self.requests, default=0) > before, "requests")
         return process
 
-    def keep(self, process: subprocess.Popen[Any]) -> None:
+    def keep(self, process: Process) -> None:
         """Ends a process with the rig."""
         self._sources.append(process)
 

@@ -1,7 +1,6 @@
 """The twin behind our Cartesian controller, over real DDS; the test plays the policy."""
 
 import signal
-import subprocess
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from hardware.contract_file import load_contract
 from hardware.ros import convert
 from hardware.safety import POSE_NAMES
 from tests.ros.conftest import Graph, wait_for
+from tests.ros.forked import Forked
 
 pytestmark = pytest.mark.domain(57)
 ROBOT = load_contract("twin_cartesian")
@@ -60,12 +60,12 @@ def robot(graph: Graph) -> Robot:
 
 
 @pytest.fixture
-def safety(robot: Robot) -> subprocess.Popen[str]:
+def safety(robot: Robot) -> Forked:
     return robot.graph.start("safety_node", robot="twin_cartesian", watch_cameras=False)
 
 
 def test_a_request_moves_the_tool_there_and_the_arm_holds_when_requests_and_poses_end(
-    robot: Robot, safety: subprocess.Popen[str]
+    robot: Robot, safety: Forked
 ) -> None:
     publisher = robot.graph.node.create_publisher(JointState, "request", 1)
     wait_for(publisher.get_subscription_count, "the safety node")

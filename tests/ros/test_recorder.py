@@ -3,7 +3,6 @@
 import json
 import random
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,10 +28,10 @@ from hardware.topics import SENSOR
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from tests.ros.conftest import RETRY, Graph, wait_for
+from tests.ros.forked import Forked
 
 DOMAIN = 50
 ARM = [f"joint{i}" for i in range(1, 8)]
-Process = subprocess.Popen[str]
 
 
 class Policy:
@@ -89,7 +88,7 @@ def robot() -> Iterator[Robot]:
 
 
 @contextmanager
-def recorder(robot: Robot, dataset: Path, *remaps: str, **parameters: Any) -> Iterator[Process]:
+def recorder(robot: Robot, dataset: Path, *remaps: str, **parameters: Any) -> Iterator[Forked]:
     parameters = {"dataset": str(dataset), "max_gap": 10.0} | parameters  # the machine is loaded
     process = robot.graph.start("recorder_node", *remaps, **parameters)
     try:
@@ -287,7 +286,7 @@ def test_a_kill_costs_the_running_episode_alone(robot: Robot, tmp_path: Path) ->
         assert ended - 1 <= len(store) <= ended + 1, "all but the one that ran or was being ended"
 
 
-def record_until_killed(graph: Graph, process: Process, service: str, seconds: float) -> int:
+def record_until_killed(graph: Graph, process: Forked, service: str, seconds: float) -> int:
     """Short episodes until, some time after the first, a kill comes; how many were ended."""
     client, ended = graph.node.create_client(SetBool, service), 0
     wait_for(client.service_is_ready, "the recorder")

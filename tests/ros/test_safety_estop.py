@@ -18,6 +18,7 @@ from std_srvs.srv import Trigger
 
 from controllers.reason import Reason
 from tests.ros.conftest import ROOT, Graph, wait_for
+from tests.ros.forked import Forked
 from tests.ros.safety_rig import PERIOD, Rig, longest_step, told
 
 pytestmark = pytest.mark.domain(35)
@@ -63,7 +64,7 @@ def stopped(rig: Rig, press: Callable[[], Any]) -> tuple[float, float, float]:
     return report.stamp - pressed, max(moving, default=pressed) - pressed, way
 
 
-def stays(rig: Rig, policy: subprocess.Popen[str]) -> None:
+def stays(rig: Rig, policy: Forked) -> None:
     """Neither the policy's requests nor the reset move it, only a policy that begins anew."""
     here, asked = rig.states[-1].values, rig.now()
     wait_for(lambda: rig.requests[-1] > asked + 4 * PERIOD, "requests in spite of the stop")

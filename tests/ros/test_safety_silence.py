@@ -1,7 +1,6 @@
 """Promise 2: a source that dies, stops or stalls leaves the arm where it was measured."""
 
 import signal
-import subprocess
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 from tests.ros.conftest import Graph, wait_for
+from tests.ros.forked import Forked
 from tests.ros.safety_rig import PERIOD, SLACK, TICK, Rig, longest_step, repeated, told
 
 pytestmark = pytest.mark.domain(32)
@@ -34,7 +34,7 @@ def killed(rig: Rig) -> float | None:
     return held_where_it_was(rig)
 
 
-def stopped(rig: Rig, policy: subprocess.Popen[str]) -> float | None:
+def stopped(rig: Rig, policy: Forked) -> float | None:
     policy.send_signal(signal.SIGSTOP)
     found = held_where_it_was(rig)
     woken = rig.now()

@@ -1,0 +1,114 @@
+"""What learning on a robot begins with: a simulator's policy, demonstrations, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_rl.config import LearnerConfig, SacConfig, TrainConfig
+from robot_rl.env import STATE
+from robot_rl.environments import make_env, parse_options
+from robot_rl.episode import Episode
+from robot_rl.episodes import Episodes
+from robot_rl.learner import Learner
+from robot_rl.offer import Offer
+from robot_rl.run import Run
+from robot_rl.sac import Metrics
+from robot_rl.schema import Schema
+from robot_rl.train import DEMONSTRATIONS, known_returns
+from robot_rl.transition import Transition
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where a learner starts."""
+
+    offer: Offer
+    """What it learns, for its actors."""
+    demonstrations: tuple[Path, ...]
+    """Datasets that half of each batch is from."""
+    state: dict[str, Any] | None = None
+    """Of the agent; None: it clones the demonstrations first."""
+
+    def fill(self, learner: Learner) -> None:
+        """Gives the learner its demonstrations, of which it takes what it observes."""
+        keys = self.offer.schema.observation.keys()
+        for path in self.demonstrations:
+            for episode in Episodes(path):
+                learner.demonstrations.extend(_seen(one, keys) for one in episode.transitions())
+
+    def teach(self, learner: Learner, updates: int) -> Metrics:
+        """Loads the simulator's agent, or clones; then so many updates on demonstrations alone."""
+        if self.state is not None:
+            learner.agent.load_state_dict(self.state)
+        metrics = learner.clone() if self.state is None else Metrics()
+        for _ in range(updates):
+            metrics |= learner.update()
+        return metrics
+
+
+def beginning_of(config: LearnerConfig) -> Beginning:
+    """What the settings ask for.
+
+    Raises:
+        FileNotFoundError: There is no such run, or no such dataset.
+        CheckpointError: The run holds no checkpoint.
+        SchemaError: The demonstrations are of something else than the run.
+        ValueError: There is no successful demonstration.
+    """
+    if config.source is None:
+        assert config.demonstrations is not None
+        return _of_demonstrations(config.demonstrations, config.sac)
+    own = _of_run(config.source)
+    if config.demonstrations is None:
+        return own
+    recorded = Episodes(config.demonstrations).schema
+    learned = replace(own.offer.schema, env=recorded.env)
+    learned.expect(_learnable(recorded), str(config.demonstrations))
+    return replace(own, demonstrations=(*own.demonstrations, config.demonstrations))
+
+
+def _of_run(folder: Path) -> Beginning:
+    source = Run.open(folder)
+    settings = source.config(TrainConfig)
+    with make_env(settings.env, 1, **parse_options(settings.options)) as env:
+        schema = Schema.of(env, settings.env)
+        sac = known_returns(settings.sac, env)
+    state = source.load_checkpoint(schema).state["agent"]
+    return Beginning(Offer(schema, sac), (folder / DEMONSTRATIONS,), state)
+
+
+def _of_demonstrations(path: Path, sac: SacConfig) -> Beginning:
+    store = Episodes(path)
+    episodes = list(store)
+    if not any(episode.success.any() for episode in episodes):
+        raise ValueError(
+            f"{path} has {len(episodes)} episodes and none of them succeeded; record at least one, "
+            f"e.g. robot-rl record {path} --robot twin --scripted 20"
+        )
+    if sac.return_range is None and all(map(_is_sparse, episodes)):
+        sac = replace(sac, return_range=(0.0, 1.0))
+    return Beginning(Offer(_learnable(store.schema), sac), (path,))
+
+
+def _learnable(schema: Schema) -> Schema:
+    """What ``Sac`` observes of what was recorded: pictures may lie beside the state."""
+    return replace(schema, observation={STATE: schema.observation[STATE]}, contract={})
+
+
+def _seen(transition: Transition, keys: Iterable[str]) -> Transition:
+    before, after = (
+        {key: seen[key] for key in keys}
+        for seen in (transition.observation, transition.next_observation)
+    )
+    return replace(transition, observation=before, next_observation=after)
+
+
+def _is_sparse(episode: Episode) -> bool:
+    """Whether an episode paid nothing, or one at its end: returns are then between 0 and 1."""
+    reward = episode.reward
+    return not reward[:-1].any() and bool(np.isin(reward[-1:], (0, 1)).all())
