@@ -11,7 +11,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
-from hardware.dds_profile import use_dds_profile, without_shared_memory
+from hardware.dds_profile import without_shared_memory
 from hardware.ros.loop import Loop
 from hardware.shared_memory import take_back
 
@@ -31,8 +31,8 @@ def run(make: Callable[[], Node], frames: bool = False) -> int:
         Exit status: 0 after SIGINT or SIGTERM, 1 for an answered error.
     """
     take_back()
-    choose = use_dds_profile if frames else without_shared_memory
-    os.environ.update(choose(os.environ))  # Read when the context is made.
+    if not frames:
+        os.environ.update(without_shared_memory(os.environ))  # Read when the context is made.
     rclpy.init(args=sys.argv)
     node = None
     try:

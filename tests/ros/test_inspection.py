@@ -16,7 +16,7 @@ import yaml
 
 pytest.importorskip("rclpy")
 
-from sensor_msgs.msg import CompressedImage, Image, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import Float64MultiArray
 
 from hardware.contract_file import from_values, load_contract, to_values
@@ -82,8 +82,12 @@ def write(folder: Path, values: dict[str, Any]) -> Path:
 
 
 @contextmanager
-def camera(robot: Graph, name: str, kind: type = Image, silent: bool = False) -> Iterator[None]:
-    """The test node publishes a camera at 10 Hz, best effort."""
+def camera(
+    robot: Graph, name: str, kind: type = Image, silent: bool = False, info: bool = True
+) -> Iterator[None]:
+    """The test node publishes a camera at 10 Hz, best effort, and its ``camera_info`` or not."""
+    topics = ((CameraInfo, f"{name}/camera_info"),) if info else ()
+    infos = [robot.node.create_publisher(kind, topic, 1) for kind, topic in topics]
     publisher = robot.node.create_publisher(kind, f"{name}/image_raw", profile(SENSOR))
     blank = np.zeros((24, 32, 3), np.uint8)
     make = convert.image if kind is Image else convert.compressed
@@ -95,7 +99,8 @@ def camera(robot: Graph, name: str, kind: type = Image, silent: bool = False) ->
     timer = robot.node.create_timer(0.1, (lambda: None) if silent else publish)
     yield
     robot.node.destroy_timer(timer)
-    robot.node.destroy_publisher(publisher)
+    for one in (publisher, *infos):
+        robot.node.destroy_publisher(one)
 
 
 def ask(
@@ -185,6 +190,7 @@ def spoilt(robot: Graph, tmp_path_factory: pytest.TempPathFactory) -> Answer:
         named("compressed"),
         named("reliable", qos={"reliability": "reliable"}),
         named("large", width=64),
+        named("bare"),
     )
     values["joints"]["gripper"] = ["left_finger", "right_finger"]
     with ExitStack() as cameras:
@@ -192,6 +198,7 @@ def spoilt(robot: Graph, tmp_path_factory: pytest.TempPathFactory) -> Answer:
         cameras.enter_context(camera(robot, "compressed", CompressedImage))
         cameras.enter_context(camera(robot, "reliable"))
         cameras.enter_context(camera(robot, "large"))
+        cameras.enter_context(camera(robot, "bare", info=False))
         return ask(tmp_path_factory.mktemp("spoilt"), values)
 
 
@@ -226,6 +233,12 @@ def test_a_camera_that_publishes_best_effort_where_the_contract_says_reliable(
 
 def test_a_camera_of_another_size(spoilt: Answer) -> None:
     check(spoilt, "images/large", "/large/image_raw: ", "is 32 x 24, the contract says 64 x 24")
+
+
+def test_a_camera_without_camera_info_which_the_safety_node_would_wait_for(spoilt: Answer) -> None:
+    kind = "sensor_msgs/msg/CameraInfo"
+    remedy = check(spoilt, "images/bare", f"nobody publishes /bare/camera_info ({kind})")
+    assert remedy == "name the camera's own, or give the safety node watch_cameras: false"
 
 
 def test_joints_of_other_names(spoilt: Answer) -> None:
