@@ -27,11 +27,11 @@ from robot_rl.offer import Offer
 from robot_rl.outbox import Key
 from robot_rl.policy import SUFFIX, Policy
 from robot_rl.replay import Replay
+from robot_rl.rlif import rlif_returns, without_rewards
 from robot_rl.run import Run
 from robot_rl.sac import Metrics, Sac
 from robot_rl.schema import Schema, SchemaError
 from robot_rl.train import known_returns, prepare_torch
-from robot_rl.transition import Transition
 from robot_rl.transition_message import from_message
 from robot_rl.weights_message import weights_message
 
@@ -85,7 +85,7 @@ class RemoteLearner(Closing):
         self._schema = replace(self._offer.schema, env=ROBOT, contract={})
         specs = self._schema.observation, self._schema.action
         agent = Sac(*specs, self._offer.sac, config.seed)
-        agent.load_state_dict(state)
+        agent.load_policy(state) if config.rlif else agent.load_state_dict(state)
         online, demonstrated = (
             Replay(*specs, config.capacity, path=run.folder / name)
             for name in (ONLINE, DEMONSTRATIONS)
@@ -94,7 +94,7 @@ class RemoteLearner(Closing):
         self._paid, self._version = 0, 0
         self._metrics = Metrics()
         if not len(demonstrated):
-            fill(demonstrated, Episodes(config.demonstrations))
+            self._demonstrate(demonstrated)
         if run.steps:
             self._resume()
         self._log = Log(run.folder, resume_step=run.steps[-1] if run.steps else -1)
@@ -129,6 +129,14 @@ class RemoteLearner(Closing):
         self._link.close()
         self._log.close()
 
+    def _demonstrate(self, replay: Replay) -> None:
+        episodes = Episodes(self._config.demonstrations)
+        if self._config.rlif:
+            for episode in episodes:
+                replay.extend(without_rewards(episode.transitions()))
+        else:
+            fill(replay, episodes)
+
     def _take(self) -> None:
         """All that has come in; waits a little if there is nothing else to do."""
         arrival = self._link.take(0.0 if self.owed >= 1 else _WAIT)
@@ -152,20 +160,9 @@ class RemoteLearner(Closing):
         if last is None or key[1:] > last:
             if last is not None and previous != list(last):
                 return
-            self._append(transition)
+            self.learner.take(transition)
             last = key[1:]
         self._link.took(arrival.robot, Key(key.stream, *last))
-
-    def _append(self, transition: Transition) -> None:
-        """To the online data, and what a person did to the demonstrations as well (HIL-SERL).
-
-        A learner that was killed in between has the one and not the other.
-        """
-        replay, demonstrations = self.learner.replay, self.learner.demonstrations
-        had = demonstrations.last(transition.stream) or (-1, -1)
-        if transition.intervened and (transition.episode, transition.step) > had:
-            demonstrations.append(replace(transition, source="demo"))
-        replay.append(transition)
 
     def _update(self) -> None:
         self._metrics |= self.learner.update()
@@ -222,14 +219,35 @@ def start_of(config: LearnerConfig) -> tuple[Offer, dict[str, Any]]:
     with make_env(settings.env, 1, **parse_options(settings.options)) as env:
         schema = Schema.of(env, settings.env)
         sac = known_returns(settings.sac, env)
+    if config.rlif:
+        sac = rlif_returns(sac)
     checkpoint = source.load_checkpoint(schema)
     return Offer(schema, sac), checkpoint.state["agent"]
 
 
+def require_same_reward(run: Run, rlif: bool) -> None:
+    """Refuses to go on with other rewards than those that the run's critics have learned.
+
+    Raises:
+        ValueError: The run was begun with the other ones.
+    """
+    if run.config(LearnerConfig).rlif is not rlif:
+        how = "without --rlif" if rlif else "with --rlif"
+        raise ValueError(
+            f"{run.folder} was begun {how}, and its critics know no other reward; go on {how}, or "
+            "choose another folder"
+        )
+
+
 def run_learner(config: LearnerConfig, watch: Watch = lambda standing: None) -> Path:
-    """Learns in a run's folder until somebody interrupts; a later call goes on there."""
+    """Learns in a run's folder until somebody interrupts; a later call goes on there.
+
+    Raises:
+        ValueError: The folder's run has learned other rewards.
+    """
     try:
         run = Run.open(config.run)
+        require_same_reward(run, config.rlif)
     except FileNotFoundError:
         run = Run.create(config.run, config, config.seed)
     with RemoteLearner(config, run, watch) as learner:
