@@ -171,17 +171,17 @@ class PersonSettings:
     """Seed of their errors and of the tremble of their hand."""
     skill: float = 0.8
     """Share of takeovers that go well; in the others they aim beside, or give up."""
-    patience: float = 1.0
+    patience: float = 0.75
     """Time without progress after which they take over [s]."""
     progress: float = 0.006
     """Way of the tool, towards where the expert wants it, that is progress in that time [m]."""
-    late: float = 0.7
+    late: float = 0.6
     """Share of an episode after which they take over in any case."""
-    enough: float = 0.03
+    enough: float = 0.05
     """Way after which they let go, for the policy gets on again [m]."""
-    longest: float = 2.5
+    longest: float = 3.0
     """Time after which they let go anyway [s]."""
-    pause: float = 0.5
+    pause: float = 0.25
     """Time between two takeovers, at least [s]."""
     error: float = 0.01
     """How far beside they aim when they err [m]."""

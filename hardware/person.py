@@ -48,13 +48,14 @@ class Person:
         rng: Of errors and tremble.
 
     Attributes:
+        rng: As given; may be replaced.
         takeovers: How often they took over.
         errors: How many of these went wrong.
     """
 
     def __init__(self, settings: PersonSettings, length: float, rng: np.random.Generator) -> None:
         self.takeovers = self.errors = 0
-        self._settings, self._length, self._rng = settings, length, rng
+        self._settings, self._length, self.rng = settings, length, rng
         self.begin()
 
     @property
@@ -89,7 +90,7 @@ class Person:
             self._take(now)
         if self._since is None:
             return None
-        tremble = np.r_[self._rng.normal(0, self._settings.tremble, 3), np.zeros(3)]
+        tremble = np.r_[self.rng.normal(0, self._settings.tremble, 3), np.zeros(3)]
         return seen.way + self._beside + tremble
 
     def twist(self, way: np.ndarray) -> np.ndarray:
@@ -124,12 +125,12 @@ class Person:
     def _take(self, now: float) -> None:
         self.takeovers += 1
         self._since, self._gained = now, 0.0
-        if self._rng.random() < self._settings.skill:
+        if self.rng.random() < self._settings.skill:
             return
         self.errors += 1
-        self._error = Error.BESIDE if self._rng.random() < 0.5 else Error.GIVES_UP
+        self._error = Error.BESIDE if self.rng.random() < 0.5 else Error.GIVES_UP
         if self._error is Error.BESIDE:
-            angle = self._rng.uniform(0, 2 * np.pi)
+            angle = self.rng.uniform(0, 2 * np.pi)
             self._beside[:2] = self._settings.error * np.array([np.cos(angle), np.sin(angle)])
 
     def _let_go(self, now: float) -> None:

@@ -49,9 +49,8 @@ class PersonEnv(Closing):
         self.task, self.config = env.task, env.config
         names = env.observation_spec["state"].names
         self._tool, self._turn = ([names.index(n) for n in part] for part in (_TOOL, _TURN))
-        length = env.task.horizon * env.dt
-        rngs = np.random.default_rng(settings.seed).spawn(env.num_envs)
-        self.people = [Person(settings, length, rng) for rng in rngs]
+        self._seed, length = settings.seed, env.task.horizon * env.dt
+        self.people = [Person(settings, length, rng) for rng in self._rngs(0)]
         self._elapsed = np.zeros(env.num_envs, int)
         self._state = np.zeros((env.num_envs, len(names)))
 
@@ -75,7 +74,10 @@ class PersonEnv(Closing):
         return self._env.expert_action()
 
     def reset(self, seed: int | None = None) -> Step:
-        """New episodes, and nobody has an arm."""
+        """New episodes, and nobody has an arm; the same seed gives the same people."""
+        if seed is not None:
+            for person, rng in zip(self.people, self._rngs(seed), strict=True):
+                person.rng = rng
         step = self._env.reset(seed)
         self._watch(step.observation, np.ones(self.num_envs, bool))
         return self._told(step, np.zeros(self.num_envs, bool))
@@ -96,6 +98,9 @@ class PersonEnv(Closing):
     def close(self) -> None:
         """Closes the environment; safe to call twice."""
         self._env.close()
+
+    def _rngs(self, seed: int) -> list[np.random.Generator]:
+        return np.random.default_rng((self._seed, seed)).spawn(self.num_envs)
 
     def _motion(self, world: int, expert: np.ndarray) -> np.ndarray | None:
         """How a person moves the tool, in units of the action, if they have it. Shape (6,)."""

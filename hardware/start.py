@@ -87,9 +87,8 @@ class Starter:
         draw, held = self._task.draw(rng, 1), self._task.held_opening
         self._action.opening = 1.0 if held is None else held
         home = self._config.joint_reset_every and self._begun % self._config.joint_reset_every == 0
-        back = backward is not None and self._begun > 0 and not home
-        self._begun += 1
-        if back and self._bring_back(backward, draw):
+        first, self._begun = self._begun == 0, self._begun + 1
+        if backward and not (first or home) and self._bring_back(backward, draw):
             return
         self._retreat(float(draw["tool_position"][0, 2]))
         if home:

@@ -66,18 +66,21 @@ class PersonNode(Node):
 
     def _tick(self) -> None:
         now = self._link.now()
-        if self._began is None or self._link.streams.faults(now):
-            self._hand.release()
+        if self._began is None or not self._link.streams.align(now).whole:
+            self._hand.release()  # Nobody moves what they do not see.
             return
-        arm, elapsed = self._view.look(), now - self._began
-        worlds = self._view.worlds(round(elapsed / self._period))
-        position, yaw = self._task.expert(worlds).pose
-        way = between(arm.tool, position, upright(yaw))[0]
-        wanted = self._person.look(Look(arm.tool.position[0], way), elapsed)
+        elapsed = now - self._began
+        wanted = self._person.look(self._see(elapsed), elapsed)
         if wanted is None:
             self._hand.release()
         else:
             self._hand.push(self._person.twist(wanted), self._frame, now)
+
+    def _see(self, elapsed: float) -> Look:
+        tool = self._view.look().tool
+        worlds = self._view.worlds(round(elapsed / self._period))
+        position, yaw = self._task.expert(worlds).pose
+        return Look(tool.position[0], between(tool, position, upright(yaw))[0])
 
     def _examine(self) -> Health:
         health = Health()

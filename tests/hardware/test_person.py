@@ -24,13 +24,18 @@ def direct(tool: np.ndarray) -> np.ndarray:
     return tool + 0.005 * (GOAL - tool) / np.linalg.norm(GOAL - tool)
 
 
+def creeping(tool: np.ndarray) -> np.ndarray:
+    return tool + np.array([0.002, 0, 0])
+
+
 def to_and_fro(tool: np.ndarray) -> np.ndarray:
     return -tool if tool.any() else np.array([0.01, 0.0, 0.0])
 
 
 def somebody(seed: int = 0, **settings: Any) -> Person:
     rng = np.random.default_rng(seed)
-    return Person(PersonSettings(**{"tremble": 0.0, "skill": 1.0} | settings), LENGTH, rng)
+    usual = {"tremble": 0.0, "skill": 1.0, "patience": 1.0}
+    return Person(PersonSettings(**usual | settings), LENGTH, rng)
 
 
 def watch(person: Person, policy: Policy, seconds: float = LENGTH) -> list[np.ndarray | None]:
@@ -60,7 +65,7 @@ def test_who_makes_no_progress_is_helped_after_the_patience_and_not_before(polic
 
 def test_who_gets_on_is_left_alone_until_it_is_late() -> None:
     person = somebody(late=0.7)
-    hands = held(watch(person, lambda tool: tool + [0.002, 0, 0]))
+    hands = held(watch(person, creeping))
     assert np.argmax(hands) * PERIOD == pytest.approx(0.7 * LENGTH, abs=1.5 * PERIOD)
     assert not held(watch(somebody(late=1.0), direct, seconds=2.9)).any()
 
@@ -74,9 +79,8 @@ def test_they_let_go_once_the_tool_gets_on_and_pause() -> None:
 
 
 def test_nobody_holds_on_to_an_arm_that_does_not_move() -> None:
-    person, hands = somebody(longest=1.0), []
-    for now in np.arange(0, 3.0, PERIOD):
-        hands.append(person.look(Look(np.zeros(3), np.r_[GOAL, 0, 0, 0]), float(now)))
+    person, seen = somebody(longest=1.0), Look(np.zeros(3), np.r_[GOAL, 0, 0, 0])
+    hands = [person.look(seen, float(now)) for now in np.arange(0, 3.0, PERIOD)]
     start = int(np.argmax(held(hands)))
     assert not held(hands)[start + round(1.0 / PERIOD) + 2]
 
