@@ -98,7 +98,8 @@ class TrainConfig:
     """Learn a task in simulation from demonstrations and reward."""
 
     env: str = "peg_insert"
-    """reach, pick_cube, peg_insert, push, point, gym:<id>, or your own as module:factory."""
+    """reach, pick_cube, peg_insert, peg_remove, push, point, gym:<id>, or one of your own as
+    module:factory."""
     options: tuple[str, ...] = ()
     """Settings of the environment, e.g. clearance=0.0005; `robot-rl options ENV` lists them."""
     steps: int = 15_000

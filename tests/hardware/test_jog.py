@@ -47,9 +47,8 @@ def test_keys_of_a_terminal_come_as_they_are_and_arrows_are_no_escape() -> None:
     os.close(ours)
 
 
-def test_who_has_no_terminal_cannot_jog() -> None:
+def test_who_has_no_terminal_cannot_jog(monkeypatch: pytest.MonkeyPatch) -> None:
     jog = pytest.importorskip("hardware.ros.jog")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.stdin", io.StringIO("w"))
-        with pytest.raises(ValueError, match="type robot-rl jog in a terminal of its own"):
-            jog.jog()
+    monkeypatch.setattr("sys.stdin", io.StringIO("w"))
+    with pytest.raises(ValueError, match="type robot-rl jog in a terminal of its own"):
+        jog.jog()
