@@ -17,7 +17,7 @@ from hardware.contract_file import to_values
 from hardware.link import Link, Report
 from hardware.robot_config import RobotConfig
 from hardware.robot_view import RobotView
-from hardware.start import Starter
+from hardware.start import Act, Starter
 from hardware.task import RobotTask
 from hardware.tool_action import Request, ToolAction
 from hardware.tool_reader import Arm, ToolReader
@@ -52,6 +52,7 @@ class HardwareEnv(Closing):
 
     Attributes:
         late_steps: Steps that took longer than ``dt``.
+        backward: Policy that brings the arm back after an episode, in the place of the script.
 
     Raises:
         ValueError: If the contract lacks what an action needs, or a camera.
@@ -71,8 +72,9 @@ class HardwareEnv(Closing):
         self.contract, self.task, self.config = contract, task, config or RobotConfig()
         self.dt = 1 / contract.rates.policy
         self.late_steps = 0
+        self.backward: Act | None = None
         self._link, self._horizon = link, horizon if task is None else task.horizon
-        chain = _chain(contract)
+        chain = chain_of(contract)
         held = None if task is None else task.held_opening
         self._action = ToolAction(contract, chain, self.config, held)
         reader = ToolReader(contract, chain)
@@ -180,15 +182,20 @@ class HardwareEnv(Closing):
 
     def close(self) -> None:
         """Ends the connection; the safety node holds the arm. Safe to call twice."""
+        if self._connected:
+            self._link.announce(False)
+            self._connected = False
         self._link.close()
 
     def _begin(self) -> Observation:
         """A new episode, from its start on."""
+        self._link.announce(False)
         self._next = self._link.now()
-        self._starter.begin(self._rng)
+        self._starter.begin(self._rng, self.backward)
         self._view.look()
         self._elapsed = 0
         self._began = self._now = self._next = self._link.now()
+        self._link.announce(True)
         return self._view.observation(0)
 
     def _pace(self) -> None:
@@ -249,7 +256,8 @@ class HardwareEnv(Closing):
         return np.clip(sent, -1, 1).astype(np.float32)
 
 
-def _chain(contract: Contract) -> SerialChain | None:
+def chain_of(contract: Contract) -> SerialChain | None:
+    """Kinematics of a robot, if it has a model."""
     if contract.model is None:
         return None
     import mujoco

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hardware import contract_checks as checks
@@ -12,6 +13,7 @@ from hardware.contract import Contract
 from hardware.contract_file import load_contract
 from hardware.env import HardwareEnv
 from hardware.robot_config import RobotConfig
+from hardware.start import Act
 from hardware.task import RobotTask, load_task
 from hardware.topics import ExtraPose
 
@@ -50,6 +52,7 @@ class RobotFactory:
         Raises:
             TypeError: An option is unknown.
             ValueError: ``num_envs`` is not 1, or an option makes no sense.
+            FileNotFoundError: There is no policy ``backward``.
             ImportError: There is no ROS.
         """
         if num_envs != 1:
@@ -77,7 +80,29 @@ def _make(chosen: Robot, config: RobotConfig, seed: int) -> HardwareEnv:
         contract = contract.with_mode(chosen.mode)  # pyright: ignore[reportArgumentType]
     task = load_task(chosen.task) if chosen.task else None
     link = connection(contract, task, config, chosen.namespace, chosen.use_sim_time)
-    return HardwareEnv(link.contract, link, task, seed, config, chosen.horizon)
+    env = HardwareEnv(link.contract, link, task, seed, config, chosen.horizon)
+    if config.backward:
+        env.backward = _backward(config.backward, env)
+    return env
+
+
+def _backward(path: str, env: HardwareEnv) -> Act:
+    """A saved policy that fits the robot; torch loads with it.
+
+    Raises:
+        ValueError: There is no task to bring the arm back from, or it does not fit.
+        FileNotFoundError: There is none.
+    """
+    if env.task is None:
+        env.close()
+        raise ValueError(f"backward is {path!r}, and without a task there is no start; give task")
+    try:
+        policy = importlib.import_module("robot_rl.policy").Policy.load(Path(path))
+        policy.require_fit(env)
+    except (ValueError, OSError):
+        env.close()
+        raise
+    return policy.act
 
 
 def connection(

@@ -19,6 +19,7 @@ from hardware.node_settings import (
     ArmSettings,
     CameraSettings,
     ControllerSettings,
+    PersonSettings,
     PolicySettings,
     RecorderSettings,
     SafetySettings,
@@ -72,6 +73,11 @@ class GraphSettings:
     is started here it goes without saying."""
     teleop: bool = False
     """Start the teleop node: a person moves the arm while they hold the deadman."""
+    jog: bool = False
+    """Start the teleop node for robot-rl jog, or a device of your own that says on teleop/enable
+    whether it is held; no button of a pad is the deadman then."""
+    person: float = 0.0
+    """Skill, up to 1, of a scripted person who takes over where a policy is stuck; 0: nobody."""
     policy: str = ""
     """File that robot-rl export wrote, or folder of a run; starts the policy node."""
     dataset: str = ""
@@ -129,6 +135,7 @@ def processes(settings: GraphSettings) -> tuple[Process, ...]:
         *_controller(settings, contract),
         _safety(settings),
         *_teleop(settings),
+        *_person(settings, contract),
         *_policy(settings, contract),
         *_recorder(settings, contract),
     )
@@ -218,9 +225,33 @@ def _controller(settings: GraphSettings, contract: Contract) -> Iterator[Process
 
 
 def _teleop(settings: GraphSettings) -> Iterator[Process]:
-    if settings.teleop:
+    on_topic = settings.jog or settings.person > 0
+    if settings.teleop and on_topic:
+        raise ValueError(
+            "teleop is for a pad, whose button is the deadman; with jog or person the topic "
+            "teleop/enable is: leave one out"
+        )
+    if settings.teleop or on_topic:
         wanted = {"robot": settings.robot, "mode": settings.mode}
-        yield _process(settings, "teleop", TeleopSettings, Stage.SOURCE, wanted)
+        deadman = {"deadman_button": -1} if on_topic else {}
+        yield _process(settings, "teleop", TeleopSettings, Stage.SOURCE, wanted | deadman)
+
+
+def _person(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
+    if settings.person > 0:
+        if not (task := _task(settings, contract)):
+            raise ValueError(
+                f"person is {settings.person:g}, and nobody knows what {contract.name} does; "
+                "give task, e.g. push"
+            )
+        wanted = {
+            "robot": settings.robot,
+            "mode": settings.mode,
+            "task": task,
+            "seed": settings.seed,
+            "skill": settings.person,
+        }
+        yield _process(settings, "person", PersonSettings, Stage.SOURCE, wanted)
 
 
 def _policy(settings: GraphSettings, contract: Contract) -> Iterator[Process]:

@@ -1,4 +1,4 @@
-"""Single keys of a terminal, without Enter: how a person steers a recording from the keyboard.
+"""Single keys of a terminal, without Enter: how a person steers a recording, or jogs an arm.
 
 Standard input, not the window system's events: works over ssh, under Wayland and from a pipe, and
 hears nothing that is typed elsewhere.
@@ -66,8 +66,12 @@ class Keys:
         return self._before is not None
 
     def pressed(self) -> list[Key]:
-        """Keys in the order in which they were pressed; never waits. Others are left out."""
-        return [_KEYS[press] for press in _PRESS.findall(self._typed()) if press in _KEYS]
+        """Those of a recording, in the order in which they were pressed; others are left out."""
+        return [_KEYS[press] for press in self.presses() if press in _KEYS]
+
+    def presses(self) -> list[bytes]:
+        """All keys since the last look, each as the terminal sends it; never waits."""
+        return _PRESS.findall(self._typed())
 
     def _typed(self) -> bytes:
         typed = b""

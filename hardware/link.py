@@ -78,6 +78,10 @@ class Link(Protocol):
         """Positions of everything, where a twin publishes them."""
         ...
 
+    def announce(self, running: bool) -> None:
+        """Tells who watches whether an episode runs now."""
+        ...
+
     def open_latch(self) -> None:
         """Opens the latch of the safety node.
 

@@ -158,6 +158,52 @@ class TeleopSettings:
 
 
 @dataclass(frozen=True)
+class PersonSettings:
+    """Parameters of the person node: somebody who watches a policy, and helps where it is stuck."""
+
+    robot: str = "twin"
+    """Contract: name of a preset, or path of a YAML file."""
+    task: str = "peg_insert"
+    """Task whose expert they follow."""
+    mode: str = ""
+    """Command mode; empty takes the contract's own."""
+    seed: int = 0
+    """Seed of their errors and of the tremble of their hand."""
+    skill: float = 0.8
+    """Share of takeovers that go well; in the others they aim beside, or give up."""
+    patience: float = 0.75
+    """Time without progress after which they take over [s]."""
+    progress: float = 0.006
+    """Way of the tool, towards where the expert wants it, that is progress in that time [m]."""
+    late: float = 0.6
+    """Share of an episode after which they take over in any case."""
+    enough: float = 0.05
+    """Way after which they let go, for the policy gets on again [m]."""
+    longest: float = 3.0
+    """Time after which they let go anyway [s]."""
+    pause: float = 0.25
+    """Time between two takeovers, at least [s]."""
+    error: float = 0.01
+    """How far beside they aim when they err [m]."""
+    tremble: float = 0.001
+    """Standard deviation of where their hand wants the tool [m]."""
+    quickness: float = 4.0
+    """Speed of their hand per distance [1/s]; the teleop node cuts it to its own limits."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.skill <= 1:
+            raise ValueError(f"skill is {self.skill}; give a share above 0 and up to 1, e.g. 0.8")
+        if not 0 <= self.late <= 1:
+            raise ValueError(f"late is {self.late}; give a share from 0 to 1, e.g. 0.7")
+        for name in ("patience", "progress", "enough", "longest", "quickness"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} is {getattr(self, name)}; give a number above 0")
+        for name in ("pause", "error", "tremble"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} is {getattr(self, name)}; give a number, at least 0")
+
+
+@dataclass(frozen=True)
 class ControllerSettings:
     """Parameters of the controller node."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controllers.ranges import require_positive
+from controllers.ranges import require_count, require_positive
 from controllers.tool_control import ToolSettings
 
 
@@ -20,10 +20,19 @@ class RobotConfig(ToolSettings):
     """How long the robot may take to appear, and the arm to reach its start [s]."""
     retreat: float = 0.13
     """Height to which the tool goes up before it moves to a new start, base frame [m]."""
-
     home: bool = False
     """Without a task: whether an episode begins at the contract's home, or where the arm is."""
+    joint_reset_every: int = 0
+    """With a task: after so many episodes, and before the first, the arm goes home by its joints
+    before it goes to its start; 0 never does. In a mode of poses it goes to the pose at home."""
+    backward: str = ""
+    """Policy file, or run folder, that brings the arm back after each episode. Where it fails, and
+    if it is empty, the scripted start does."""
+    backward_steps: int = 100
+    """Steps that it may take."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_positive(self, "timeout")
+        require_count(self, "joint_reset_every", 0)
+        require_count(self, "backward_steps", 1)

@@ -1,4 +1,8 @@
-"""Brings a robot to the start of an episode, by the same requests that actions make."""
+"""Brings a robot to the start of an episode, by the same requests that actions make.
+
+Steps of the tool leave the spare joints of an arm where they drift; a joint reset, every few
+episodes, brings them back.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +21,16 @@ from hardware.robot_config import RobotConfig
 from hardware.robot_view import WAIT, RobotView
 from hardware.task import RobotTask
 from hardware.tool_action import ToolAction
+from robot_rl.env import Observation
 
+Act = Callable[[Observation], np.ndarray]
+"""Observation -> action, shape (1, action)."""
 _NEAR = (0.004, 0.03)
 """An arm this near to its start stands there [m, rad]."""
 _HOME = 0.01
 """An arm this near to its home is there [rad, m]."""
+_BACK = np.array([0.08, 0.08, 0.03])
+"""An arm that a policy has brought this near to its start may begin there [m]."""
 _PLACED = 0.005
 """An object this near to its place stands there [m]."""
 
@@ -54,9 +63,15 @@ class Starter:
         self._contract, self._chain, self._name = contract, chain, contract.name
         self._link, self._view, self._action = link, view, action
         self._task, self._config, self._pace = task, config, pace
+        self._begun = 0
 
-    def begin(self, rng: np.random.Generator) -> None:
+    def begin(self, rng: np.random.Generator, backward: Act | None = None) -> None:
         """Draws an episode and brings arm and objects there.
+
+        Args:
+            rng: Of the draws.
+            backward: Policy that brings the arm back, after the first episode; objects then stay
+                where they are.
 
         Raises:
             ConnectionError: The robot cannot be observed.
@@ -71,10 +86,32 @@ class Starter:
             return
         draw, held = self._task.draw(rng, 1), self._task.held_opening
         self._action.opening = 1.0 if held is None else held
+        home = self._config.joint_reset_every and self._begun % self._config.joint_reset_every == 0
+        first, self._begun = self._begun == 0, self._begun + 1
+        if backward and not (first or home) and self._bring_back(backward, draw):
+            return
         self._retreat(float(draw["tool_position"][0, 2]))
+        if home:
+            self._go_home()
         for name, pose in self._task.place(draw).items():
             self._place(name, pose)
         self._go(draw["tool_position"], draw["tool_yaw"])
+
+    def _bring_back(self, backward: Act, draw: dict[str, np.ndarray]) -> bool:
+        """Lets a policy act until the arm is near the start, objects as they are; whether it is."""
+        goal = draw["tool_position"][0]
+        for elapsed in range(self._config.backward_steps):
+            way = np.abs(self._view.arm.tool.position[0] - goal)
+            if (way < _BACK).all():
+                return True
+            if self._unlatch():
+                return False
+            action = self._action.accept(backward(self._view.observation(elapsed)))
+            request = self._action.request(action, self._view.arm)
+            self._link.request(request.target, request.gripper)
+            self._pace()
+            self._view.look()
+        return False
 
     def _retreat(self, height: float) -> None:
         """Straight up, out of whatever the tool is in."""

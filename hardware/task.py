@@ -12,6 +12,7 @@ TASKS = {
     "reach": "sim.reach:Reach",
     "pick_cube": "sim.pick_cube:PickCube",
     "peg_insert": "sim.peg_insert:PegInsert",
+    "peg_remove": "sim.peg_remove:PegRemove",
     "push": "sim.push:Push",
 }
 """``module:class`` by name. The tasks of the simulators are those of robots: both see the same."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -40,6 +41,8 @@ class Acted:
     steps: int = 0
     interventions: int = 0
     """Steps that a person did."""
+    takeovers: list[int] = field(default_factory=list)
+    """How often a person took over, in each episode."""
     success: list[bool] = field(default_factory=list)
     length: list[int] = field(default_factory=list)
     greedy: list[bool] = field(default_factory=list)
@@ -53,8 +56,19 @@ class Acted:
         """Share of the last episodes that succeeded; NaN before the first."""
         return float(np.mean(self.success[-episodes:])) if self.success else float("nan")
 
+    def takeover_rate(self, first: int | None = -RECENT, last: int | None = None) -> float:
+        """Takeovers per 1,000 steps in some of the episodes; NaN before the first."""
+        steps = sum(self.length[first:last])
+        return 1000 * sum(self.takeovers[first:last]) / steps if steps else float("nan")
+
 
 Watch = Callable[[Acted], None]
+Reward = Callable[[Transition], list[Transition]]
+"""Takes the next transition; gives those whose reward is known by now, in their order."""
+
+
+def _as_it_is(transition: Transition) -> list[Transition]:
+    return [transition]
 
 
 class Actor(Closing):
@@ -69,6 +83,7 @@ class Actor(Closing):
         greedy_share: Share of episodes without exploration noise.
         seed: Of what is greedy, and of the starts.
         watch: Called after each episode.
+        reward: Has the last word on rewards; by default the environment's stay as they are.
     """
 
     def __init__(
@@ -81,8 +96,9 @@ class Actor(Closing):
         greedy_share: float = 0.25,
         seed: int = 0,
         watch: Watch = lambda acted: None,
+        reward: Reward = _as_it_is,
     ) -> None:
-        self.acted = Acted()
+        self.acted, self._reward = Acted(), reward
         self._env, self._agent, self._link = env, agent, link
         self._store, self._metadata, self._watch = store, metadata, watch
         self._rng, self._greedy_share, self._seed = np.random.default_rng(seed), greedy_share, seed
@@ -129,12 +145,15 @@ class Actor(Closing):
             self._renew()
             action = self._agent.act(step.observation, greedy)
             after = self._env.step(action)
-            transitions.append(self._send(step, action, after))
+            for one in self._reward(self._transition(step, action, after)):
+                self._send(one)
+                transitions.append(one)
             self._ids.advance(after.done)
             done, step = bool(after.done[0]), after
         self.acted.success.append(transitions[-1].success)
         self.acted.length.append(len(transitions))
         self.acted.greedy.append(greedy)
+        self.acted.takeovers.append(_takeovers(transitions))
         self._keep(transitions)
         return step
 
@@ -156,7 +175,7 @@ class Actor(Closing):
             self.acted.version = newest.facts["version"]
         return newest is not None
 
-    def _send(self, before: Step, action: np.ndarray, after: Step) -> Transition:
+    def _transition(self, before: Step, action: np.ndarray, after: Step) -> Transition:
         [one] = split_step(
             self._ids,
             before.observation,
@@ -168,13 +187,15 @@ class Actor(Closing):
         if STAMPS in after.info:
             stamps = {name: float(after.info[STAMPS][name][0]) for name in ("sensor", "command")}
             one = replace(one, sensor_stamp=stamps["sensor"], command_stamp=stamps["command"])
+        self.acted.steps += 1
+        self.acted.interventions += one.intervened
+        return one
+
+    def _send(self, one: Transition) -> None:
         key = Key(one.stream, one.episode, one.step)
         previous = None if self._previous is None else list(self._previous[1:])
         self._link.send(key, to_message(one, previous=previous))
         self._previous = key
-        self.acted.steps += 1
-        self.acted.interventions += one.intervened
-        return one
 
     def _keep(self, transitions: list[Transition]) -> None:
         """Commits an episode aside; one that could not be written is an error of the next."""
@@ -185,3 +206,9 @@ class Actor(Closing):
         with self._store.writer(self._metadata) as writer:
             for transition in transitions:
                 writer.add(transition)
+
+
+def _takeovers(transitions: list[Transition]) -> int:
+    """How often a person took the arm from the policy, at the start included."""
+    had = [False, *(transition.intervened for transition in transitions)]
+    return sum(now and not before for before, now in pairwise(had))

@@ -16,6 +16,7 @@ from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.learner import Learner
 from robot_rl.offer import Offer
+from robot_rl.rlif import rlif_returns, without_rewards
 from robot_rl.run import Run
 from robot_rl.sac import Metrics
 from robot_rl.schema import Schema
@@ -33,18 +34,24 @@ class Beginning:
     """Datasets that half of each batch is from."""
     state: dict[str, Any] | None = None
     """Of the agent; None: it clones the demonstrations first."""
+    rlif: bool = False
+    """Whether takeovers alone are the reward."""
 
     def fill(self, learner: Learner) -> None:
         """Gives the learner its demonstrations, of which it takes what it observes."""
         keys = self.offer.schema.observation.keys()
         for path in self.demonstrations:
             for episode in Episodes(path):
-                learner.demonstrations.extend(_seen(one, keys) for one in episode.transitions())
+                transitions = (_seen(one, keys) for one in episode.transitions())
+                learner.demonstrations.extend(
+                    without_rewards(transitions) if self.rlif else transitions
+                )
 
     def teach(self, learner: Learner, updates: int) -> Metrics:
         """Loads the simulator's agent, or clones; then so many updates on demonstrations alone."""
         if self.state is not None:
-            learner.agent.load_state_dict(self.state)
+            agent = learner.agent
+            (agent.load_policy if self.rlif else agent.load_state_dict)(self.state)
         metrics = learner.clone() if self.state is None else Metrics()
         for _ in range(updates):
             metrics |= learner.update()
@@ -60,6 +67,14 @@ def beginning_of(config: LearnerConfig) -> Beginning:
         SchemaError: The demonstrations are of something else than the run.
         ValueError: There is no successful demonstration.
     """
+    found = _beginning(config)
+    if not config.rlif:
+        return found
+    offer = replace(found.offer, sac=rlif_returns(found.offer.sac))
+    return replace(found, offer=offer, rlif=True)
+
+
+def _beginning(config: LearnerConfig) -> Beginning:
     if config.source is None:
         assert config.demonstrations is not None
         return _of_demonstrations(config.demonstrations, config.sac)

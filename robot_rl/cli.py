@@ -24,6 +24,7 @@ from robot_rl.config import (
     ExportConfig,
     FinetuneConfig,
     HomeConfig,
+    JogConfig,
     LearnerConfig,
     OptionsConfig,
     RearmConfig,
@@ -51,6 +52,7 @@ Command = (
     | Annotated[OptionsConfig, subcommand("options")]
     | Annotated[DoctorConfig, subcommand("doctor")]
     | Annotated[UpConfig, subcommand("up")]
+    | Annotated[JogConfig, subcommand("jog")]
     | Annotated[HomeConfig, subcommand("home")]
     | Annotated[FinetuneConfig, subcommand("finetune")]
     | Annotated[LearnerConfig, subcommand("learner")]
@@ -131,6 +133,7 @@ def _commands() -> dict[type, Callable[[Any], int]]:
         OptionsConfig: _options,
         DoctorConfig: _doctor,
         UpConfig: _up,
+        JogConfig: _jog,
         HomeConfig: _home,
         FinetuneConfig: _finetune,
         LearnerConfig: _learner,
@@ -289,18 +292,25 @@ def _learner(config: LearnerConfig) -> int:
     return 0
 
 
+def _jog(config: JogConfig) -> int:
+    return _ros_module("hardware.ros.jog").jog(**vars(config))
+
+
 def _estop(config: EstopConfig) -> int:
-    return _stop_button().estop(**vars(config))
+    return _ros_module(_STOP_BUTTON).estop(**vars(config))
 
 
 def _rearm(config: RearmConfig) -> int:
-    return _stop_button().rearm(**vars(config))
+    return _ros_module(_STOP_BUTTON).rearm(**vars(config))
 
 
-def _stop_button() -> Any:
+_STOP_BUTTON = "hardware.ros.stop_button"
+
+
+def _ros_module(name: str) -> Any:
     if importlib.util.find_spec("rclpy") is None:
         raise ImportError("no ROS 2 here; source yours, or pip install 'robot-rl[ros]'")
-    return importlib.import_module("hardware.ros.stop_button")
+    return importlib.import_module(name)
 
 
 if __name__ == "__main__":

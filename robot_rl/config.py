@@ -98,7 +98,8 @@ class TrainConfig:
     """Learn a task in simulation from demonstrations and reward."""
 
     env: str = "peg_insert"
-    """reach, pick_cube, peg_insert, push, point, gym:<id>, or your own as module:factory."""
+    """reach, pick_cube, peg_insert, peg_remove, push, point, gym:<id>, or one of your own as
+    module:factory."""
     options: tuple[str, ...] = ()
     """Settings of the environment, e.g. clearance=0.0005; `robot-rl options ENV` lists them."""
     steps: int = 15_000
@@ -192,6 +193,8 @@ class LearnerConfig:
     """Steps of the robots before the first update."""
     capacity: int = 200_000
     """Transitions that each replay holds, on disk."""
+    rlif: bool = False
+    """Learn from takeovers alone: a cost before each, no other reward, critics that begin anew."""
     publish_every: int = 20
     """Updates between two versions of the weights."""
     checkpoint_every: float = 60.0
@@ -253,6 +256,14 @@ class FinetuneConfig:
     """Updates per step; the robot waits between episodes when the learner falls behind."""
     greedy_share: float = 0.25
     """Share of episodes without exploration noise."""
+    person: float = 0.0
+    """Skill of a scripted person who takes over where the policy is stuck, up to 1; 0: nobody. On a
+    robot it goes with start; beside a robot of your own: robot-rl up --person."""
+    rlif: bool = False
+    """Learn from takeovers alone (RLIF): the step before each costs 1, success pays nothing."""
+    backward: str = ""
+    """Policy file or run folder that brings a robot's arm back after each episode, e.g. one of
+    peg_remove; where it fails, and if it is empty, the scripted start does."""
     seed: int = 0
     """Seed of starts and batches."""
 
@@ -264,8 +275,23 @@ class FinetuneConfig:
             steps=at_least(1),
             utd_ratio=above(0),
             greedy_share=within(0, 1),
+            person=within(0, 1),
             seed=at_least(0),
         )
+        self._require_robot()
+
+    def _require_robot(self) -> None:
+        on_robot = self.env == "robot"
+        if self.person and on_robot and not self.start:
+            raise RangeError(
+                "person goes with start, for they are a process of the robot's; add --start, or "
+                f"start yours with robot-rl up --person {self.person:g}"
+            )
+        if self.backward and not on_robot:
+            raise RangeError(
+                f"backward is {self.backward!r}, and {self.env} puts its arm back by itself; leave "
+                "it out, or act on a robot"
+            )
 
 
 def _require_a_beginning(config: LearnerConfig | FinetuneConfig) -> None:
@@ -498,6 +524,11 @@ class UpConfig:
     is started here it goes without saying."""
     teleop: bool = False
     """Start the teleop node: a person moves the arm while they hold the deadman."""
+    jog: bool = False
+    """Start the teleop node for robot-rl jog, or a device of your own that says on teleop/enable
+    whether it is held; no button of a pad is the deadman then."""
+    person: float = 0.0
+    """Skill, up to 1, of a scripted person who takes over where a policy is stuck; 0: nobody."""
     policy: str = ""
     """File that robot-rl export wrote, or folder of a run; starts the policy node."""
     dataset: str = ""
@@ -514,7 +545,24 @@ class UpConfig:
     """What the nodes say."""
 
     def __post_init__(self) -> None:
-        check(self, seed=at_least(0), speed=above(0))
+        check(self, seed=at_least(0), speed=above(0), person=within(0, 1))
+
+
+@dataclass(frozen=True)
+class JogConfig:
+    """Move a robot's arm by the keys of this terminal, while they are held."""
+
+    namespace: str = ""
+    """Namespace of the robot's nodes."""
+    speed: float = 0.05
+    """Speed of the tool; the teleop node cuts it to its own limit [m/s]."""
+    turn: float = 0.3
+    """Turning speed, likewise [rad/s]."""
+    timeout: float = 5.0
+    """How long the teleop node may take to appear [s]."""
+
+    def __post_init__(self) -> None:
+        check(self, speed=above(0), turn=above(0), timeout=above(0))
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,12 @@ ENVIRONMENTS: dict[str, str] = {
     "reach": "sim.environments:make_reach",
     "pick_cube": "sim.environments:make_pick_cube",
     "peg_insert": "sim.environments:make_peg_insert",
+    "peg_remove": "sim.environments:make_peg_remove",
     "push": "sim.environments:make_push",
     "twin_reach": "sim.environments:make_twin_reach",
     "twin_pick_cube": "sim.environments:make_twin_pick_cube",
     "twin_peg_insert": "sim.environments:make_twin_peg_insert",
+    "twin_peg_remove": "sim.environments:make_twin_peg_remove",
     "twin_push": "sim.environments:make_twin_push",
     "robot": "hardware.environments:make_robot",
 }

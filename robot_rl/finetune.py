@@ -7,6 +7,7 @@ goes on with the policy that it has. This process is the actor.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import socket
 import subprocess
 import sys
@@ -27,9 +28,10 @@ from robot_rl.message import Message
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
 from robot_rl.outbox import Outbox
-from robot_rl.remote_learner import POLICY
+from robot_rl.remote_learner import POLICY, require_same_reward
+from robot_rl.rlif import TakeoverRewards
 from robot_rl.robot_processes import end, running
-from robot_rl.run import Run
+from robot_rl.run import CONFIG, Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema
 from robot_rl.statistics import wilson_interval
@@ -63,8 +65,17 @@ class Finetuned:
             f"{acted.steps:,} steps in {len(acted.success)} episodes, "
             f"{acted.steps * self.dt / 60:.1f} minutes of robot time; success in the first half "
             f"{first.estimate:.0%} ({first.low:.0%} to {first.high:.0%}), in the second "
-            f"{last.estimate:.0%} ({last.low:.0%} to {last.high:.0%})\n"
+            f"{last.estimate:.0%} ({last.low:.0%} to {last.high:.0%})\n{self._takeovers(half)}"
             f"policy: {self.run / POLICY}"
+        )
+
+    def _takeovers(self, half: int) -> str:
+        """How often a person took over; nothing if nobody did."""
+        first, last = self.acted.takeover_rate(0, half), self.acted.takeover_rate(-half)
+        if not any(self.acted.takeovers):
+            return ""
+        return (
+            f"takeovers per 1,000 steps: {first:.1f} in the first half, {last:.1f} in the second\n"
         )
 
 
@@ -74,9 +85,12 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
     Raises:
         FileNotFoundError: There is nothing to start from.
         ConnectionError: Learner or robot is not there.
+        ValueError: The run was begun with other rewards.
         SchemaError: The robot observes or does something else than what was learned.
     """
     prepare_torch(1, "float32")  # Beside the learner and the robot's processes more would crawl.
+    if (config.run / CONFIG).exists():
+        require_same_reward(Run.open(config.run), config.rlif)
     task = config.task or _task_of(config)
     name = Path(config.robot).stem
     folder = config.run / ROBOTS / name
@@ -84,7 +98,8 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
     with contextlib.ExitStack() as stack:
         address, learner = stack.enter_context(_learner(config))
         if config.start:
-            stack.enter_context(running(**where, gap=config.gap))
+            person = f"{config.person:g}" if config.person else ""
+            stack.enter_context(running(**where, gap=config.gap, person=person))
         link = stack.enter_context(ActorLink(name, Outbox(folder / "outbox"), address))
         offer = Offer.of_message(_offer_of(learner, link))
         env = stack.enter_context(_environment(config, where, offer))
@@ -102,6 +117,7 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
                 config.greedy_share,
                 config.seed,
                 _both(watch, _logging(log, before)),
+                **({"reward": TakeoverRewards()} if config.rlif else {}),
             )
         )
         acted = actor.act(lambda acted: acted.steps >= config.steps)
@@ -133,6 +149,7 @@ def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[byt
         ("seed", config.seed),
     ):
         words += [] if value is None else [f"--{name}", str(value)]
+    words += ["--rlif"] * config.rlif
     command = [sys.executable, "-m", "robot_rl.cli", *words]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
@@ -157,9 +174,17 @@ def _environment(config: FinetuneConfig, where: dict[str, str], offer: Offer) ->
     history = {HISTORY: history_of(offer.schema.observation[STATE])}
     options = history | parse_options(config.options)
     if config.env != _ROBOT:
-        return make_env(config.env, 1, config.seed, **options)
+        env = make_env(config.env, 1, config.seed, **options)
+        return _with_person(env, config) if config.person else env
+    options |= {"backward": config.backward} if config.backward else {}
     patience = {"timeout": 30.0} if config.start else {}  # Processes that have just been started.
     return make_env(_ROBOT, 1, config.seed, **where, **(patience | options))
+
+
+def _with_person(env: Env, config: FinetuneConfig) -> Env:
+    # By name: robot_rl knows no hardware until somebody asks for it.
+    person_env = importlib.import_module("hardware.person_env")
+    return person_env.with_person(env, config.person, config.seed)
 
 
 def _logging(log: Log, before: int) -> Watch:
@@ -174,6 +199,8 @@ def _logging(log: Log, before: int) -> Watch:
                 "length": acted.length[-1],
                 "version": acted.version,
                 "interventions": acted.interventions,
+                "takeovers": acted.takeovers[-1],
+                "takeovers_per_1000": acted.takeover_rate(),
                 "waited": acted.waited,
             },
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from robot_rl.batch import Batch
 from robot_rl.replay import Replay, mix
 from robot_rl.sac import Metrics, Sac
+from robot_rl.transition import Transition
 
 
 class Learner:
@@ -32,6 +34,16 @@ class Learner:
         self.rng = np.random.default_rng(seed)
         self.owed = 0.0
         self._batch: Batch | None = None
+
+    def take(self, transition: Transition) -> None:
+        """To the online data, and what a person did to the demonstrations as well (HIL-SERL).
+
+        A learner that was killed in between has the one and not the other, and takes it again.
+        """
+        had = self.demonstrations.last(transition.stream) or (-1, -1)
+        if transition.intervened and (transition.episode, transition.step) > had:
+            self.demonstrations.append(replace(transition, source="demo"))
+        self.replay.append(transition)
 
     def clone(self) -> Metrics:
         """Starts from the demonstrations: normaliser, actor, and the clone that stays."""

@@ -28,7 +28,6 @@ from robot_rl.run import Run
 from robot_rl.sac import Metrics, Sac
 from robot_rl.schema import SchemaError
 from robot_rl.train import DEMONSTRATIONS, prepare_torch
-from robot_rl.transition import Transition
 from robot_rl.transition_message import from_message
 from robot_rl.weights_message import weights_message
 
@@ -151,20 +150,9 @@ class RemoteLearner(Closing):
         if last is None or key[1:] > last:
             if last is not None and previous != list(last):
                 return
-            self._append(transition)
+            self.learner.take(transition)
             last = key[1:]
         self._link.took(arrival.robot, Key(key.stream, *last))
-
-    def _append(self, transition: Transition) -> None:
-        """To the online data, and what a person did to the demonstrations as well (HIL-SERL).
-
-        A learner that was killed in between has the one and not the other.
-        """
-        replay, demonstrations = self.learner.replay, self.learner.demonstrations
-        had = demonstrations.last(transition.stream) or (-1, -1)
-        if transition.intervened and (transition.episode, transition.step) > had:
-            demonstrations.append(replace(transition, source="demo"))
-        replay.append(transition)
 
     def _update(self) -> None:
         self._metrics |= self.learner.update()
@@ -209,10 +197,29 @@ class RemoteLearner(Closing):
         self._version = state["version"] + round(self._config.utd_ratio * self.steps) + 1
 
 
+def require_same_reward(run: Run, rlif: bool) -> None:
+    """Refuses to go on with other rewards than those that the run's critics have learned.
+
+    Raises:
+        ValueError: The run was begun with the other ones.
+    """
+    if run.config(LearnerConfig).rlif is not rlif:
+        how = "without --rlif" if rlif else "with --rlif"
+        raise ValueError(
+            f"{run.folder} was begun {how}, and its critics know no other reward; go on {how}, or "
+            "choose another folder"
+        )
+
+
 def run_learner(config: LearnerConfig, watch: Watch = lambda standing: None) -> Path:
-    """Learns in a run's folder until somebody interrupts; a later call goes on there."""
+    """Learns in a run's folder until somebody interrupts; a later call goes on there.
+
+    Raises:
+        ValueError: The folder's run has learned other rewards.
+    """
     try:
         run = Run.open(config.run)
+        require_same_reward(run, config.rlif)
     except FileNotFoundError:
         run = Run.create(config.run, config, config.seed)
     with RemoteLearner(config, run, watch) as learner:

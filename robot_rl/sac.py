@@ -230,6 +230,16 @@ class Sac:
             getattr(self, name).load_state_dict(state[name])
         self.has_clone = state["has_clone"]
 
+    def load_policy(self, state: dict[str, Any]) -> None:
+        """Takes what acts from ``state_dict`` and begins its critics anew, for another reward.
+
+        The policy as it is stays as the clone: critics that know nothing cannot spoil it.
+        """
+        self.normalizer.load_state_dict(state["normalizer"])
+        for network in (self.actor, self.averaged, self.cloned):
+            network.load_state_dict(state["averaged"])
+        self.has_clone = True
+
     def state_dict(self) -> dict[str, Any]:
         """A copy of everything that learning goes on from."""
         modules = {name: getattr(self, name).state_dict() for name in _MODULES}

@@ -10,6 +10,7 @@ from sim.config import EnvConfig, TwinConfig
 from sim.gap import gap_profile
 from sim.mujoco_env import MujocoEnv
 from sim.peg_insert import PegInsert
+from sim.peg_remove import PegRemove
 from sim.pick_cube import PickCube
 from sim.push import Push
 from sim.randomization import Randomization
@@ -21,7 +22,7 @@ from sim.twin_view import TwinView
 
 T = TypeVar("T")
 EnvT = TypeVar("EnvT")
-TaskClass = type[Reach] | type[PickCube] | type[PegInsert] | type[Push]
+TaskClass = type[Reach] | type[PickCube] | type[PegInsert] | type[PegRemove] | type[Push]
 
 
 def make(task: TaskClass, num_envs: int = 1, seed: int = 0, **options: Any) -> MujocoEnv:
@@ -85,7 +86,9 @@ def task_named(name: str) -> TaskClass:
     Raises:
         ValueError: There is none.
     """
-    tasks: dict[str, TaskClass] = {task.name: task for task in (Reach, PickCube, PegInsert, Push)}
+    tasks: dict[str, TaskClass] = {
+        task.name: task for task in (Reach, PickCube, PegInsert, PegRemove, Push)
+    }
     if name not in tasks:
         raise ValueError(f"no task {name!r}; choose from {', '.join(tasks)}")
     return tasks[name]
@@ -152,9 +155,11 @@ class Factory(Generic[EnvT]):
 make_reach = Factory(make, Reach)
 make_pick_cube = Factory(make, PickCube)
 make_peg_insert = Factory(make, PegInsert)
+make_peg_remove = Factory(make, PegRemove)
 make_push = Factory(make, Push)
 
 make_twin_reach = Factory(make_twin, Reach, (TwinConfig,))
 make_twin_pick_cube = Factory(make_twin, PickCube, (TwinConfig,))
 make_twin_peg_insert = Factory(make_twin, PegInsert, (TwinConfig,))
+make_twin_peg_remove = Factory(make_twin, PegRemove, (TwinConfig,))
 make_twin_push = Factory(make_twin, Push, (TwinConfig,))

@@ -82,7 +82,7 @@ class Commander:
             return convert.twist(command)
         frames = contract.frames
         frame = frames.tool if contract.command.frame == "tool" else frames.base
-        return TwistStamped(header=convert.header(stamp, frame), twist=convert.twist(command))
+        return convert.twist_stamped(stamp, frame, command)
 
     def _gripper_message(self, value: float) -> Any:
         gripper = self._contract.gripper

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Pose, PoseStamped, Twist, Vector3, WrenchStamped
+from geometry_msgs.msg import Pose, PoseStamped, Twist, TwistStamped, Vector3, WrenchStamped
 from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Float64MultiArray, Header
@@ -94,6 +94,11 @@ def twist(vector: np.ndarray) -> Twist:
         Vector3(**dict(zip("xyz", part, strict=True))) for part in vector.reshape(2, 3).tolist()
     )
     return Twist(linear=linear, angular=angular)
+
+
+def twist_stamped(stamp: float, frame_id: str, vector: np.ndarray) -> TwistStamped:
+    """``vector`` as for ``twist``."""
+    return TwistStamped(header=header(stamp, frame_id), twist=twist(vector))
 
 
 def vector_of_twist(message: Twist) -> np.ndarray:

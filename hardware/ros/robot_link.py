@@ -17,6 +17,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from hardware.contract import Contract
@@ -27,8 +28,8 @@ from hardware.ros import convert
 from hardware.ros.clock import NodeClock
 from hardware.ros.inbox import Inbox
 from hardware.ros.inspection import command_problem, commands, problems, safety_problem
-from hardware.ros.names import PLACE, REPORT, REQUEST, RESET, SCENE
-from hardware.ros.qos import profile
+from hardware.ros.names import EPISODE, PLACE, REPORT, REQUEST, RESET, SCENE
+from hardware.ros.qos import LATCHED, profile
 from hardware.ros.question import Question
 from hardware.ros.state_listener import StateListener
 from hardware.safety import GRIPPER, request_names
@@ -85,6 +86,7 @@ class RobotLink:
         self._scene: np.ndarray | None = None
         inbox.subscribe(JointState, SCENE, self._see, QoSProfile(depth=1))
         self._reset = self.node.create_client(Trigger, RESET)
+        self._episode: Publisher | None = None
         self._places: dict[str, Publisher] = {
             pose.name: self.node.create_publisher(PoseStamped, f"{pose.name}/{PLACE}", 1)
             for pose in contract.extra
@@ -148,6 +150,12 @@ class RobotLink:
     def scene(self) -> np.ndarray | None:
         """Positions of everything, where a twin publishes them."""
         return self._scene
+
+    def announce(self, running: bool) -> None:
+        """Tells who watches whether an episode runs now."""
+        if self._episode is None:  # Links that only look have nothing to say.
+            self._episode = self.node.create_publisher(Bool, EPISODE, profile(LATCHED))
+        self._episode.publish(Bool(data=running))
 
     def open_latch(self, timeout: float = 2.0) -> None:
         """Opens the latch of the safety node.

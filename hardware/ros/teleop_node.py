@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 
-import numpy as np
 from geometry_msgs.msg import TwistStamped
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -24,15 +23,12 @@ from hardware.ros.clock import NodeClock
 from hardware.ros.diagnostics import report_health
 from hardware.ros.inbox import Inbox
 from hardware.ros.loop import Loop
-from hardware.ros.names import DEADMAN, ESTOP, TELEOP_REQUEST
+from hardware.ros.names import DEADMAN, ENABLE, ESTOP, JOY, TELEOP_REQUEST, TWIST
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
 from hardware.ros.qos import LATCHED, profile
 from hardware.ros.state_listener import StateListener
 from hardware.teleop import Teleop
-
-JOY, TWIST, ENABLE = "teleop/joy", "teleop/twist", "teleop/enable"
-"""What a person's devices publish: ``Joy``, ``TwistStamped``, and ``Bool`` as deadman."""
 
 
 class TeleopNode(Node):
@@ -79,8 +75,7 @@ class TeleopNode(Node):
             self._call(service)
 
     def _twist(self, message: TwistStamped) -> None:
-        linear, angular = message.twist.linear, message.twist.angular
-        vector = np.array([linear.x, linear.y, linear.z, angular.x, angular.y, angular.z])
+        vector = convert.vector_of_twist(message.twist)
         self._teleop.twist(vector, message.header.frame_id, self._time.now())
         self._update()
 

@@ -99,6 +99,16 @@ def test_a_policy_acts_on_the_task_that_stands_in_front_of_the_twin() -> None:
     assert "task" not in real["policy"].parameters  # it knows what it was trained for
 
 
+def test_a_person_has_a_teleop_node_whose_deadman_is_a_topic() -> None:
+    twin = graph(person=0.8, task="push", seed=3)
+    assert list(twin) == ["arm", "twin_camera", "safety", "teleop", "person"]
+    assert twin["person"].parameters == {"task": "push", "seed": 3}  # 0.8 is what they have anyway
+    assert graph(person=0.5)["person"].parameters == {"skill": 0.5}
+    assert twin["teleop"].parameters == {"deadman_button": -1}
+    assert graph(jog=True)["teleop"].parameters == {"deadman_button": -1}
+    assert graph(teleop=True)["teleop"].parameters == {}
+
+
 def test_only_drivers_are_started_again_and_never_what_holds_a_state() -> None:
     robot = graph(robot="so101", driver="mine:Arm", cameras=("wrist=0",), teleop=True)
     assert [node for node, process in robot.items() if process.respawn] == ["arm", "wrist_camera"]
@@ -125,6 +135,8 @@ def test_sources_end_before_the_safety_node_and_the_arm_last(wanted: dict[str, A
         ({"robot": "so101", "cameras": ("front",)}, "'front' is no camera; write name=source"),
         ({"robot": "so101", "cameras": ("top=0",)}, "no camera 'top'; choose from wrist"),
         ({"robot": "ur5e", "controller": True}, "ur5e has no work for the controller node"),
+        ({"teleop": True, "jog": True}, "teleop is for a pad, whose button is the deadman"),
+        ({"robot": "ur5e", "person": 0.8}, "nobody knows what ur5e does; give task"),
     ],
 )
 def test_what_does_not_fit_the_robot_is_refused(wanted: dict[str, Any], message: str) -> None:
@@ -138,6 +150,7 @@ def test_every_executable_is_a_console_script() -> None:
         for wanted in (
             {"robot": "twin_cartesian", "teleop": True, "policy": "runs/a", "dataset": "data"},
             {"robot": "so101", "cameras": ("wrist=0",)},
+            {"person": 0.8},
         )
         for process in graph(**wanted).values()
     }

@@ -23,6 +23,7 @@ from robot_rl.offer import Offer
 from robot_rl.outbox import Outbox
 from robot_rl.remote_learner import ONLINE
 from robot_rl.replay import Replay
+from robot_rl.rlif import COST, TakeoverRewards
 from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema, SchemaError
@@ -48,8 +49,8 @@ class Learner:
         self.folder, self._source = folder, source
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        words = ["learner", str(self.folder), "--from", str(self._source)]
+    def start(self, *further: str) -> None:
+        words = ["learner", str(self.folder), "--from", str(self._source), *further]
         words += ["--address", self.address, "--learning-starts", "10", "--checkpoint-every", "1"]
         command = [sys.executable, "-m", "robot_rl.cli", *words]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -98,7 +99,9 @@ class Taught(Closing):
 class Robot:
     """An actor in this process."""
 
-    def __init__(self, folder: Path, address: str, name: str = "left", memory: int = 10**6) -> None:
+    def __init__(
+        self, folder: Path, address: str, name: str = "left", memory: int = 10**6, **actor: Any
+    ) -> None:
         self.link = ActorLink(name, Outbox(folder / "outbox", memory), address)
         self.env = Taught(make_env("reach", seed=len(name)))
         offer = Offer.of_message(self.link.offer(PATIENCE))
@@ -106,7 +109,8 @@ class Robot:
         specs = offer.schema.observation, offer.schema.action
         self.episodes = Episodes(folder / "episodes", Schema.of(self.env, "reach"))
         agent = Sac(*specs, offer.sac)
-        self.actor = Actor(self.env, agent, self.link, self.episodes, Metadata(task="reach"))
+        metadata = Metadata(task="reach")
+        self.actor = Actor(self.env, agent, self.link, self.episodes, metadata, **actor)
 
     def act(self, episodes: int) -> Acted:
         target = len(self.actor.acted.success) + episodes
@@ -194,6 +198,28 @@ def test_what_a_person_did_is_a_demonstration_as_well(
     batch = demonstrations.gather(np.array(demonstrations.indices)[recorded:])
     assert batch.intervened.all()
     assert batch.is_demonstration.all()
+
+
+def test_takeovers_alone_are_learned_from(tmp_path: Path, source: Path, learner: Learner) -> None:
+    learner.start("--rlif")
+    robot = Robot(tmp_path, learner.address, reward=TakeoverRewards())
+    acted = robot.act(3)
+    wait_for(lambda: robot.link.status.get("updates", 0) >= 2 * acted.steps, "updates")
+    robot.delivered()
+    robot.close()
+    learner.end(signal.SIGINT)
+    for name, expected in recorded(robot.episodes).items():
+        np.testing.assert_array_equal(rows(learner.data())[name], expected)
+    for episode in robot.episodes:
+        started = np.flatnonzero(np.diff(episode.intervened.astype(int)) == 1)
+        assert np.flatnonzero(episode.reward == COST).tolist() == started.tolist()
+        assert set(episode.reward.tolist()) <= {0.0, COST}
+    first = sum(bool(episode.intervened[0]) for episode in robot.episodes)
+    costs = sum(int((episode.reward == COST).sum()) for episode in robot.episodes)
+    assert sum(acted.takeovers) == costs + first > 0
+    assert acted.takeover_rate(0) == pytest.approx(1000 * sum(acted.takeovers) / acted.steps)
+    shown = sum(map(len, Episodes(source / "demonstrations")))
+    assert not rows(learner.data(DEMONSTRATIONS))["reward"][:shown].any()
 
 
 def test_two_robots_have_one_learner(tmp_path: Path, learner: Learner) -> None:

@@ -51,8 +51,9 @@ def test_options_reach_gymnasium() -> None:
             {},
             ValueError,
             "no environment 'peg_inset' (did you mean 'peg_insert' or 'twin_peg_insert'?); "
-            "choose point, reach, pick_cube, peg_insert, push, twin_reach, twin_pick_cube, "
-            "twin_peg_insert, twin_push, robot, gym:<id of a Gymnasium environment>, or module:",
+            "choose point, reach, pick_cube, peg_insert, peg_remove, push, twin_reach, "
+            "twin_pick_cube, twin_peg_insert, twin_peg_remove, twin_push, robot, gym:<id of a "
+            "Gymnasium environment>, or module:",
         ),
         ("xyz", {}, ValueError, "no environment 'xyz'; choose point, reach,"),
         ("gym:Pendulun-v1", {}, ValueError, "Did you mean: `Pendulum`?"),

@@ -16,6 +16,7 @@ from robot_rl.log import read_log
 from robot_rl.policy import Policy
 from robot_rl.ranges import RangeError
 from robot_rl.remote_learner import POLICY
+from robot_rl.rlif import COST
 from robot_rl.run import Run
 from robot_rl.schema import SchemaError
 
@@ -42,6 +43,30 @@ def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
         action = policy.act(env.reset(0).observation)
     assert not np.array_equal(action, _untouched(source))
     assert "minutes of robot time" in str(second)
+
+
+def test_a_person_takes_over_and_their_takeovers_are_what_is_learned_from(
+    tmp_path: Path, source: Path
+) -> None:
+    config = FinetuneConfig(tmp_path / "run", source, env="reach", steps=200, person=0.8, rlif=True)
+    finetuned = finetune(config)
+    rows = read_log(config.run / ROBOTS / "twin")
+    assert sum(row["takeovers"] for row in rows) == sum(finetuned.acted.takeovers) > 0
+    assert rows[-1]["takeovers_per_1000"] > 0
+    assert "takeovers per 1,000 steps:" in str(finetuned)
+    episodes = Episodes(config.run / ROBOTS / "twin" / "episodes")
+    assert sum(int(episode.intervened.sum()) for episode in episodes) == rows[-1]["interventions"]
+    assert {reward for episode in episodes for reward in episode.reward.tolist()} == {0.0, COST}
+    with pytest.raises(ValueError, match="was begun with --rlif"):
+        finetune(replace(config, rlif=False))
+
+
+def test_people_and_ways_back_go_with_what_can_have_them() -> None:
+    run, source = Path("run"), Path("source")
+    with pytest.raises(RangeError, match=r"person goes with start.*robot-rl up --person 0.8"):
+        FinetuneConfig(run, source, person=0.8)
+    with pytest.raises(RangeError, match="reach puts its arm back by itself"):
+        FinetuneConfig(run, source, env="reach", backward="back.policy")
 
 
 def _untouched(source: Path) -> np.ndarray:

@@ -18,7 +18,7 @@ from controllers.reason import Reason
 from hardware.arm_model import kinematics_of
 from hardware.link import Report
 from tests.ros.an_attacker import KINDS
-from tests.ros.conftest import ROOT, Graph, wait_for
+from tests.ros.conftest import PATIENCE, ROOT, Graph, wait_for
 from tests.ros.safety_rig import PERIOD, TICK, TWIN, Rig, Said, longest_step, values_of
 
 pytestmark = pytest.mark.domain(33)
@@ -42,7 +42,7 @@ def attack(rig: Rig, diagnostics: list[Any]) -> None:
             rig.call("reset")
         return received(diagnostics) >= REQUESTS
 
-    wait_for(enough, "ten thousand requests")
+    wait_for(enough, "ten thousand requests", 2 * PATIENCE)
 
 
 def received(diagnostics: list[Any]) -> int:

@@ -1,0 +1,283 @@
+"""What people who take over are worth: demonstrations alone, with a scripted person, and RLIF.
+
+``python -m benchmarks.interventions --seeds 0 1 2``: from 20 demonstrations and no pre-training, on
+a twin without ROS in between. A run of 12,000 steps takes some ten minutes on a core of its own.
+Runs lie in ``build/interventions`` and are not repeated; whatever lies there goes into
+``build/interventions.json`` and ``build/interventions/curves.png``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.table import BUILD, Row, show_rows, write_rows
+from hardware.person_env import with_person
+from robot_rl.config import SacConfig
+from robot_rl.demonstrations import record
+from robot_rl.env import Env, Step
+from robot_rl.environments import make_env
+from robot_rl.episodes import Episodes
+from robot_rl.evaluation import evaluate
+from robot_rl.learner import Learner
+from robot_rl.log import Log, read_log
+from robot_rl.log import Row as LogRow
+from robot_rl.replay import Replay
+from robot_rl.rlif import TakeoverRewards, rlif_returns, without_rewards
+from robot_rl.sac import Sac
+from robot_rl.schema import Schema
+from robot_rl.statistics import mean_interval, wilson_interval
+from robot_rl.train import known_returns, prepare_torch
+from robot_rl.transition import Transition, WorldIds, split_step
+
+SUITE = "interventions"
+RUNS = BUILD / SUITE
+ENV = "twin_peg_insert"
+DEMONSTRATIONS = 20
+LAST = 3
+"""Evaluations at the end whose mean is reported."""
+GREEDY_SHARE = 0.25
+STARTS = 200
+"""Steps before the first update."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Who helps, and what is learned from."""
+
+    name: str
+    person: bool = True
+    rlif: bool = False
+
+
+STUDIES = {
+    "demonstrations": Study("demonstrations alone", person=False),
+    "person": Study("with a person"),
+    "rlif": Study("RLIF", rlif=True),
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all runs have in common; runs of another setting lie in another folder."""
+
+    gap: str
+    clearance: float
+    hole_yaw: float
+    skill: float
+    steps: int
+    every: int
+    episodes: int
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Of the environment."""
+        return {"gap": self.gap, "clearance": self.clearance, "hole_yaw": self.hole_yaw}
+
+    @property
+    def folder(self) -> Path:
+        """Where its runs lie."""
+        return RUNS / f"{self.gap}-{self.clearance:g}-{self.hole_yaw:g}-skill-{self.skill:g}"
+
+
+class Run:
+    """One agent that learns beside its twin, in this process.
+
+    Args:
+        study: Who helps.
+        setting: On what.
+        seed: Of everything.
+        folder: Where its demonstrations go.
+    """
+
+    def __init__(self, study: Study, setting: Setting, seed: int, folder: Path) -> None:
+        self._study, self._setting = study, setting
+        env: Env = make_env(ENV, 1, seed + 1, **setting.options)
+        specs = env.observation_spec, env.action_spec
+        sac = rlif_returns(SacConfig()) if study.rlif else known_returns(SacConfig(), env)
+        online, demonstrated = (Replay(*specs, 2 * setting.steps + 10_000) for _ in range(2))
+        self.learner = Learner(Sac(*specs, sac, seed), online, demonstrated, seed)
+        self._demonstrate(env, folder, seed)
+        self._env = with_person(env, setting.skill, seed) if study.person else env
+        self._reward = TakeoverRewards() if study.rlif else lambda one: [one]
+        self._ids, self._greedy = WorldIds(1), False
+        self._step = self._env.reset(seed + 1)
+        self._had, self.takeovers, self.interventions = False, 0, 0
+
+    def act(self) -> None:
+        """One step, and the updates that it is owed."""
+        before = self._step
+        action = self.learner.agent.act(before.observation, self._greedy)
+        after = self._step = self._env.step(action)
+        [one] = split_step(self._ids, before.observation, action, after)
+        for known in self._reward(one):
+            self.learner.take(known)
+        self._ids.advance(after.done)
+        self._count(one, after)
+        if self.learner.replay.appended >= STARTS:
+            self.learner.owe(1)
+            self.learner.pay()
+
+    def close(self) -> None:
+        """Ends the twin."""
+        self._env.close()
+
+    def _demonstrate(self, env: Env, folder: Path, seed: int) -> None:
+        store = Episodes(folder / "demonstrations", Schema.of(env, ENV))
+        record(env, store, DEMONSTRATIONS, seed=seed)
+        for episode in store:
+            transitions = episode.transitions()
+            shown = without_rewards(transitions) if self._study.rlif else transitions
+            self.learner.demonstrations.extend(shown)
+        self.learner.clone()
+
+    def _count(self, one: Transition, after: Step) -> None:
+        self.takeovers += one.intervened and not self._had
+        self.interventions += one.intervened
+        self._had = one.intervened and not after.done[0]
+        if after.done[0]:
+            self._greedy = bool(self.learner.rng.random() < GREEDY_SHARE)
+
+
+def learn(name: str, setting: Setting, seed: int) -> Path:
+    """One run, unless it is there already; returns its folder."""
+    folder = setting.folder / f"{name}-{seed}"
+    if (rows := read_log(folder)) and rows[-1]["step"] >= setting.steps:
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    prepare_torch(1, "bfloat16")
+    run = Run(STUDIES[name], setting, seed, folder)
+    judge = make_env(ENV, 1, seed, **setting.options)
+    with Log(folder) as log:
+        for step in range(setting.steps + 1):
+            if step % setting.every == 0:
+                log.write(step, _measure(run, judge, setting))
+                print(f"{folder.name}: {read_log(folder)[-1]}", flush=True)
+            run.act()
+    run.close()
+    judge.close()
+    return folder
+
+
+def _measure(run: Run, judge: Env, setting: Setting) -> dict[str, float]:
+    """The policy alone, and how often it was helped since the last time."""
+    agent = run.learner.agent
+    found = evaluate(judge, lambda seen: agent.act(seen, greedy=True), setting.episodes)
+    rates = {
+        "takeovers_per_1000": 1000 * run.takeovers / setting.every,
+        "intervened_share": run.interventions / setting.every,
+    }
+    run.takeovers = run.interventions = 0
+    return found.scalars("greedy") | rates
+
+
+def person_alone(setting: Setting, episodes: int) -> float:
+    """Share of episodes that the person does from the first step to the last."""
+    env = make_env(ENV, 1, 0, **setting.options)
+    forever = {"late": 0.0, "enough": 1e6, "longest": 1e6}
+    with with_person(env, setting.skill, seed=1, **forever) as person:
+        still = np.zeros((1, *env.action_spec.shape), np.float32)
+        success = evaluate(person, lambda seen: still, episodes).success
+    assert success is not None
+    return float(success.mean())
+
+
+def _rows(setting: Setting, logs: dict[str, list[list[LogRow]]], alone: float) -> Iterator[Row]:
+    interval = wilson_interval(round(alone * 100), 100)
+    yield Row(f"{SUITE}: the person alone (skill {setting.skill:g})", alone, "share")
+    yield Row(f"{SUITE}: its 95 % interval, low end", interval.low, "share")
+    for name, seeds in logs.items():
+        numbers = list(range(len(seeds)))
+        of = f"{SUITE}: {STUDIES[name].name}"
+        last = [_mean(log[-LAST:], "greedy_success") for log in seeds]
+        yield Row(f"{of}, success before learning", _first(seeds), "share", None, numbers)
+        yield Row(f"{of}, success", mean_interval(last).estimate, "share", alone, numbers)
+        yield Row(f"{of}, success of the worst seed", min(last), "share", alone, numbers)
+        if STUDIES[name].person:
+            for part, rows in (("first", slice(1, 1 + LAST)), ("last", slice(-LAST, None))):
+                rate = float(np.mean([_mean(log[rows], "takeovers_per_1000") for log in seeds]))
+                yield Row(f"{of}, takeovers, {part}", rate, "per 1,000 steps", None, numbers)
+
+
+def _first(logs: Sequence[Sequence[LogRow]]) -> float:
+    return float(np.mean([log[0]["greedy_success"] for log in logs]))
+
+
+def _mean(rows: Sequence[LogRow], name: str) -> float:
+    return float(np.mean([row[name] for row in rows]))
+
+
+def _draw(setting: Setting, logs: dict[str, list[list[LogRow]]], alone: float) -> Path:
+    """Both curves of each study: the mean of its seeds, and the range between them."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for axes, quantity in zip(panels, ("greedy_success", "takeovers_per_1000"), strict=True):
+        for name, seeds in logs.items():
+            if quantity != "greedy_success" and not STUDIES[name].person:
+                continue
+            length = min(map(len, seeds))
+            values = np.array([[row[quantity] for row in log[:length]] for log in seeds])
+            steps = [row["step"] for row in seeds[0][:length]]
+            (line,) = axes.plot(steps, values.mean(0), label=f"{STUDIES[name].name} ({len(seeds)})")
+            low, high = values.min(0), values.max(0)
+            axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.15, lw=0)
+        axes.set_xlabel("steps of the robot (20 a second)")
+    panels[0].axhline(alone, color="grey", ls=":", label="the person alone")
+    panels[0].set_ylim(-0.02, 1.02)
+    panels[0].set_ylabel("success, greedy, nobody helps")
+    panels[1].set_ylabel("takeovers per 1,000 steps")
+    for axes in panels:
+        axes.legend(frameon=False, fontsize=8)
+    path = setting.folder / "curves.png"
+    figure.savefig(path, dpi=150)
+    return path
+
+
+def main(arguments: list[str]) -> int:
+    """Learns what is missing, shows a table, writes JSON and curves."""
+    asked, setting = _parse(arguments)
+    jobs = [(name, setting, seed) for seed in asked.seeds for name in asked.studies]
+    with ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(learn, *zip(*jobs, strict=True)))
+    alone = person_alone(setting, 100)
+    logs = {
+        name: [log for folder in folders if (log := read_log(folder))]
+        for name in STUDIES
+        if (folders := sorted(setting.folder.glob(f"{name}-[0-9]*")))
+    }
+    rows = list(_rows(setting, logs, alone))
+    show_rows(rows)
+    print(f"written to {write_rows(rows, SUITE)} and {_draw(setting, logs, alone)}")
+    return 0
+
+
+def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--studies", nargs="+", choices=list(STUDIES), default=list(STUDIES))
+    parser.add_argument("--jobs", type=int, default=1, help="runs side by side, a core each")
+    parser.add_argument("--gap", default="lab-2")
+    parser.add_argument("--clearance", type=float, default=0.0005)
+    parser.add_argument("--hole-yaw", type=float, default=0.4)
+    parser.add_argument("--skill", type=float, default=0.8)
+    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--every", type=int, default=1_000)
+    parser.add_argument("--episodes", type=int, default=50, help="of each evaluation")
+    asked = parser.parse_args(arguments)
+    names = ("gap", "clearance", "hole_yaw", "skill", "steps", "every", "episodes")
+    return asked, Setting(*(getattr(asked, name) for name in names))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,147 @@
+"""How an episode begins, on an arm that is at once where it is asked to be; time is a number."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hardware.contract_file import load_contract
+from hardware.env import HardwareEnv
+from hardware.environments import make_robot, observing
+from hardware.link import Report
+from hardware.robot_config import RobotConfig
+from hardware.start import Act
+from hardware.streams import Streams
+from hardware.task import load_task
+from robot_rl.env import Observation
+
+TASK = load_task("peg_insert")
+ROBOT = observing(load_contract("twin"), TASK)
+HOME = np.array(ROBOT.home.q)
+BLOCK = np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
+
+
+class ObedientArm:
+    """A ``Link`` whose arm stands where it was asked to; nobody arranges its objects."""
+
+    def __init__(self) -> None:
+        self.streams = Streams.of(ROBOT, cameras=False)
+        self.asked: list[np.ndarray] = []
+        self.announced: list[bool] = []
+        self.time, self.q = 100.0, HOME + 0.1
+        self.sleep_until(self.time)
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep_until(self, when: float) -> None:
+        self.time = when
+        fingers = np.zeros(len(ROBOT.joints.gripper))
+        joints = np.stack([np.r_[self.q, fingers], np.zeros(len(self.q) + len(fingers))])
+        values = {"joint_states": joints, "wrench": np.zeros(6), "extra/block": BLOCK}
+        for name in self.streams.names:
+            self.streams[name].push(when, when, values[name])
+
+    def connect(self, timeout: float) -> None:
+        pass
+
+    def request(self, target: np.ndarray, gripper: float | None) -> float:
+        self.q = target
+        self.asked.append(target)
+        return self.time
+
+    def reports(self, since: float) -> list[Report]:
+        return []
+
+    def gripper(self) -> float | None:
+        return None
+
+    def place(self, name: str, pose: np.ndarray) -> bool:
+        return False
+
+    def scene(self) -> np.ndarray | None:
+        return None
+
+    def announce(self, running: bool) -> None:
+        self.announced.append(running)
+
+    def open_latch(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def was_home(self) -> bool:
+        """Whether the arm was at its home since the last question."""
+        found = any(np.abs(q - HOME).max() < 0.01 for q in self.asked)
+        self.asked.clear()
+        return found
+
+
+def robot(**config: Any) -> tuple[HardwareEnv, ObedientArm]:
+    arm = ObedientArm()
+    return HardwareEnv(ROBOT, arm, TASK, config=RobotConfig(**config)), arm
+
+
+@pytest.mark.parametrize(("every", "expected"), [(0, "....."), (1, "hhhhh"), (2, "h.h.h")])
+def test_joints_are_reset_before_every_few_episodes_and_the_start_is_the_same(
+    every: int, expected: str
+) -> None:
+    env, arm = robot(joint_reset_every=every)
+    usual, _ = robot()
+    for where in expected:
+        tool, start = (one.reset().observation["state"][0, :3] for one in (env, usual))
+        assert arm.was_home() is (where == "h")
+        np.testing.assert_allclose(tool, start, atol=0.005)
+
+
+def upwards(observation: Observation) -> np.ndarray:
+    return np.array([[0, 0, 1.0, 0, 0, 0]], np.float32)
+
+
+def nowhere(observation: Observation) -> np.ndarray:
+    return np.zeros((1, 6), np.float32)
+
+
+def after_a_deep_episode(backward: Act | None) -> tuple[HardwareEnv, ObedientArm, np.ndarray]:
+    """The first start, then down; then the next start. The first observation of that."""
+    env, arm = robot()
+    env.backward = backward
+    env.reset(seed=0)
+    for _ in range(6):
+        env.step(np.array([[0, 0, -0.8, 0, 0, 0]], np.float32))
+    arm.asked.clear()
+    return env, arm, env.reset().observation["state"][0]
+
+
+def test_a_policy_brings_the_arm_back_to_where_an_episode_may_begin() -> None:
+    env, arm, back = after_a_deep_episode(upwards)
+    _, script, start = after_a_deep_episode(None)
+    assert 0 < len(arm.asked) < len(script.asked)
+    assert abs(back[2] - start[2]) < 0.03
+    assert np.abs(back[:2] - start[:2]).max() > 0.005  # the script would have gone on to it
+    assert np.isnan(env.achieved_rate)  # no step of the new episode was done yet
+
+
+def test_where_the_policy_does_not_get_there_the_script_does() -> None:
+    _, arm, back = after_a_deep_episode(nowhere)
+    _, _, start = after_a_deep_episode(None)
+    np.testing.assert_allclose(back[:3], start[:3], atol=0.005)
+    assert len(arm.asked) > RobotConfig().backward_steps
+
+
+def test_who_watches_is_told_when_an_episode_runs() -> None:
+    env, arm = robot()
+    env.reset()
+    assert arm.announced == [False, True]
+    env.step(nowhere({}))
+    assert arm.announced == [False, True]
+    env.close()
+    env.close()
+    assert arm.announced == [False, True, False]
+
+
+def test_a_way_back_without_a_task_is_refused() -> None:
+    pytest.importorskip("rclpy")
+    with pytest.raises(ValueError, match="without a task there is no start; give task"):
+        make_robot(task="", backward="back.policy")
