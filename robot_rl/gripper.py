@@ -2,7 +2,8 @@
 
 What it was last told shows in its observed opening: above ``gripper_open`` it was told to open,
 below it to close, and fingers that a grasped object keeps apart count as closed. ``KEEP`` repeats
-that, for to command the opening as observed would take the force out of a grasp.
+that, for to command the opening as observed would take the force out of a grasp. So the opening
+must be measured, and fingers that move for several steps count as closed below it.
 
 The value of a choice depends on the state alone, as in HIL-SERL, not on what the arm does beside
 it: one pass gives all three, and neither waits for the other.
