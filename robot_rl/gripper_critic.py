@@ -85,6 +85,6 @@ class GripperCritic:
             getattr(self, name).load_state_dict(state[name])
 
 
-PREFERENCE = 0.02
+PREFERENCE = 0.1
 """Value by which a cloned choice counts more, for each unit of ``cloning_weight``."""
 _LEARNING = ("critic", "_optimizer", "_clone_optimizer")
