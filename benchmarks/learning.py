@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from benchmarks.gripper_toggles import toggles_per_episode
 from benchmarks.table import BUILD, Row, show_rows, write_rows
 from robot_rl.config import TrainConfig
 from robot_rl.log import Row as LogRow
@@ -44,11 +45,14 @@ class Study:
 
 
 PEG = TrainConfig(env="peg_insert", steps=16_000, evaluate_every=1_000, threads=1)
+PICK = replace(PEG, env="pick_cube", steps=12_000)
+DISCRETE = replace(PICK, sac=replace(PICK.sac, gripper="discrete"))
 SHORT = replace(PEG, steps=4_000)
 STUDIES = (
     Study("peg_insert", PEG),
     Study("peg_insert, no demonstrations", replace(PEG, demonstrations=0, steps=15_000)),
-    Study("pick_cube", replace(PEG, env="pick_cube", steps=12_000)),
+    Study("pick_cube", PICK),
+    Study("pick_cube, discrete gripper", DISCRETE),
     Study("bfloat16 products", SHORT, (0, 1, 2, 3, 4)),
     Study("float32 products", replace(SHORT, products="float32"), (0, 1, 2, 3, 4)),
 )
@@ -123,10 +127,14 @@ def _train_all(studies: Sequence[Study], console: Console) -> list[Outcome]:
 def _train(study: Study, seed: int) -> list[LogRow]:
     from robot_rl.train import train
 
-    folder = RUNS / f"{study.name.replace(', ', '-').replace(' ', '-')}-{seed}"
+    folder = _folder(study, seed)
     shutil.rmtree(folder, ignore_errors=True)
     train(replace(study.config, seed=seed, folder=folder))
     return read_log(folder)
+
+
+def _folder(study: Study, seed: int) -> Path:
+    return RUNS / f"{study.name.replace(', ', '-').replace(' ', '-')}-{seed}"
 
 
 def _rows(outcome: Outcome) -> Iterator[Row]:
@@ -154,6 +162,9 @@ def _rows(outcome: Outcome) -> Iterator[Row]:
     yield row("steps over which that was watched, shortest", outcome.watched(), "steps")
     lengths = _mean(outcome.first("demonstration_length"))
     yield row("episode length, mean", _mean(outcome.last("greedy_length")), "steps", lengths)
+    if outcome.study.config.env == PICK.env:  # The task whose gripper moves.
+        toggles = [toggles_per_episode(_folder(outcome.study, seed)) for seed in seeds]
+        yield row("gripper toggles per episode, mean", _mean(toggles), "toggles", 1)
 
 
 def _compare_precision(outcomes: Sequence[Outcome]) -> list[Row]:

@@ -14,6 +14,7 @@ from robot_rl.zenoh_session import ADDRESS
 HeadName = Literal["scalar", "categorical"]
 Products = Literal["float32", "bfloat16"]
 ActorValue = Literal["min", "mean"]
+GripperName = Literal["continuous", "discrete"]
 From = Annotated[Path | None, arg(name="from")]
 """A path that is typed as --from, which is no name in Python."""
 
@@ -68,6 +69,15 @@ class SacConfig:
     """Critic updates, after the warm-up, over which that weight falls (geometrically)."""
     imitation_bootstrap: bool = True
     """Act and bootstrap with the cloned action wherever the critics value it more (IBRL)."""
+    gripper: GripperName = "continuous"
+    """Discrete: close, keep or open, chosen by a critic of its own (HIL-SERL)."""
+    gripper_penalty: float = 0.02
+    """Discrete gripper: what a command costs that changes what the gripper was told."""
+    gripper_epsilon: float = 0.05
+    """Discrete gripper: share of the choices that are drawn where there is exploration."""
+    gripper_open: float = 0.6
+    """Discrete gripper: opening, 0 to 1, from which it counts as open. What it grasps must be
+    narrower."""
 
     def __post_init__(self) -> None:
         check(
@@ -90,6 +100,9 @@ class SacConfig:
             critic_warmup=at_least(0),
             cloning_weight=each(above(0)),
             cloning_decay=at_least(1),
+            gripper_penalty=at_least(0),
+            gripper_epsilon=within(0, 1),
+            gripper_open=within(0, 1),
         )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from robot_rl.config import SacConfig
 
 Members = Tensor | None
 """Which members of an ensemble answer: their numbers, or None for all."""
@@ -130,6 +133,13 @@ class CategoricalHead(nn.Module):
         return mass / mass.sum(-1, keepdim=True)
 
 
+def make_head(config: SacConfig, return_range: tuple[float, float] | None) -> Head:
+    """The head that the configuration names; a histogram needs a known range of returns."""
+    if config.head == "scalar" or return_range is None:
+        return ScalarHead()
+    return CategoricalHead(*return_range, config.bins)
+
+
 class Critics(nn.Module):
     """``ensemble`` critics Q(s, a) of linear, LayerNorm, ReLU (as in RLPD, Ball et al., 2023)."""
 
@@ -147,6 +157,29 @@ class Critics(nn.Module):
     def value(self, state: Tensor, action: Tensor, members: Members = None) -> Tensor:
         """Q-values. Shapes (batch, s), (batch, a) -> (members, batch)."""
         return self.head.value(self(state, action, members))
+
+
+class ChoiceCritic(nn.Module):
+    """A critic Q(s, c) of all of a few choices at once."""
+
+    def __init__(self, inputs: int, hidden: tuple[int, ...], choices: int, head: Head) -> None:
+        super().__init__()
+        self.head = head
+        self.choices = choices
+        self.trunk = EnsembleTrunk(1, inputs, hidden)
+        self.last = nn.Linear(hidden[-1], choices * head.outputs)
+        nn.init.uniform_(
+            self.last.weight, -1e-3, 1e-3
+        )  # At first no choice is better than another.
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, state: Tensor) -> Tensor:
+        """Raw outputs. Shape (batch, s) -> (batch, choices, outputs)."""
+        return self.last(self.trunk(state)[0]).unflatten(-1, (self.choices, -1))
+
+    def value(self, state: Tensor) -> Tensor:
+        """Q-values. Shape (batch, s) -> (batch, choices)."""
+        return self.head.value(self(state))
 
 
 class GaussianActor(nn.Module):

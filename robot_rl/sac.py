@@ -22,15 +22,16 @@ from torch.nn import functional as F
 
 from robot_rl.batch import Batch
 from robot_rl.config import SacConfig
+from robot_rl.descent import descend, follow
 from robot_rl.env import STATE, ArraySpec, Observation
+from robot_rl.gripper import Gripper
+from robot_rl.gripper_critic import GripperCritic
 from robot_rl.networks import (
-    CategoricalHead,
     Critics,
     GaussianActor,
-    Head,
     Members,
     Normalizer,
-    ScalarHead,
+    make_head,
     squashed_sample,
 )
 
@@ -38,7 +39,11 @@ Metrics = dict[str, float]
 
 
 class Sac:
-    """Actor, critics, temperature and clone for vector observations (``state``)."""
+    """Actor, critics, temperature and clone for vector observations (``state``).
+
+    With ``config.gripper`` "discrete" a critic of its own chooses what the gripper does, and all of
+    these act on the other dimensions alone.
+    """
 
     def __init__(
         self,
@@ -54,13 +59,19 @@ class Sac:
                 f"Sac learns from a vector called {STATE}; these observations are "
                 f"{', '.join(observation_spec)}"
             )
-        inputs, actions = observation_spec[STATE].shape[0], action_spec.shape[0]
+        self.gripper = self.gripper_critic = None
+        if config.gripper == "discrete":
+            self.gripper = Gripper(observation_spec[STATE], action_spec, config)
+            self.gripper_critic = GripperCritic(self.gripper, config)
+        inputs = observation_spec[STATE].shape[0]
+        actions = action_spec.shape[0] - (self.gripper is not None)
         self.normalizer = Normalizer(inputs)
         self.actor = GaussianActor(inputs, config.hidden, actions)
         self.averaged = copy.deepcopy(self.actor).requires_grad_(False)
         self.cloned = copy.deepcopy(self.actor).requires_grad_(False)
         self.has_clone = False
-        self.critics = Critics(inputs + actions, config.hidden, config.ensemble, make_head(config))
+        head = make_head(config, config.return_range)
+        self.critics = Critics(inputs + actions, config.hidden, config.ensemble, head)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(config.initial_temperature)))
         self.target_entropy = (
@@ -91,12 +102,19 @@ class Sac:
             if greedy is not True:
                 noiseless = torch.as_tensor(greedy)[..., None]
                 action = torch.where(noiseless, action, squashed_sample(mean, std)[0])
-            return self._best(state, action).numpy()
+            action = self._best(state, action)
+            if self.gripper is not None:
+                action = self.gripper.join(action, self.gripper.act(observation, state, greedy))
+            return action.numpy()
 
     def act_cloned(self, observation: Observation) -> np.ndarray:
         """Actions of the cloned demonstrations alone. Shape (batch, action)."""
         with torch.inference_mode():
-            return self.cloned.greedy(self._state(observation)).numpy()
+            state = self._state(observation)
+            action = self.cloned.greedy(state)
+            if self.gripper is not None:
+                action = self.gripper.join(action, self.gripper.act_cloned(observation, state))
+            return action.numpy()
 
     def observe(self, observation: Observation) -> None:
         """Lets the normaliser see new observations."""
@@ -106,21 +124,30 @@ class Sac:
         """One behaviour-cloning update of the actor on a batch of demonstrations."""
         state = self._state(batch.observation)
         mean, std = self.actor(state)
-        loss = _imitation_loss(mean, std, torch.from_numpy(batch.action))
-        _descend(self._actor_optimizer, loss)
-        return {"cloning_loss": loss.item()}
+        loss = _imitation_loss(mean, std, self._arm_action(batch))
+        descend(self._actor_optimizer, loss)
+        metrics = {"cloning_loss": loss.item()}
+        if self.gripper_critic is not None:
+            metrics |= self.gripper_critic.clone(batch, state)
+        return metrics
 
     def keep_clone(self) -> None:
         """Takes the actor as it is now for the clone that stays."""
         self.cloned.load_state_dict(self.actor.state_dict())
         self.averaged.load_state_dict(self.actor.state_dict())
         self.has_clone = True
+        if self.gripper_critic is not None:
+            self.gripper_critic.prefer_clone(self._gripper_cloning_weight)
 
     def update(self, batch: Batch) -> Metrics:
         """One critic update; every few of them one of actor and temperature."""
         state = self._state(batch.observation)
         metrics = self._update_critics(state, batch)
-        _follow(self.target_critics, self.critics, self.config.tau)
+        follow(self.target_critics, self.critics, self.config.tau)
+        if self.gripper_critic is not None:
+            next_state = self._state(batch.next_observation)
+            metrics |= self.gripper_critic.update(batch, state, next_state)
+            self.gripper_critic.prefer_clone(self._gripper_cloning_weight)
         self.updates += 1
         if self.updates % self.config.critic_updates_per_actor_update == 0 and self._is_warm:
             metrics |= self._update_actor(state)
@@ -130,15 +157,20 @@ class Sac:
         """The normalised state. Shape (batch, s)."""
         return self.normalizer(torch.from_numpy(observation[STATE]))
 
+    def _arm_action(self, batch: Batch) -> Tensor:
+        """What the actor decides of the actions, all but a discrete gripper. Shape (batch, a)."""
+        action = torch.from_numpy(batch.action)
+        return action if self.gripper is None else self.gripper.without(action)
+
     @property
     def _is_warm(self) -> bool:
         return not self.has_clone or self.updates > self.config.critic_warmup
 
     def _update_critics(self, state: Tensor, batch: Batch) -> Metrics:
         target = self._target(batch)
-        output = self.critics(state, torch.from_numpy(batch.action))
+        output = self.critics(state, self._arm_action(batch))
         loss = self.critics.head.loss(output, target)
-        _descend(self._critic_optimizer, loss)
+        descend(self._critic_optimizer, loss)
         return {"critic_loss": loss.item(), "target_mean": target.mean().item()}
 
     @torch.no_grad()
@@ -201,8 +233,8 @@ class Sac:
             deviation = _imitation_loss(mean, std, self.cloned.greedy(state))
             loss = loss + self._cloning_weight * deviation
             metrics["deviation"] = deviation.item()
-        _descend(self._actor_optimizer, loss)
-        _follow(self.averaged, self.actor, self.config.actor_tau)
+        descend(self._actor_optimizer, loss)
+        follow(self.averaged, self.actor, self.config.actor_tau)
         self.critics.requires_grad_(True)
         return metrics | self._update_temperature(log_probability.detach())
 
@@ -213,20 +245,27 @@ class Sac:
         passed = (self.updates - self.config.critic_warmup) / self.config.cloning_decay
         return first * (last / first) ** min(max(passed, 0.0), 1.0)
 
+    @property
+    def _gripper_cloning_weight(self) -> float:
+        """Until its critic is warm the clone alone chooses."""
+        if not self.has_clone:
+            return 0.0
+        return self._cloning_weight if self._is_warm else math.inf
+
     def _update_temperature(self, log_probability: Tensor) -> Metrics:
         """Raises the temperature while the entropy is below its target, and lowers it above."""
         excess = -log_probability.mean() - self.target_entropy
-        _descend(self._temperature_optimizer, self.log_temperature.exp() * excess)
+        descend(self._temperature_optimizer, self.log_temperature.exp() * excess)
         return {"temperature": self.log_temperature.exp().item()}
 
     def acting_state(self) -> dict[str, Any]:
         """A copy of what acting needs, and no more."""
-        modules = {name: getattr(self, name).state_dict() for name in _ACTING}
+        modules = {name: getattr(self, name).state_dict() for name in self._modules(_ACTING)}
         return copy.deepcopy(modules) | {"has_clone": self.has_clone}
 
     def load_acting_state(self, state: dict[str, Any]) -> None:
         """Restores what ``acting_state`` gave."""
-        for name in _ACTING:
+        for name in self._modules(_ACTING):
             getattr(self, name).load_state_dict(state[name])
         self.has_clone = state["has_clone"]
 
@@ -239,10 +278,13 @@ class Sac:
         for network in (self.actor, self.averaged, self.cloned):
             network.load_state_dict(state["averaged"])
         self.has_clone = True
+        if self.gripper is not None and self.gripper_critic is not None:
+            self.gripper.load_clone(state["gripper"])
+            self.gripper_critic.prefer_clone(self._gripper_cloning_weight)
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of everything that learning goes on from."""
-        modules = {name: getattr(self, name).state_dict() for name in _MODULES}
+        modules = {name: getattr(self, name).state_dict() for name in self._modules(_LEARNING)}
         return copy.deepcopy(modules) | {
             "log_temperature": self.log_temperature.detach().clone(),
             "updates": self.updates,
@@ -251,47 +293,32 @@ class Sac:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what ``state_dict`` gave."""
-        for name in _MODULES:
+        for name in self._modules(_LEARNING):
             getattr(self, name).load_state_dict(state[name])
         with torch.no_grad():
             self.log_temperature.copy_(state["log_temperature"])
         self.updates, self.has_clone = state["updates"], state["has_clone"]
 
+    def _modules(self, names: tuple[str, ...]) -> list[str]:
+        """Those of the modules that this agent has."""
+        return [name for name in names if getattr(self, name) is not None]
+
 
 CLONED_STD = 0.15
 """Standard deviation, before the squashing, that a clone explores with."""
-_ACTING = ("normalizer", "averaged", "cloned", "target_critics")
-_MODULES = (
+_ACTING = ("normalizer", "averaged", "cloned", "target_critics", "gripper")
+_LEARNING = (
     *_ACTING,
     "actor",
     "critics",
+    "gripper_critic",
     "_actor_optimizer",
     "_critic_optimizer",
     "_temperature_optimizer",
 )
 
 
-def make_head(config: SacConfig) -> Head:
-    """The head that the configuration names; a histogram needs a known range of returns."""
-    if config.head == "scalar" or config.return_range is None:
-        return ScalarHead()
-    return CategoricalHead(*config.return_range, config.bins)
-
-
-@torch.no_grad()
-def _follow(average: nn.Module, network: nn.Module, share: float) -> None:
-    """Moves a share of the parameters into their running average (Polyak and Juditsky, 1992)."""
-    for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
-        slow.lerp_(fast, share)
-
-
 def _imitation_loss(mean: Tensor, std: Tensor, action: Tensor) -> Tensor:
     """Squared error of the greedy action, and of the spread, of which actions alone say nothing."""
     spread = (std.log() - math.log(CLONED_STD)).square().mean()
     return F.mse_loss(torch.tanh(mean), action) + 0.01 * spread
-
-
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
