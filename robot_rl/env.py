@@ -33,6 +33,12 @@ class Info:
     """Age of each stream at the time of the observation: dict of arrays (num_envs,) [s]."""
     REWARD_TERMS = "reward_terms"
     """Each term of the reward: dict of arrays (num_envs,)."""
+    READINGS = "readings"
+    """What sources of reward saw and do not pay, by ``<source>/<reading>``, e.g. a classifier's
+    score: dict of arrays (num_envs,)."""
+    TRUE_SUCCESS = "true_success"
+    """Success by what the task itself knows, where it knows and something else judges too. For
+    evaluation, never for learning. Shape (num_envs,), bool."""
 
 
 class Closing(ABC):
