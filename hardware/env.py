@@ -14,6 +14,7 @@ from controllers.reason import Reason
 from controllers.serial_chain import SerialChain
 from hardware.contract import Contract
 from hardware.contract_file import to_values
+from hardware.keys import Key
 from hardware.link import Link, Report
 from hardware.robot_config import RobotConfig
 from hardware.robot_view import RobotView
@@ -22,6 +23,8 @@ from hardware.task import RobotTask
 from hardware.tool_action import Request, ToolAction
 from hardware.tool_reader import Arm, ToolReader
 from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
+from robot_rl.reward import Judgement, Moments, Rewards, Verdict
+from robot_rl.reward_sources import LabelReward, TaskReward, is_tasks_own
 
 STAMPS = "stamps"
 """Key in ``info``: ``sensor`` and ``command``, arrays (1,) [s]."""
@@ -45,10 +48,11 @@ class HardwareEnv(Closing):
     Args:
         contract: The robot, commanded by joint positions with a model, or by a pose of the tool.
         link: Its topics.
-        task: What to do; without one there is no reward, and an episode ends by ``horizon``.
+        task: What to do; without one an episode ends by ``horizon``.
         seed: Seed of the starts until ``reset`` gives another.
         config: How far an action goes, what is observed.
         horizon: Steps of an episode without a task.
+        rewards: Who judges; the task by default. Without either there is no reward.
 
     Attributes:
         late_steps: Steps that took longer than ``dt``.
@@ -67,6 +71,7 @@ class HardwareEnv(Closing):
         seed: int = 0,
         config: RobotConfig | None = None,
         horizon: int = 200,
+        rewards: Rewards | None = None,
     ) -> None:
         self.contract, self.task, self.config = contract, task, config or RobotConfig()
         self.dt = 1 / contract.rates.policy
@@ -77,6 +82,9 @@ class HardwareEnv(Closing):
         self._action = ToolAction(contract, chain, self.config, held)
         reader = ToolReader(contract, chain)
         self._view = RobotView(contract, link, reader, self._action.aim, task, self.config)
+        self._rewards = rewards or Rewards(_own(task))
+        self._said: bool | None = None
+        self._keys: list[Key] = []
         self._starter = Starter(
             contract, chain, link, self._view, self._action, task, self.config, self._pace
         )
@@ -98,7 +106,12 @@ class HardwareEnv(Closing):
     def return_range(self) -> tuple[float, float] | None:
         """0 to 1 with a sparse reward, unknown otherwise."""
         sparse = self.task is not None and self.task.reward_terms.keys() == {"success"}
-        return (0.0, 1.0) if sparse else None
+        return self._rewards.return_range(sparse)
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether a person's word is a reward."""
+        return any(isinstance(source, LabelReward) for source in self._rewards.sources)
 
     @property
     def contract_values(self) -> dict[str, Any]:
@@ -133,6 +146,8 @@ class HardwareEnv(Closing):
         if not self._connected:
             self._link.connect(self.config.timeout)
             self._connected = True
+            if self.takes_labels:
+                self._link.pressed()  # from now on somebody listens
         observation, nothing = self._begin(), np.zeros(1, bool)
         info = {
             Info.FINAL_OBSERVATION: _copied(observation),
@@ -174,6 +189,16 @@ class HardwareEnv(Closing):
         fingers = np.tile(2 * target.gripper[:, None] - 1, self.action_spec.shape[0] - 6)
         return np.hstack([motion, fingers]).astype(np.float32)
 
+    def label(self, success: bool) -> None:
+        """A person says how the running episode went; it counts with the next step."""
+        self._said = success
+
+    def pressed(self) -> list[Key]:
+        """What the record services were called for since the last look, less what was a label."""
+        self._hear()
+        keys, self._keys = self._keys, []
+        return keys
+
     def scene(self) -> np.ndarray | None:
         """Positions of everything, as ``sim.twin_view`` draws them; None if it is no twin."""
         return self._link.scene()
@@ -187,7 +212,8 @@ class HardwareEnv(Closing):
         self._next = self._link.now()
         self._starter.begin(self._rng)
         self._view.look()
-        self._elapsed = 0
+        self._elapsed, self._said = 0, None
+        self._rewards.forget(np.array([0]))
         self._began = self._now = self._next = self._link.now()
         return self._view.observation(0)
 
@@ -208,16 +234,20 @@ class HardwareEnv(Closing):
         return self._link.now(), request._replace(target=np.full_like(request.target, np.nan))
 
     def _outcome(self, request: Request, before: Arm, stamp: float, reports: list[Report]) -> Step:
-        final, (success, terms) = self._view.observation(self._elapsed), self._judge()
+        final = self._view.observation(self._elapsed)
+        intervened = np.array([any(report.person for report in reports)])
         stopped = bool(reports and reports[-1].latched)
-        truncated = np.array([self._elapsed >= self._horizon or stopped]) & ~success
+        over = np.array([self._elapsed >= self._horizon or stopped])
+        truth = self._truth()
+        judgement = self._judge(final, intervened, truth, over)
+        terminated, truncated = judgement.terminated, over & ~judgement.terminated
         nothing = np.full_like(request.target, np.nan)
         info = {
             Info.FINAL_OBSERVATION: final,
             Info.ACTION_SENT: self._action_sent(request, before, reports),
-            Info.INTERVENED: np.array([any(report.person for report in reports)]),
-            Info.SUCCESS: success,
-            Info.REWARD_TERMS: terms,
+            Info.INTERVENED: intervened,
+            Info.SUCCESS: judgement.success,
+            Info.REWARD_TERMS: judgement.terms,
             Info.AGE: self._view.ages,
             STAMPS: {"sensor": np.array([before.stamp]), "command": np.array([stamp])},
             REQUESTED: _requested(request, reports)[None].copy(),
@@ -225,17 +255,49 @@ class HardwareEnv(Closing):
             REASONS: np.array([_reasons(reports)]),
             RATE: np.array([self.achieved_rate]),
         }
-        observation = self._begin() if (success | truncated)[0] else _copied(final)
-        reward = np.sum(list(terms.values()), axis=0).astype(np.float32)
-        return Step(observation, reward, success, truncated, info)
+        if not is_tasks_own(self._rewards):
+            info[Info.READINGS] = judgement.readings
+            info |= {} if truth is None else {Info.TRUE_SUCCESS: truth.success}
+        observation = self._begin() if (terminated | truncated)[0] else _copied(final)
+        return Step(observation, judgement.reward, terminated, truncated, info)
 
-    def _judge(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Success and the terms of the reward now."""
+    def _judge(
+        self, final: Observation, intervened: np.ndarray, truth: Verdict | None, over: np.ndarray
+    ) -> Judgement:
+        """What the sources of reward say of this step."""
+        if self.takes_labels:
+            self._hear()
+        arm, said = self._view.arm, self._said
+        self._said = None
+        cameras = self._rewards.cameras
+        moments = Moments(
+            observation=final | self._view.images(cameras),
+            tool_position=arm.tool.position,
+            tool_rotation=arm.tool.rotation,
+            opening=arm.opening,
+            elapsed=np.array([self._elapsed]),
+            intervened=intervened,
+            stamps=self._view.image_stamps(cameras),
+            label=said,
+            task=truth,
+        )
+        return self._rewards.judge(moments, over)
+
+    def _truth(self) -> Verdict | None:
+        """What the task says, by the measured poses of its objects."""
         if self.task is None:
-            return np.zeros(1, bool), {"success": np.zeros(1)}
+            return None
         worlds = self._view.worlds(self._elapsed)
         terms = {name: w * term(worlds) for name, (w, term) in self.task.reward_terms.items()}
-        return np.asarray(self.task.success(worlds)), terms
+        return Verdict(np.asarray(self.task.success(worlds)), np.zeros(1, bool), terms)
+
+    def _hear(self) -> None:
+        """Takes a person's presses; of those that say how it went, the last one counts."""
+        for key in self._link.pressed():
+            if self.takes_labels and key in ("success", "failure"):
+                self.label(key == "success")
+            else:
+                self._keys.append(key)
 
     def _action_sent(self, request: Request, before: Arm, reports: list[Report]) -> np.ndarray:
         """The action, or, where it was not what moved the arm, what the command amounts to."""
@@ -256,6 +318,10 @@ def _chain(contract: Contract) -> SerialChain | None:
 
     model = mujoco.MjModel.from_xml_path(str(contract.model.path))
     return SerialChain.from_mujoco(model, contract.joints.arm, contract.model.tool_site)
+
+
+def _own(task: RobotTask | None) -> tuple[TaskReward, ...]:
+    return () if task is None else (TaskReward(),)
 
 
 def _requested(request: Request, reports: list[Report]) -> np.ndarray:

@@ -6,7 +6,6 @@ the arm. A person's keys end episodes that the environment does not end.
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -121,6 +120,9 @@ class Session:
                 continue
             if key == "redo":
                 self._recorder.discard()
+            elif self._env.takes_labels and key in ("success", "failure"):
+                self._env.label(key == "success")
+                continue
             else:
                 self._recorder.end(VERDICTS[key])
             if not self.stopped:
@@ -167,14 +169,12 @@ def record(
         ConnectionError: The robot is not there.
         OSError: An episode could not be written.
     """
-    module = importlib.import_module("hardware.ros.record_buttons")
-    buttons = module.RecordButtons(env.link)
     print(f"recording {metadata.task or 'without a task'} into {store.path}; Ctrl-C ends it")
     with Keys() as keys, closing(Recorder(store, metadata)) as recorder:
         if keys.interactive:
             print(HELP)
         session = Session(
-            env, recorder, act, lambda: [*keys.pressed(), *buttons.pressed()], keep_failures
+            env, recorder, act, lambda: [*keys.pressed(), *env.pressed()], keep_failures
         )
         session.run(enough, seed)
     return session

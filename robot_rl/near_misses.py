@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from robot_rl.demonstrations import HasExpert, require_expert, seed_beside, trembling
-from robot_rl.env import Env, Info
+from robot_rl.env import Env
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
 from robot_rl.transition import Transition, WorldIds, split_step
@@ -121,8 +121,8 @@ class _Collector:
         return episode
 
     def _expert(self, tremble: int) -> Act:
-        rng = np.random.default_rng(tremble)
-        assert isinstance(env := self._env, HasExpert)
+        rng, env = np.random.default_rng(tremble), self._env
+        assert isinstance(env, HasExpert)
         return lambda step: trembling(env.expert_action(), self._noise, rng)
 
     def _short(self, tremble: int, stop: int) -> Act:

@@ -82,6 +82,11 @@ class RewardSource(Protocol):
         """Cameras whose images it must see."""
         ...
 
+    @property
+    def sparse(self) -> bool | None:
+        """Whether it pays 1 for success and nothing else; None where the task decides."""
+        ...
+
     def judge(self, moments: Moments) -> Verdict:
         """Called once for every step, in order."""
         ...
@@ -134,6 +139,15 @@ class Rewards:
     def cameras(self) -> tuple[str, ...]:
         """All cameras that must be seen, each once."""
         return tuple(dict.fromkeys(name for source in self.sources for name in source.cameras))
+
+    def return_range(self, task_sparse: bool) -> tuple[float, float] | None:
+        """Which returns are possible: 0 to 1 where success alone is paid, else None, not known.
+
+        Args:
+            task_sparse: Whether the task pays 1 for success and nothing else.
+        """
+        sparse = (task_sparse if s.sparse is None else s.sparse for s in self.sources)
+        return (0.0, 1.0) if self.sources and all(sparse) else None
 
     def judge(self, moments: Moments, last: np.ndarray) -> Judgement:
         """Asks every source about a step.

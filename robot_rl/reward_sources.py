@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_rl.ranges import RangeError, at_least, check
-from robot_rl.reward import Moments, Verdict
+from robot_rl.reward import Moments, Rewards, Verdict
 
 Corner = tuple[float, float, float]
 
@@ -69,6 +69,7 @@ class TaskReward:
     """What the task knows, its shaping terms included."""
 
     cameras: tuple[str, ...] = ()
+    sparse: bool | None = None
 
     def __init__(self, settings: TaskSettings | None = None, num_envs: int = 1) -> None:
         self.name = (settings or TaskSettings()).name
@@ -105,6 +106,7 @@ class PoseBox:
     """Success while the tool has been in a box for some steps."""
 
     cameras: tuple[str, ...] = ()
+    sparse: bool | None = True
 
     def __init__(self, settings: PoseBoxSettings, num_envs: int = 1) -> None:
         self.name = settings.name
@@ -132,6 +134,7 @@ class LabelReward:
     """Success or failure as a person says it; without a word the episode goes on."""
 
     cameras: tuple[str, ...] = ()
+    sparse: bool | None = True
 
     def __init__(self, settings: LabelSettings, num_envs: int = 1) -> None:
         self.name = settings.name
@@ -146,3 +149,8 @@ class LabelReward:
 
     def forget(self, worlds: np.ndarray) -> None:
         """Nothing to forget."""
+
+
+def is_tasks_own(rewards: Rewards) -> bool:
+    """Whether the task alone judges."""
+    return all(isinstance(source, TaskReward) for source in rewards.sources)

@@ -12,6 +12,7 @@ from controllers.tool_control import ToolControl
 from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
 from robot_rl.reward import Moments, Verdict
 from robot_rl.reward_file import load_rewards
+from robot_rl.reward_sources import LabelReward, is_tasks_own
 from sim import panda
 from sim.config import EnvConfig
 from sim.scene import task_model
@@ -40,6 +41,11 @@ class TaskEnv(Closing):
         self.dt = self.config.control_dt
         self.model = task_model(task)
         self._rewards = load_rewards(self.config.rewards, num_envs, self.config.linger)
+        if any(isinstance(source, LabelReward) for source in self._rewards.sources):
+            raise ValueError(
+                f"{self.config.rewards}: nobody labels episodes in a simulator; "
+                "leave out the kind label, or choose the environment robot"
+            )
         self._watched = tuple(dict.fromkeys((*self.config.cameras, *self._rewards.cameras)))
         self._chain = SerialChain.from_mujoco(self.model, panda.ARM_JOINTS, panda.TOOL_SITE)
         self._control = ToolControl(self._chain, panda.Q_READY, self.config)
@@ -69,7 +75,7 @@ class TaskEnv(Closing):
     @property
     def return_range(self) -> tuple[float, float] | None:
         """0 to 1 with the sparse reward, unknown with a shaped one."""
-        return (0.0, 1.0) if self.task.reward_terms.keys() == {"success"} else None
+        return self._rewards.return_range(self.task.reward_terms.keys() == {"success"})
 
     def expert_action(self) -> np.ndarray:
         """The task's scripted expert, without noise. Shape (num_envs, action)."""
@@ -143,7 +149,7 @@ class TaskEnv(Closing):
             Info.REWARD_TERMS: judgement.terms,
             "diverged": diverged,
         }
-        if self.config.rewards:
+        if not is_tasks_own(self._rewards):
             info |= {Info.READINGS: judgement.readings, Info.TRUE_SUCCESS: truth.success}
         terminated = judgement.terminated & ~diverged
         truncated = over & ~terminated

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 RECORDED = ("robot_rl.episodes", "robot_rl.metadata", "robot_rl.schema", "robot_rl.transition")
 """What an episode is made of; hardware's recorder writes the same store as everybody."""
 
-REWARDS = ("robot_rl.reward", "robot_rl.reward_file")
+REWARDS = ("robot_rl.reward", "robot_rl.reward_file", "robot_rl.reward_sources")
 """What judges a step, of a simulator's as of a robot's; numpy alone, until a file asks for more."""
 
 MAY_IMPORT = {

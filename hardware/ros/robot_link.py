@@ -22,6 +22,7 @@ from std_srvs.srv import Trigger
 from hardware.contract import Contract
 from hardware.dds_profile import use_dds_profile
 from hardware.endpoints import subscriptions
+from hardware.keys import Key
 from hardware.link import Report
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
@@ -30,6 +31,7 @@ from hardware.ros.inspection import command_problem, commands, problems, safety_
 from hardware.ros.names import PLACE, REPORT, REQUEST, RESET, SCENE
 from hardware.ros.qos import profile
 from hardware.ros.question import Question
+from hardware.ros.record_buttons import RecordButtons
 from hardware.ros.state_listener import StateListener
 from hardware.safety import GRIPPER, request_names
 from hardware.stream import Stream
@@ -83,6 +85,7 @@ class RobotLink:
             kind = convert.message_class(gripper.type)
             inbox.subscribe(kind, gripper.topic, self._grip, profile(gripper.qos))
         self._scene: np.ndarray | None = None
+        self._buttons: RecordButtons | None = None
         inbox.subscribe(JointState, SCENE, self._see, QoSProfile(depth=1))
         self._reset = self.node.create_client(Trigger, RESET)
         self._places: dict[str, Publisher] = {
@@ -148,6 +151,12 @@ class RobotLink:
     def scene(self) -> np.ndarray | None:
         """Positions of everything, where a twin publishes them."""
         return self._scene
+
+    def pressed(self) -> list[Key]:
+        """What the record services were called for since the last look, which begins to serve."""
+        if self._buttons is None:
+            self._buttons = RecordButtons(self.node)
+        return self._buttons.pressed()
 
     def open_latch(self, timeout: float = 2.0) -> None:
         """Opens the latch of the safety node.
