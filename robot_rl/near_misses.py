@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
-from robot_rl.demonstrations import HasExpert, require_expert, seed_beside, trembling
+from robot_rl.demonstrations import (
+    HasExpert,
+    Recorded,
+    require_expert,
+    scripted_metadata,
+    seed_beside,
+    trembling,
+)
 from robot_rl.env import Env
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
@@ -34,22 +40,15 @@ Act = Callable[[int], np.ndarray]
 """The action of a step, counted from 0. Shape (1, action)."""
 
 
-class Collected(NamedTuple):
-    """Numbers of episodes."""
-
-    successes: int
-    failures: int
-
-
 def record_near_misses(
     env: Env,
     store: Episodes,
     successes: int,
     attempts: int,
-    metadata: Metadata,
     noise: float = 0.1,
     seed: int = 0,
-) -> Collected:
+    operator: str = "script",
+) -> Recorded:
     """Records successes, and as many attempts beside each.
 
     Args:
@@ -58,21 +57,22 @@ def record_near_misses(
         store: Where the episodes go; each is on disk before the next begins.
         successes: Scenes in which the expert succeeds.
         attempts: Attempts in each.
-        metadata: What is known of each.
         noise: Standard deviation of the tremble, in units of the action.
         seed: Of scenes, tremble and attempts.
+        operator: Written into the metadata.
 
     Raises:
         TypeError: If the environment has no expert.
         RuntimeError: If the expert fails nearly always.
     """
     require_expert(env, store.schema.env)
-    first, counts = seed_beside(seed, len(store)), Collected(0, 0)
+    metadata = scripted_metadata(store.schema, operator, {"seed": seed, "noise": noise})
+    first, counts = seed_beside(seed, len(store)), Recorded(0, 0)
     for scene in range(first, first + 10 + 10 * successes):
         if counts.successes >= successes:
             return counts
         collector = _Collector(env, store, metadata, noise, scene)
-        counts = Collected(*map(sum, zip(counts, collector.collect(attempts), strict=True)))
+        counts = Recorded(*map(sum, zip(counts, collector.collect(attempts), strict=True)))
     raise RuntimeError(
         f"the expert succeeded in {counts.successes} scenes of {10 + 10 * successes}; "
         "lower the noise or make the task easier"
@@ -89,13 +89,13 @@ class _Collector:
         self._metadata = replace(metadata, labels=metadata.labels | {SCENE: str(scene)})
         self._rng = np.random.default_rng(scene)
 
-    def collect(self, attempts: int) -> Collected:
+    def collect(self, attempts: int) -> Recorded:
         """The success and the attempts beside it; without the one there are no others."""
         tremble = int(self._rng.integers(2**31))
         episode = self._run(self._expert(tremble), 10**6)
         reached = next((t.step for t in episode if t.success), None)
         if reached is None:
-            return Collected(0, 1)
+            return Recorded(0, 1)
         failures = 0
         for attempt in range(attempts):
             if attempt % 2:
@@ -104,7 +104,7 @@ class _Collector:
                 stop = max(1, reached - int(self._rng.integers(*STOP_BEFORE, endpoint=True)))
                 act, steps = self._short(tremble, stop), stop + PAUSE + RETREAT
             failures += not self._run(act, steps)[-1].success
-        return Collected(1 + attempts - failures, failures)
+        return Recorded(1 + attempts - failures, failures)
 
     def _run(self, act: Act, steps: int) -> list[Transition]:
         """One episode of at most so many steps, committed."""
