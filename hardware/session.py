@@ -116,6 +116,9 @@ class Session:
         """Does what the keys say that were pressed since."""
         for key in self._pressed():
             self.stopped = self.stopped or key == "stop"
+            if key == "mistaken":
+                self._mistake()
+                continue
             if self._recorder.state != "recording":
                 continue
             if key == "redo":
@@ -127,6 +130,17 @@ class Session:
                 self._recorder.end(VERDICTS[key])
             if not self.stopped:
                 self._step = self._env.reset()
+
+    def _mistake(self) -> None:
+        """The last episode, which is durable before the next begins, was no success."""
+        if not self.counts.committed:
+            print("no episode of this session is recorded yet")
+            return
+        try:
+            said = self._recorder.store.mistake(-1, "session")
+            print(f"episode {said.uuid[:8]} was no success, and is read so from now on")
+        except ValueError as error:
+            print(error)
 
 
 def _transition(

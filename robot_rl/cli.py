@@ -16,6 +16,7 @@ from tyro.conf import subcommand
 from robot_rl import __version__
 from robot_rl.config import (
     ClassifierEvaluateConfig,
+    ClassifierMistakenConfig,
     ClassifierTrainConfig,
     DatasetConfig,
     DemoConfig,
@@ -52,7 +53,8 @@ Command = (
     | Annotated[DatasetConfig, subcommand("dataset")]
     | Annotated[
         Annotated[ClassifierTrainConfig, subcommand("train")]
-        | Annotated[ClassifierEvaluateConfig, subcommand("evaluate")],
+        | Annotated[ClassifierEvaluateConfig, subcommand("evaluate")]
+        | Annotated[ClassifierMistakenConfig, subcommand("mistaken")],
         subcommand("classifier", description="Learn to see success in camera images."),
     ]
     | Annotated[OptionsConfig, subcommand("options")]
@@ -137,6 +139,7 @@ def _commands() -> dict[type, Callable[[Any], int]]:
         DatasetConfig: _dataset,
         ClassifierTrainConfig: _train_classifier,
         ClassifierEvaluateConfig: _evaluate_classifier,
+        ClassifierMistakenConfig: _mistaken,
         OptionsConfig: _options,
         DoctorConfig: _doctor,
         UpConfig: _up,
@@ -264,6 +267,16 @@ def _evaluate_classifier(config: ClassifierEvaluateConfig) -> int:
     from robot_rl.classifier_run import evaluate
 
     print(evaluate(config))
+    return 0
+
+
+def _mistaken(config: ClassifierMistakenConfig) -> int:
+    from robot_rl.episodes import Episodes
+
+    store = Episodes(config.dataset)
+    for number in config.episodes:
+        said = store.mistake(number, config.by)
+        print(f"{config.dataset}: episode {number} ({said.uuid}) is read as no success now")
     return 0
 
 

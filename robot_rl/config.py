@@ -470,6 +470,18 @@ class ClassifierEvaluateConfig:
 
 
 @dataclass(frozen=True)
+class ClassifierMistakenConfig:
+    """Say that an episode was no success, though it was taken for one; then train again."""
+
+    dataset: Positional[Path]
+    """Folder of the dataset."""
+    episodes: Positional[tuple[int, ...]]
+    """Numbers of the episodes, counted from 0; -1 is the last."""
+    by: str = ""
+    """Who says so."""
+
+
+@dataclass(frozen=True)
 class OptionsConfig:
     """List the settings of an environment, for --options."""
 

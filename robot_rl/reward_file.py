@@ -51,14 +51,14 @@ def load_rewards(path: str | Path, num_envs: int = 1, linger: int = 0) -> Reward
         return Rewards([TaskReward()], num_envs, linger)
     file = Path(path)
     items = _parse(file)
+    sources = [
+        _source(item, f"{file.name}[{number}]", file.parent, num_envs)
+        for number, item in enumerate(items)
+    ]
     try:
-        sources = [
-            _source(item, f"{file.name}[{number}]", file.parent, num_envs)
-            for number, item in enumerate(items)
-        ]
         return Rewards(sources, num_envs, linger)
-    except SettingsError as error:
-        raise RewardError(str(error)) from error
+    except ValueError as error:
+        raise RewardError(f"{file.name}: {error}") from error
 
 
 def _parse(file: Path) -> list[Any]:
@@ -84,7 +84,10 @@ def _source(item: Any, name: str, folder: Path, num_envs: int) -> RewardSource:
     source, settings = _classes(values.pop("kind"), name)
     if missing := _missing(settings, values):
         raise RewardError(f"{name} lacks {', '.join(missing)}")
-    read = from_json(settings, values, name)
+    try:
+        read = from_json(settings, values, name)
+    except SettingsError as error:
+        raise RewardError(str(error)) from error
     paths = {
         f.name: folder / v
         for f in dataclasses.fields(read)
