@@ -106,6 +106,11 @@ class Step(NamedTuple):
         """What the action led to: the last observation of finished worlds, else the observation."""
         return self.info.get(Info.FINAL_OBSERVATION, self.observation)
 
+    @property
+    def measured_success(self) -> np.ndarray | None:
+        """What evaluations count: the task's own truth where it is known, else what judges."""
+        return self.info.get(Info.TRUE_SUCCESS, self.info.get(Info.SUCCESS))
+
 
 @runtime_checkable
 class Env(Protocol):

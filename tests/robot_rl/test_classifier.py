@@ -252,7 +252,8 @@ def test_augmentation_moves_and_lights_each_image_otherwise_and_stays_in_range()
     image = torch.from_numpy(frame(10, np.random.default_rng(9))).permute(2, 0, 1) / 255
     images = augmented(image.expand(8, -1, -1, -1), torch.Generator().manual_seed(0))
     assert images.shape == (8, 3, SIZE, SIZE)
-    assert images.min() >= 0 and images.max() <= 1
+    assert images.min() >= 0
+    assert images.max() <= 1
     assert len({float(one.mean()) for one in images}) == 8
 
 
