@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from robot_rl.env import Env, Info, Step
+from robot_rl.env import Env, Step
 from robot_rl.evaluation import EVALUATION_SEED, Act, Evaluation
 
 STAMPS = "stamps"

@@ -67,14 +67,15 @@ def record_near_misses(
     """
     require_expert(env, store.schema.env)
     metadata = scripted_metadata(store.schema, operator, {"seed": seed, "noise": noise})
-    first, counts = seed_beside(seed, len(store)), Recorded(0, 0)
+    first, scenes, counts = seed_beside(seed, len(store)), 0, Recorded(0, 0)
     for scene in range(first, first + 10 + 10 * successes):
-        if counts.successes >= successes:
+        found = _Collector(env, store, metadata, noise, scene).collect(attempts)
+        counts = Recorded(*map(sum, zip(counts, found, strict=True)))
+        scenes += found.successes > 0
+        if scenes >= successes:
             return counts
-        collector = _Collector(env, store, metadata, noise, scene)
-        counts = Recorded(*map(sum, zip(counts, collector.collect(attempts), strict=True)))
     raise RuntimeError(
-        f"the expert succeeded in {counts.successes} scenes of {10 + 10 * successes}; "
+        f"the expert succeeded in {scenes} scenes of {10 + 10 * successes}; "
         "lower the noise or make the task easier"
     )
 

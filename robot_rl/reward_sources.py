@@ -131,7 +131,7 @@ class LabelSettings:
 
 
 class LabelReward:
-    """Success or failure as a person says it; without a word the episode goes on."""
+    """Success or failure as a person says it, which stands until the episode has ended."""
 
     cameras: tuple[str, ...] = ()
     sparse: bool | None = True
@@ -140,15 +140,17 @@ class LabelReward:
         self.name = settings.name
         if num_envs != 1:
             raise ValueError(f"num_envs is {num_envs}; a person labels one robot, not a batch")
+        self._said: bool | None = None
 
     def judge(self, moments: Moments) -> Verdict:
-        """What was said in this step."""
-        said = moments.label
-        verdict = Verdict.of(np.array([said is True]))
-        return Verdict(verdict.success, np.array([said is False]), verdict.terms)
+        """What was said in this step, or before."""
+        self._said = self._said if moments.label is None else moments.label
+        verdict = Verdict.of(np.array([self._said is True]))
+        return Verdict(verdict.success, np.array([self._said is False]), verdict.terms)
 
     def forget(self, worlds: np.ndarray) -> None:
-        """Nothing to forget."""
+        """Nothing has been said."""
+        self._said = None
 
 
 def is_tasks_own(rewards: Rewards) -> bool:

@@ -182,6 +182,22 @@ class TestRunTime:
         assert not any(paid for paid, _ in results)
         assert judge(frame(26, rng), stamp=7.1)[1]["classifier/frozen"] == 0
 
+    def test_it_does_what_an_episode_was_judged_by(self, trained: tuple[Path, Path, str]) -> None:
+        """Also where frames repeat: the report is about run time."""
+        classifier, rng = SuccessClassifier.load(trained[1]), np.random.default_rng(10)
+        for _ in range(10):
+            frames = [frame(depth, rng) for depth in rng.integers(3, 27, 30)]
+            for repeated in rng.integers(1, 30, 6):
+                frames[repeated] = frames[repeated - 1]
+            images = np.stack(frames)
+            fresh = np.r_[True, (images[1:] != images[:-1]).any(axis=(1, 2, 3))]
+            scores = classifier.score({"front": images})
+            logits = np.log(scores) - np.log1p(-scores.clip(max=1 - 1e-12))
+            expected = Scored(logits, np.zeros(30, bool), fresh).payment(classifier.threshold, 2)
+            source = ClassifierReward(ClassifierSettings(trained[1], frames=2))
+            paid = [bool(source.judge(moments(image)).success[0]) for image in frames]
+            assert expected == (paid.index(True) if any(paid) else None)
+
     @pytest.mark.parametrize("level", [0, 128, 255])
     def test_nor_does_a_covered_one(self, judge: Judging, level: int) -> None:
         rng = np.random.default_rng(7)

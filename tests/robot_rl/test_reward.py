@@ -86,6 +86,15 @@ class TestTogether:
         assert (quiet.terminated[0], failed.terminated[0]) == (False, True)
         assert (failed.reward[0], failed.success[0]) == (0, False)
 
+    def test_a_persons_success_lingers_so_that_frames_of_it_are_recorded(self) -> None:
+        rewards = Rewards([LabelReward(LabelSettings())], linger=2)
+        said = [moments(INSIDE, label=label) for label in (None, True, None, None)]
+        judged = [rewards.judge(seen, NOT_LAST) for seen in said]
+        assert [bool(j.success[0]) for j in judged] == [False, True, True, True]
+        assert [float(j.reward[0]) for j in judged] == [0, 0, 0, 1]
+        rewards.forget(np.array([0]))
+        assert not rewards.judge(moments(INSIDE), NOT_LAST).success[0]
+
     def test_only_success_alone_has_a_known_range_of_returns(self) -> None:
         box = PoseBox(BOX)
         assert Rewards([box]).return_range(task_sparse=False) == (0.0, 1.0)
