@@ -17,14 +17,14 @@ from hardware.contract_file import to_values
 from hardware.keys import Key
 from hardware.link import Link, Report
 from hardware.robot_config import RobotConfig
+from hardware.robot_judge import RobotJudge
 from hardware.robot_view import RobotView
 from hardware.start import Starter
 from hardware.task import RobotTask
 from hardware.tool_action import Request, ToolAction
 from hardware.tool_reader import Arm, ToolReader
 from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
-from robot_rl.reward import Judgement, Moments, Rewards, Verdict
-from robot_rl.reward_sources import LabelReward, TaskReward, is_tasks_own
+from robot_rl.reward import Rewards
 
 STAMPS = "stamps"
 """Key in ``info``: ``sensor`` and ``command``, arrays (1,) [s]."""
@@ -82,9 +82,7 @@ class HardwareEnv(Closing):
         self._action = ToolAction(contract, chain, self.config, held)
         reader = ToolReader(contract, chain)
         self._view = RobotView(contract, link, reader, self._action.aim, task, self.config)
-        self._rewards = rewards or Rewards(_own(task))
-        self._said: bool | None = None
-        self._keys: list[Key] = []
+        self._judge = RobotJudge(link, self._view, task, rewards)
         self._starter = Starter(
             contract, chain, link, self._view, self._action, task, self.config, self._pace
         )
@@ -105,13 +103,12 @@ class HardwareEnv(Closing):
     @property
     def return_range(self) -> tuple[float, float] | None:
         """0 to 1 with a sparse reward, unknown otherwise."""
-        sparse = self.task is not None and self.task.reward_terms.keys() == {"success"}
-        return self._rewards.return_range(sparse)
+        return self._judge.return_range
 
     @property
     def takes_labels(self) -> bool:
         """Whether a person's word is a reward."""
-        return any(isinstance(source, LabelReward) for source in self._rewards.sources)
+        return self._judge.takes_labels
 
     @property
     def contract_values(self) -> dict[str, Any]:
@@ -146,8 +143,6 @@ class HardwareEnv(Closing):
         if not self._connected:
             self._link.connect(self.config.timeout)
             self._connected = True
-            if self.takes_labels:
-                self._link.pressed()  # from now on somebody listens
         observation, nothing = self._begin(), np.zeros(1, bool)
         info = {
             Info.FINAL_OBSERVATION: _copied(observation),
@@ -191,13 +186,11 @@ class HardwareEnv(Closing):
 
     def label(self, success: bool) -> None:
         """A person says how the running episode went; it counts with the next step."""
-        self._said = success
+        self._judge.label(success)
 
     def pressed(self) -> list[Key]:
         """What the record services were called for since the last look, less what was a label."""
-        self._hear()
-        keys, self._keys = self._keys, []
-        return keys
+        return self._judge.pressed()
 
     def scene(self) -> np.ndarray | None:
         """Positions of everything, as ``sim.twin_view`` draws them; None if it is no twin."""
@@ -212,8 +205,8 @@ class HardwareEnv(Closing):
         self._next = self._link.now()
         self._starter.begin(self._rng)
         self._view.look()
-        self._elapsed, self._said = 0, None
-        self._rewards.forget(np.array([0]))
+        self._elapsed = 0
+        self._judge.begin()
         self._began = self._now = self._next = self._link.now()
         return self._view.observation(0)
 
@@ -238,8 +231,7 @@ class HardwareEnv(Closing):
         intervened = np.array([any(report.person for report in reports)])
         stopped = bool(reports and reports[-1].latched)
         over = np.array([self._elapsed >= self._horizon or stopped])
-        truth = self._truth()
-        judgement = self._judge(final, intervened, truth, over)
+        judgement, known = self._judge.judge(final, intervened, self._elapsed, over)
         terminated, truncated = judgement.terminated, over & ~judgement.terminated
         nothing = np.full_like(request.target, np.nan)
         info = {
@@ -254,50 +246,10 @@ class HardwareEnv(Closing):
             SENT: (reports[-1].sent if reports else nothing)[None].copy(),
             REASONS: np.array([_reasons(reports)]),
             RATE: np.array([self.achieved_rate]),
+            **known,
         }
-        if not is_tasks_own(self._rewards):
-            info[Info.READINGS] = judgement.readings
-            info |= {} if truth is None else {Info.TRUE_SUCCESS: truth.success}
         observation = self._begin() if (terminated | truncated)[0] else _copied(final)
         return Step(observation, judgement.reward, terminated, truncated, info)
-
-    def _judge(
-        self, final: Observation, intervened: np.ndarray, truth: Verdict | None, over: np.ndarray
-    ) -> Judgement:
-        """What the sources of reward say of this step."""
-        if self.takes_labels:
-            self._hear()
-        arm, said = self._view.arm, self._said
-        self._said = None
-        cameras = self._rewards.cameras
-        moments = Moments(
-            observation=final | self._view.images(cameras),
-            tool_position=arm.tool.position,
-            tool_rotation=arm.tool.rotation,
-            opening=arm.opening,
-            elapsed=np.array([self._elapsed]),
-            intervened=intervened,
-            stamps=self._view.image_stamps(cameras),
-            label=said,
-            task=truth,
-        )
-        return self._rewards.judge(moments, over)
-
-    def _truth(self) -> Verdict | None:
-        """What the task says, by the measured poses of its objects."""
-        if self.task is None:
-            return None
-        worlds = self._view.worlds(self._elapsed)
-        terms = {name: w * term(worlds) for name, (w, term) in self.task.reward_terms.items()}
-        return Verdict(np.asarray(self.task.success(worlds)), np.zeros(1, bool), terms)
-
-    def _hear(self) -> None:
-        """Takes a person's presses; of those that say how it went, the last one counts."""
-        for key in self._link.pressed():
-            if self.takes_labels and key in ("success", "failure"):
-                self.label(key == "success")
-            else:
-                self._keys.append(key)
 
     def _action_sent(self, request: Request, before: Arm, reports: list[Report]) -> np.ndarray:
         """The action, or, where it was not what moved the arm, what the command amounts to."""
@@ -318,10 +270,6 @@ def _chain(contract: Contract) -> SerialChain | None:
 
     model = mujoco.MjModel.from_xml_path(str(contract.model.path))
     return SerialChain.from_mujoco(model, contract.joints.arm, contract.model.tool_site)
-
-
-def _own(task: RobotTask | None) -> tuple[TaskReward, ...]:
-    return () if task is None else (TaskReward(),)
 
 
 def _requested(request: Request, reports: list[Report]) -> np.ndarray:

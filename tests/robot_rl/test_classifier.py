@@ -192,7 +192,7 @@ class TestRunTime:
             images = np.stack(frames)
             fresh = np.r_[True, (images[1:] != images[:-1]).any(axis=(1, 2, 3))]
             scores = classifier.score({"front": images})
-            logits = np.log(scores) - np.log1p(-scores.clip(max=1 - 1e-12))
+            logits = np.log(scores.clip(1e-300)) - np.log1p(-scores.clip(max=1 - 1e-12))
             expected = Scored(logits, np.zeros(30, bool), fresh).payment(classifier.threshold, 2)
             source = ClassifierReward(ClassifierSettings(trained[1], frames=2))
             paid = [bool(source.judge(moments(image)).success[0]) for image in frames]

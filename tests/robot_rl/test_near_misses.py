@@ -40,5 +40,5 @@ def test_successes_last_and_attempts_mostly_fail(store: Episodes) -> None:
 
 
 def test_they_are_made_in_simulation_only() -> None:
-    with pytest.raises(RangeError, match="near_misses goes without robot; .*--keep-failures"):
+    with pytest.raises(RangeError, match=r"near_misses goes without robot; .*--keep-failures"):
         RecordConfig(robot="twin", near_misses=2)
