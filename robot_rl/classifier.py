@@ -37,6 +37,8 @@ class SuccessClassifier:
     """Frames in a row that the threshold was chosen for."""
     temperature: float = 1.0
     """Divides the logits (Guo et al., 2017), so that scores are probabilities."""
+    bias: float = 0.0
+    """Added then: it learns from batches half of which are successes, and sees fewer of them."""
     contrast: dict[str, float] = field(default_factory=dict)
     """By camera: standard deviation over an image below which the camera counts as covered."""
     card: dict[str, Any] = field(default_factory=dict)
@@ -47,9 +49,13 @@ class SuccessClassifier:
         """Cameras that it looks at."""
         return self.network.cameras
 
-    @torch.no_grad()
     def logits(self, images: Mapping[str, Tensor]) -> np.ndarray:
-        """Of shrunk images, shape (batch, 3, size, size), uint8, by camera. Shape (batch,)."""
+        """Calibrated, of shrunk images, shape (batch, 3, size, size), uint8. Shape (batch,)."""
+        return self.raw_logits(images) / self.temperature + self.bias
+
+    @torch.no_grad()
+    def raw_logits(self, images: Mapping[str, Tensor]) -> np.ndarray:
+        """As the network has them."""
         self.network.eval()
         count = len(images[self.cameras[0]])
         parts = [
@@ -68,7 +74,7 @@ class SuccessClassifier:
             Shape (batch,).
         """
         small = {camera: shrunk(images[camera], self.size) for camera in self.cameras}
-        return probability(self.logits(small) / self.temperature)
+        return probability(self.logits(small))
 
     def covered(self, images: Mapping[str, np.ndarray]) -> np.ndarray:
         """Whether a camera sees next to nothing. Shape (batch,), bool."""
@@ -85,6 +91,7 @@ class SuccessClassifier:
             "threshold": self.threshold,
             "frames": self.frames,
             "temperature": self.temperature,
+            "bias": self.bias,
             "contrast": self.contrast,
             "card": json.dumps(self.card),
             "state": self.network.state_dict(),
@@ -112,7 +119,7 @@ class SuccessClassifier:
             raise ClassifierError(f"{path} is no classifier of format {FORMAT}; train it again")
         network = SuccessNetwork(content["cameras"], content["size"])
         network.load_state_dict(content["state"])
-        kept = ("size", "threshold", "frames", "temperature", "contrast")
+        kept = ("size", "threshold", "frames", "temperature", "bias", "contrast")
         chosen = {name: content[name] for name in kept}
         return cls(network, card=json.loads(content["card"]), **chosen)
 

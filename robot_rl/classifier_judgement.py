@@ -19,7 +19,7 @@ class Scored(NamedTuple):
     """One episode and the logits of its frames."""
 
     logits: np.ndarray
-    """Divided by the temperature. Shape (length,)."""
+    """Calibrated. Shape (length,)."""
     success: np.ndarray
     """Shape (length,), bool."""
     fresh: np.ndarray
@@ -118,8 +118,11 @@ def choose_threshold(episodes: Sequence[Scored], frames: int, rate: float) -> fl
     return float(probability(np.array(min(middle, _LIMIT))))
 
 
-def fit_temperature(logits: np.ndarray, success: np.ndarray) -> float:
-    """What to divide logits by, for the likelihood of frames not learned from (Guo et al., 2017).
+def fit_calibration(logits: np.ndarray, success: np.ndarray) -> tuple[float, float]:
+    """What to divide logits by, and what to add then.
+
+    The temperature (Guo et al., 2017) has the greatest likelihood of frames that were not learned
+    from; the bias is how rare success is among them, for it was learned from batches half of it.
 
     Args:
         logits: Shape (frames,).
@@ -127,13 +130,14 @@ def fit_temperature(logits: np.ndarray, success: np.ndarray) -> float:
     """
     from scipy.optimize import minimize_scalar
 
+    bias = logit(float(success.mean()))
     signs = np.where(success, 1.0, -1.0)
     found = minimize_scalar(
-        lambda log: np.logaddexp(0, -signs * logits / np.exp(log)).mean(),
+        lambda log: np.logaddexp(0, -signs * (logits / np.exp(log) + bias)).mean(),
         bounds=(-3.0, 3.0),
         method="bounded",
     )
-    return float(np.exp(found.x))
+    return float(np.exp(found.x)), bias
 
 
 def roc(logits: np.ndarray, success: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from robot_rl.classifier_judgement import (
     area_under,
     calibration_error,
     choose_threshold,
-    fit_temperature,
+    fit_calibration,
     judge_episodes,
     logit,
     roc,
@@ -80,21 +80,17 @@ def fit(
 
 
 def calibrate(classifier: SuccessClassifier, clips: Sequence[Clip], false_rate: float) -> None:
-    """Sets temperature and threshold by clips that were not learned from."""
-    classifier.temperature = 1.0
-    plain = scored(classifier, clips)
-    logits, success = (np.concatenate([getattr(s, n) for s in plain]) for n in Scored._fields[:2])
-    classifier.temperature = fit_temperature(logits, success)
+    """Sets calibration and threshold by clips that were not learned from."""
+    images, success = stacked(clips)
+    raw = classifier.raw_logits(images)
+    classifier.temperature, classifier.bias = fit_calibration(raw, success)
     episodes = scored(classifier, clips)
     classifier.threshold = choose_threshold(episodes, classifier.frames, false_rate)
 
 
 def scored(classifier: SuccessClassifier, clips: Sequence[Clip]) -> list[Scored]:
     """The clips as the classifier sees them."""
-    return [
-        Scored(classifier.logits(c.images) / classifier.temperature, c.success, c.fresh)
-        for c in clips
-    ]
+    return [Scored(classifier.logits(c.images), c.success, c.fresh) for c in clips]
 
 
 def measures(classifier: SuccessClassifier, clips: Sequence[Clip]) -> dict[str, float]:

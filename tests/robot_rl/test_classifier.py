@@ -19,7 +19,7 @@ from robot_rl.classifier_judgement import (
     area_under,
     calibration_error,
     choose_threshold,
-    fit_temperature,
+    fit_calibration,
     judge_episodes,
     roc,
 )
@@ -234,13 +234,15 @@ class TestJudgement:
         assert strict == pytest.approx(1 / (1 + np.exp(-3)))
         assert lax == pytest.approx(1 / (1 + np.exp(-2.5)))
 
-    def test_temperature_makes_overconfident_scores_probabilities(self) -> None:
+    def test_calibration_makes_overconfident_and_biased_scores_probabilities(self) -> None:
         rng = np.random.default_rng(8)
-        honest = rng.normal(0, 2, 20_000)
-        success = rng.random(20_000) < 1 / (1 + np.exp(-honest))
-        temperature = fit_temperature(3 * honest, success)
+        success = rng.random(20_000) < 0.1
+        balanced = rng.normal(np.where(success, 1, -1), 1)  # whose odds of success are exp(2 x)
+        raw = 3 * 2 * balanced
+        temperature, bias = fit_calibration(raw, success)
         assert temperature == pytest.approx(3, rel=0.1)
-        chances = 1 / (1 + np.exp(-3 * honest / temperature))
+        chances = 1 / (1 + np.exp(-raw / temperature - bias))
+        assert calibration_error(1 / (1 + np.exp(-raw)), success) > 0.1
         assert calibration_error(chances, success) < 0.02
 
     def test_the_area_under_roc_is_the_chance_to_order_a_pair_rightly(self) -> None:
