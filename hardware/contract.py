@@ -8,6 +8,7 @@ usually files (``hardware.contract_file``) and are embedded in every dataset and
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -151,6 +152,19 @@ class Contract:
         """
         checks.relative(namespace, "namespace")
         return _prefixed(self, f"{namespace}/")
+
+    def require_cameras(self, wanted: Iterable[str]) -> None:
+        """Checks that there are cameras of these names.
+
+        Raises:
+            ValueError: If one is missing.
+        """
+        known = [camera.name for camera in self.cameras]
+        if missing := [name for name in wanted if name not in known]:
+            raise ValueError(
+                f"{self.name} has no camera {missing[0]!r}; "
+                f"choose from {', '.join(known) or 'none'}"
+            )
 
     def with_mode(self, mode: Mode) -> Self:
         """The same robot, commanded in another of its modes.

@@ -14,14 +14,17 @@ from controllers.reason import Reason
 from controllers.serial_chain import SerialChain
 from hardware.contract import Contract
 from hardware.contract_file import to_values
+from hardware.keys import Key
 from hardware.link import Link, Report
 from hardware.robot_config import RobotConfig
+from hardware.robot_judge import RobotJudge
 from hardware.robot_view import RobotView
 from hardware.start import Act, Starter
 from hardware.task import RobotTask
 from hardware.tool_action import Request, ToolAction
 from hardware.tool_reader import Arm, ToolReader
 from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
+from robot_rl.reward import Rewards
 
 STAMPS = "stamps"
 """Key in ``info``: ``sensor`` and ``command``, arrays (1,) [s]."""
@@ -45,10 +48,11 @@ class HardwareEnv(Closing):
     Args:
         contract: The robot, commanded by joint positions with a model, or by a pose of the tool.
         link: Its topics.
-        task: What to do; without one there is no reward, and an episode ends by ``horizon``.
+        task: What to do; without one an episode ends by ``horizon``.
         seed: Seed of the starts until ``reset`` gives another.
         config: How far an action goes, what is observed.
         horizon: Steps of an episode without a task.
+        rewards: Who judges; the task by default. Without either there is no reward.
 
     Attributes:
         late_steps: Steps that took longer than ``dt``.
@@ -68,6 +72,7 @@ class HardwareEnv(Closing):
         seed: int = 0,
         config: RobotConfig | None = None,
         horizon: int = 200,
+        rewards: Rewards | None = None,
     ) -> None:
         self.contract, self.task, self.config = contract, task, config or RobotConfig()
         self.dt = 1 / contract.rates.policy
@@ -79,6 +84,7 @@ class HardwareEnv(Closing):
         self._action = ToolAction(contract, chain, self.config, held)
         reader = ToolReader(contract, chain)
         self._view = RobotView(contract, link, reader, self._action.aim, task, self.config)
+        self._judge = RobotJudge(link, self._view, task, rewards)
         self._starter = Starter(
             contract, chain, link, self._view, self._action, task, self.config, self._pace
         )
@@ -99,8 +105,12 @@ class HardwareEnv(Closing):
     @property
     def return_range(self) -> tuple[float, float] | None:
         """0 to 1 with a sparse reward, unknown otherwise."""
-        sparse = self.task is not None and self.task.reward_terms.keys() == {"success"}
-        return (0.0, 1.0) if sparse else None
+        return self._judge.return_range
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether a person's word is a reward."""
+        return self._judge.takes_labels
 
     @property
     def contract_values(self) -> dict[str, Any]:
@@ -176,6 +186,14 @@ class HardwareEnv(Closing):
         fingers = np.tile(2 * target.gripper[:, None] - 1, self.action_spec.shape[0] - 6)
         return np.hstack([motion, fingers]).astype(np.float32)
 
+    def label(self, success: bool) -> None:
+        """A person says how the running episode went; it counts with the next step."""
+        self._judge.label(success)
+
+    def pressed(self) -> list[Key]:
+        """What the record services were called for since the last look, less what was a label."""
+        return self._judge.pressed()
+
     def scene(self) -> np.ndarray | None:
         """Positions of everything, as ``sim.twin_view`` draws them; None if it is no twin."""
         return self._link.scene()
@@ -194,6 +212,7 @@ class HardwareEnv(Closing):
         self._starter.begin(self._rng, self.backward)
         self._view.look()
         self._elapsed = 0
+        self._judge.begin()
         self._began = self._now = self._next = self._link.now()
         self._link.announce(True)
         return self._view.observation(0)
@@ -215,34 +234,29 @@ class HardwareEnv(Closing):
         return self._link.now(), request._replace(target=np.full_like(request.target, np.nan))
 
     def _outcome(self, request: Request, before: Arm, stamp: float, reports: list[Report]) -> Step:
-        final, (success, terms) = self._view.observation(self._elapsed), self._judge()
+        final = self._view.observation(self._elapsed)
+        intervened = np.array([any(report.person for report in reports)])
         stopped = bool(reports and reports[-1].latched)
-        truncated = np.array([self._elapsed >= self._horizon or stopped]) & ~success
+        over = np.array([self._elapsed >= self._horizon or stopped])
+        judgement, known = self._judge.judge(final, intervened, self._elapsed, over)
+        terminated, truncated = judgement.terminated, over & ~judgement.terminated
         nothing = np.full_like(request.target, np.nan)
         info = {
             Info.FINAL_OBSERVATION: final,
             Info.ACTION_SENT: self._action_sent(request, before, reports),
-            Info.INTERVENED: np.array([any(report.person for report in reports)]),
-            Info.SUCCESS: success,
-            Info.REWARD_TERMS: terms,
+            Info.INTERVENED: intervened,
+            Info.SUCCESS: judgement.success,
+            Info.REWARD_TERMS: judgement.terms,
             Info.AGE: self._view.ages,
             STAMPS: {"sensor": np.array([before.stamp]), "command": np.array([stamp])},
             REQUESTED: _requested(request, reports)[None].copy(),
             SENT: (reports[-1].sent if reports else nothing)[None].copy(),
             REASONS: np.array([_reasons(reports)]),
             RATE: np.array([self.achieved_rate]),
+            **known,
         }
-        observation = self._begin() if (success | truncated)[0] else _copied(final)
-        reward = np.sum(list(terms.values()), axis=0).astype(np.float32)
-        return Step(observation, reward, success, truncated, info)
-
-    def _judge(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Success and the terms of the reward now."""
-        if self.task is None:
-            return np.zeros(1, bool), {"success": np.zeros(1)}
-        worlds = self._view.worlds(self._elapsed)
-        terms = {name: w * term(worlds) for name, (w, term) in self.task.reward_terms.items()}
-        return np.asarray(self.task.success(worlds)), terms
+        observation = self._begin() if (terminated | truncated)[0] else _copied(final)
+        return Step(observation, judgement.reward, terminated, truncated, info)
 
     def _action_sent(self, request: Request, before: Arm, reports: list[Report]) -> np.ndarray:
         """The action, or, where it was not what moved the arm, what the command amounts to."""

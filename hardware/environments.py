@@ -16,6 +16,8 @@ from hardware.robot_config import RobotConfig
 from hardware.start import Act
 from hardware.task import RobotTask, load_task
 from hardware.topics import ExtraPose
+from robot_rl.reward import Rewards
+from robot_rl.reward_file import load_rewards
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,21 @@ def _make(chosen: Robot, config: RobotConfig, seed: int) -> HardwareEnv:
     if chosen.mode:
         contract = contract.with_mode(chosen.mode)  # pyright: ignore[reportArgumentType]
     task = load_task(chosen.task) if chosen.task else None
-    link = connection(contract, task, config, chosen.namespace, chosen.use_sim_time)
-    env = HardwareEnv(link.contract, link, task, seed, config, chosen.horizon)
+    rewards = _rewards(config, task)
+    cameras = (*config.cameras, *rewards.cameras)
+    contract.require_cameras(cameras)
+    link = connection(contract, task, cameras, chosen.namespace, chosen.use_sim_time)
+    env = HardwareEnv(link.contract, link, task, seed, config, chosen.horizon, rewards)
     if config.backward:
         env.backward = _backward(config.backward, env)
     return env
+
+
+def _rewards(config: RobotConfig, task: RobotTask | None) -> Rewards:
+    """Those of the file, or else the task's own, or else none."""
+    if config.rewards or task is not None:
+        return load_rewards(config.rewards, 1, config.linger)
+    return Rewards([], 1, config.linger)
 
 
 def _backward(path: str, env: HardwareEnv) -> Act:
@@ -108,11 +120,11 @@ def _backward(path: str, env: HardwareEnv) -> Act:
 def connection(
     contract: Contract,
     task: RobotTask | None,
-    config: RobotConfig,
+    cameras: tuple[str, ...],
     namespace: str = "",
     use_sim_time: bool = False,
 ) -> Any:
-    """A ``RobotLink`` to the streams that a task and its settings need; nothing is awaited.
+    """A ``RobotLink`` to the streams of cameras, and those that a task needs; nothing is awaited.
 
     Raises:
         ValueError: The namespace is no relative name.
@@ -127,7 +139,7 @@ def connection(
             f"a robot needs ROS 2, and there is no {error.name}: source its setup.bash, or "
             "pip install 'robot-rl[ros]'"
         ) from error
-    return link_class(observing(contract, task), namespace, tuple(config.cameras), use_sim_time)
+    return link_class(observing(contract, task), namespace, cameras, use_sim_time)
 
 
 def observing(contract: Contract, task: RobotTask | None) -> Contract:

@@ -14,10 +14,17 @@ import termios
 from types import TracebackType
 from typing import Any, Literal, Self, TextIO
 
-Key = Literal["next", "redo", "stop", "success", "failure"]
+Key = Literal["next", "redo", "stop", "success", "failure", "mistaken"]
 
 _KEYS: dict[bytes, Key] = {
-    **{b"n": "next", b"r": "redo", b"q": "stop", b"s": "success", b"f": "failure"},
+    **{
+        b"n": "next",
+        b"r": "redo",
+        b"q": "stop",
+        b"s": "success",
+        b"f": "failure",
+        b"x": "mistaken",
+    },
     **{b"\x1b[C": "next", b"\x1b[D": "redo", b"\x1b": "stop"},
 }
 """Letters, and the arrows and Escape as LeRobot has them."""
@@ -28,6 +35,7 @@ n or right   end the episode as it is and go on
 r or left    forget the running episode and begin it anew
 s            end it as a success
 f            end it as a failure
+x            the last episode was no success, though it was taken for one
 q or Escape  end it as it is, and the recording"""
 
 

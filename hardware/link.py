@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
+from hardware.keys import Key
 from hardware.streams import Streams
 
 
@@ -72,6 +73,10 @@ class Link(Protocol):
 
     def place(self, name: str, pose: np.ndarray) -> bool:
         """Asks whoever arranges objects to put one elsewhere; False if nobody does."""
+        ...
+
+    def pressed(self) -> list[Key]:
+        """What the record services were called for since the last look, which begins to serve."""
         ...
 
     def scene(self) -> np.ndarray | None:

@@ -60,7 +60,7 @@ class Recorder:
         say: Say | None = None,
         accompany: Callable[[str], Companion] | None = None,
     ) -> None:
-        self._store, self._metadata = store, metadata
+        self.store, self._metadata = store, metadata
         self._limits, self._accompany = limits or EpisodeLimits(), accompany
         self._say = say or _print
         self._saver = Saver(self._say, self._go_on, self._give_up)
@@ -182,13 +182,13 @@ class Recorder:
             wanted, self._wanted, self._saving = self._wanted, False, False
             if not wanted:
                 return
-            writer = self._store.writer(self._metadata)
+            writer = self.store.writer(self._metadata)
             try:
                 self._companion = self._accompany and self._accompany(writer.metadata.uuid)
             except OSError:
                 writer.discard()
                 raise
-            self._writer, self._timing = writer, Timing(self._store.schema.dt)
+            self._writer, self._timing = writer, Timing(self.store.schema.dt)
             self._episode += 1
 
     def _give_up(self) -> None:

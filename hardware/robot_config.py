@@ -16,6 +16,10 @@ class RobotConfig(ToolSettings):
     """Whether ``state`` ends with the task's state, by the poses of its objects."""
     cameras: tuple[str, ...] = ()
     """Cameras of the contract that are observed as ``images/<camera>``."""
+    rewards: str = ""
+    """YAML file that lists reward sources; empty takes the task's own reward."""
+    linger: int = 0
+    """Steps for which success must go on before it ends the episode."""
     timeout: float = 10.0
     """How long the robot may take to appear, and the arm to reach its start [s]."""
     retreat: float = 0.13
@@ -36,3 +40,4 @@ class RobotConfig(ToolSettings):
         require_positive(self, "timeout")
         require_count(self, "joint_reset_every", 0)
         require_count(self, "backward_steps", 1)
+        require_count(self, "linger", at_least=0)

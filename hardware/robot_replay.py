@@ -171,7 +171,7 @@ def repeat(
     if arm is None:
         raise ValueError(f"{contract.name} has no model, which tells where the tool is; give one")
     start, config = _start(motion, arm, contract, task), RobotConfig(privileged=False)
-    with closing(connection(contract, start, config, namespace)) as link:
+    with closing(connection(contract, start, config.cameras, namespace)) as link:
         return Repetition(HardwareEnv(link.contract, link, start, config=config), motion, arm).run()
 
 

@@ -50,12 +50,8 @@ class RobotView:
         task: RobotTask | None,
         config: RobotConfig,
     ) -> None:
+        contract.require_cameras(config.cameras)
         self._cameras = {camera.name: camera for camera in contract.cameras}
-        if missing := [name for name in config.cameras if name not in self._cameras]:
-            raise ValueError(
-                f"{contract.name} has no camera {missing[0]!r}; "
-                f"choose from {', '.join(self._cameras) or 'none'}"
-            )
         self._name, self._link, self._reader, self._aim = contract.name, link, reader, aim
         self._task, self._config = task, config
         self._lookout = 0.1 / contract.rates.policy
@@ -114,6 +110,16 @@ class RobotView:
         for key in (IMAGES + camera for camera in self._config.cameras):
             observation[key] = self._aligned.samples[key].value[None].copy()
         return observation
+
+    def images(self, cameras: tuple[str, ...]) -> Observation:
+        """Of the last look, by ``images/<camera>``. Arrays of shape (1, height, width, 3)."""
+        keys = [IMAGES + camera for camera in cameras]
+        return {key: self._aligned.samples[key].value[None] for key in keys}
+
+    def image_stamps(self, cameras: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """When they were taken. Arrays of shape (1,) [s]."""
+        keys = [IMAGES + camera for camera in cameras]
+        return {key: np.array([self._aligned.samples[key].stamp]) for key in keys}
 
     def worlds(self, elapsed: int) -> Any:
         """The measured world as the task sees it."""

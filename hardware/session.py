@@ -6,7 +6,6 @@ the arm. A person's keys end episodes that the environment does not end.
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -117,14 +116,31 @@ class Session:
         """Does what the keys say that were pressed since."""
         for key in self._pressed():
             self.stopped = self.stopped or key == "stop"
+            if key == "mistaken":
+                self._mistake()
+                continue
             if self._recorder.state != "recording":
                 continue
             if key == "redo":
                 self._recorder.discard()
+            elif self._env.takes_labels and key in ("success", "failure"):
+                self._env.label(key == "success")
+                continue
             else:
                 self._recorder.end(VERDICTS[key])
             if not self.stopped:
                 self._step = self._env.reset()
+
+    def _mistake(self) -> None:
+        """The last episode, which is durable before the next begins, was no success."""
+        if not self.counts.committed:
+            print("no episode of this session is recorded yet")
+            return
+        try:
+            said = self._recorder.store.mistake(-1, "session")
+            print(f"episode {said.uuid[:8]} was no success, and is read so from now on")
+        except ValueError as error:
+            print(error)
 
 
 def _transition(
@@ -167,14 +183,12 @@ def record(
         ConnectionError: The robot is not there.
         OSError: An episode could not be written.
     """
-    module = importlib.import_module("hardware.ros.record_buttons")
-    buttons = module.RecordButtons(env.link)
     print(f"recording {metadata.task or 'without a task'} into {store.path}; Ctrl-C ends it")
     with Keys() as keys, closing(Recorder(store, metadata)) as recorder:
         if keys.interactive:
             print(HELP)
         session = Session(
-            env, recorder, act, lambda: [*keys.pressed(), *buttons.pressed()], keep_failures
+            env, recorder, act, lambda: [*keys.pressed(), *env.pressed()], keep_failures
         )
         session.run(enough, seed)
     return session

@@ -15,6 +15,9 @@ from tyro.conf import subcommand
 
 from robot_rl import __version__
 from robot_rl.config import (
+    ClassifierEvaluateConfig,
+    ClassifierMistakenConfig,
+    ClassifierTrainConfig,
     DatasetConfig,
     DemoConfig,
     DeployConfig,
@@ -49,6 +52,12 @@ Command = (
     | Annotated[RecordConfig, subcommand("record")]
     | Annotated[ReplayConfig, subcommand("replay")]
     | Annotated[DatasetConfig, subcommand("dataset")]
+    | Annotated[
+        Annotated[ClassifierTrainConfig, subcommand("train")]
+        | Annotated[ClassifierEvaluateConfig, subcommand("evaluate")]
+        | Annotated[ClassifierMistakenConfig, subcommand("mistaken")],
+        subcommand("classifier", description="Learn to see success in camera images."),
+    ]
     | Annotated[OptionsConfig, subcommand("options")]
     | Annotated[DoctorConfig, subcommand("doctor")]
     | Annotated[UpConfig, subcommand("up")]
@@ -130,6 +139,9 @@ def _commands() -> dict[type, Callable[[Any], int]]:
         RecordConfig: _record,
         ReplayConfig: _replay,
         DatasetConfig: _dataset,
+        ClassifierTrainConfig: _train_classifier,
+        ClassifierEvaluateConfig: _evaluate_classifier,
+        ClassifierMistakenConfig: _mistaken,
         OptionsConfig: _options,
         DoctorConfig: _doctor,
         UpConfig: _up,
@@ -207,19 +219,22 @@ def _record(config: RecordConfig) -> int:
     from robot_rl.demonstrations import record, require_expert, schema_of
     from robot_rl.environments import make_env, parse_options
     from robot_rl.episodes import Episodes
+    from robot_rl.near_misses import record_near_misses
 
     with make_env(config.env, 1, config.seed, **parse_options(config.options)) as env:
         require_expert(env, config.env)  # before there is a store, which would be in the way
         store = Episodes(config.folder, schema_of(env, config.env, config.options))
-        recorded = record(
-            env,
-            store,
-            config.episodes,
-            noise=config.noise,
-            seed=config.seed,
-            keep_failures=config.keep_failures,
-            operator=config.operator or "script",
-        )
+        script: dict[str, Any] = {
+            "noise": config.noise,
+            "seed": config.seed,
+            "operator": config.operator or "script",
+        }
+        if config.near_misses:
+            attempts = config.near_misses
+            recorded = record_near_misses(env, store, config.episodes, attempts, **script)
+        else:
+            failures = config.keep_failures
+            recorded = record(env, store, config.episodes, keep_failures=failures, **script)
     print(f"{config.folder}: {recorded.successes} successes, {recorded.failures} failures")
     return 0
 
@@ -239,6 +254,33 @@ def _dataset(config: DatasetConfig) -> int:
     return (
         info(config.dataset) if config.action == "info" else verify(config.dataset, config.repair)
     )
+
+
+def _train_classifier(config: ClassifierTrainConfig) -> int:
+    from robot_rl.classifier_run import train
+    from robot_rl.progress import ClassifierMonitor
+
+    with ClassifierMonitor(config.updates) as monitor:
+        told = train(config, monitor)
+    print(told)
+    return 0
+
+
+def _evaluate_classifier(config: ClassifierEvaluateConfig) -> int:
+    from robot_rl.classifier_run import evaluate
+
+    print(evaluate(config))
+    return 0
+
+
+def _mistaken(config: ClassifierMistakenConfig) -> int:
+    from robot_rl.episodes import Episodes
+
+    store = Episodes(config.dataset)
+    for number in config.episodes:
+        said = store.mistake(number, config.by)
+        print(f"{config.dataset}: episode {number} ({said.uuid}) is read as no success now")
+    return 0
 
 
 def _options(config: OptionsConfig) -> int:

@@ -369,6 +369,9 @@ class RecordConfig:
     """Standard deviation of the tremble, in units of the action."""
     keep_failures: bool = False
     """Keep failed episodes too, marked as such."""
+    near_misses: int = 0
+    """In simulation: for each success so many attempts that nearly are one, for a classifier; give
+    the environment --options linger=8, so that a success is seen for a while."""
     operator: str = ""
     """Who demonstrates; a script unless said otherwise."""
     seed: int = 0
@@ -390,7 +393,12 @@ class RecordConfig:
             noise=at_least(0),
             seed=at_least(0),
             scripted=at_least(1),
+            near_misses=at_least(0),
         )
+        if self.near_misses and self.robot:
+            raise RangeError(
+                "near_misses goes without robot; on a robot record failures with --keep-failures"
+            )
         if self.scripted is not None and not self.robot:
             raise RangeError(
                 "scripted goes with robot, for a simulator's expert always acts; add --robot twin, "
@@ -443,6 +451,90 @@ class DatasetConfig:
                 f"repair goes with verify alone; type: robot-rl dataset verify {self.dataset} "
                 "--repair"
             )
+
+
+@dataclass(frozen=True)
+class ClassifierTrainConfig:
+    """Train a classifier of success on camera images of recorded episodes."""
+
+    datasets: Positional[tuple[Path, ...]]
+    """Folders of datasets, with successes and failures."""
+    output: Path = Path("success.classifier")
+    """File to write; plots go into a folder of the same name beside it."""
+    cameras: tuple[str, ...] = ()
+    """Cameras to look at; all by default."""
+    frames: int = 3
+    """Frames in a row that must show success at run time; the threshold is chosen for it."""
+    false_rate: float = 0.01
+    """Share of the episodes that may be paid wrongly; the threshold keeps to it on those held
+    out."""
+    hold_out: float = 0.3
+    """Share of the scenes that are held out, whole, to judge by."""
+    size: int = 64
+    """Height and width of what the network sees [pixels], a multiple of 16."""
+    updates: int = 800
+    """Updates of the network."""
+    batch_size: int = 64
+    """Frames per update, half of them successes."""
+    learning_rate: float = 1e-3
+    """AdamW's step size at the beginning; it falls to 0."""
+    encoder: Path | None = None
+    """Classifier whose encoders to begin with."""
+    freeze: bool = False
+    """With encoder: leave the encoders as they are."""
+    seed: int = 0
+    """Seed of what is held out, of the network and of the batches."""
+    threads: int = 1
+    """Threads of torch."""
+
+    def __post_init__(self) -> None:
+        check(
+            self,
+            frames=at_least(1),
+            false_rate=within(0, 0.5),
+            hold_out=above(0, up_to=0.9),
+            size=at_least(16),
+            updates=at_least(1),
+            batch_size=at_least(2),
+            learning_rate=above(0),
+            seed=at_least(0),
+            threads=at_least(1),
+        )
+        if self.size % 16:
+            raise RangeError(f"size is {self.size}; give a multiple of 16")
+        if self.freeze and self.encoder is None:
+            raise RangeError("freeze goes with encoder; add --encoder FILE")
+
+
+@dataclass(frozen=True)
+class ClassifierEvaluateConfig:
+    """Judge a classifier of success by recorded episodes, as it would judge them at run time."""
+
+    classifier: Positional[Path]
+    """File that train wrote."""
+    datasets: Positional[tuple[Path, ...]]
+    """Folders of datasets; what it has learned from is left out."""
+    frames: int | None = None
+    """Frames in a row; None takes those that the threshold is for."""
+    threshold: float | None = None
+    """Probability from which a frame shows success; None takes the file's own."""
+    plots: Path | None = None
+    """Folder for plots."""
+
+    def __post_init__(self) -> None:
+        check(self, frames=at_least(1), threshold=within(0, 1))
+
+
+@dataclass(frozen=True)
+class ClassifierMistakenConfig:
+    """Say that an episode was no success, though it was taken for one; then train again."""
+
+    dataset: Positional[Path]
+    """Folder of the dataset."""
+    episodes: Positional[tuple[int, ...]]
+    """Numbers of the episodes, counted from 0; -1 is the last."""
+    by: str = ""
+    """Who says so."""
 
 
 @dataclass(frozen=True)

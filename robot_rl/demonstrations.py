@@ -86,7 +86,7 @@ def record(
     """
     require_expert(env, store.schema.env)
     _check_numbers(env, successes, noise)
-    metadata = _metadata(store.schema, operator, {"seed": seed, "noise": noise})
+    metadata = scripted_metadata(store.schema, operator, {"seed": seed, "noise": noise})
     seed = seed_beside(seed, len(store))
     rng = np.random.default_rng(seed)
     ids = WorldIds(1)
@@ -228,7 +228,8 @@ def seed_beside(seed: int, recorded: int) -> int:
     return int(np.random.SeedSequence((seed, recorded)).generate_state(1)[0])
 
 
-def _metadata(schema: Schema, operator: str, config: dict[str, float]) -> Metadata:
+def scripted_metadata(schema: Schema, operator: str, config: dict[str, float]) -> Metadata:
+    """What is known beforehand of episodes that a script records in a simulator."""
     return Metadata(
         task=schema.env,
         operator=operator,

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from robot_rl.env import Env, Info, Step
+from robot_rl.env import Env, Step
 from robot_rl.evaluation import EVALUATION_SEED, Act, Evaluation
 
 STAMPS = "stamps"
@@ -103,7 +103,8 @@ def _episode(env: Env, act: Act, step: Step, deployed: Deployed) -> Step:
             break  # What is seen now belongs to the next episode.
         if isinstance(env, HasScene) and (scene := env.scene()) is not None:
             scenes.append(scene)
-    deployed.success.append(bool(step.info.get(Info.SUCCESS, step.terminated)[0]))
+    said = step.measured_success
+    deployed.success.append(bool((step.terminated if said is None else said)[0]))
     deployed.length.append(length)
     if len(sent) > 1:
         deployed.rates.append((len(sent) - 1) / (sent[-1] - sent[0]))

@@ -35,6 +35,12 @@ class Info:
     """Age of each stream at the time of the observation: dict of arrays (num_envs,) [s]."""
     REWARD_TERMS = "reward_terms"
     """Each term of the reward: dict of arrays (num_envs,)."""
+    READINGS = "readings"
+    """What sources of reward saw and do not pay, by ``<source>/<reading>``, e.g. a classifier's
+    score: dict of arrays (num_envs,)."""
+    TRUE_SUCCESS = "true_success"
+    """Success by what the task itself knows, where it knows and something else judges too. For
+    evaluation, never for learning. Shape (num_envs,), bool."""
 
 
 class Closing(ABC):
@@ -101,6 +107,11 @@ class Step(NamedTuple):
     def final_observation(self) -> Observation:
         """What the action led to: the last observation of finished worlds, else the observation."""
         return self.info.get(Info.FINAL_OBSERVATION, self.observation)
+
+    @property
+    def measured_success(self) -> np.ndarray | None:
+        """What evaluations count: the task's own truth where it is known, else what judges."""
+        return self.info.get(Info.TRUE_SUCCESS, self.info.get(Info.SUCCESS))
 
 
 @runtime_checkable

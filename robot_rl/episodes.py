@@ -3,6 +3,7 @@
 ::
 
     store/store.json                          what all episodes have in common
+    store/mistaken.jsonl                      which ones a person later said were no success
     store/episodes/000000-<uuid>.zarr         a committed episode, a zarr 3 group
     store/episodes/.writing-<uuid>.zarr       one being written, or left behind by a crash
     store/quarantine/                         what ``repair`` moved out of the way
@@ -25,7 +26,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from robot_rl import durable, episode_file
+from robot_rl import durable, episode_file, mistaken
 from robot_rl.env import Observation
 from robot_rl.episode import Episode
 from robot_rl.episode_file import CorruptEpisodeError, FormatError
@@ -89,7 +90,7 @@ class Episodes:
         return len(self.paths)
 
     def __iter__(self) -> Iterator[Episode]:
-        return map(episode_file.read, self.paths)
+        return map(self._read, self.paths)
 
     def episode(self, number: int) -> Episode:
         """Reads the episode that somebody asks for by its number, counted from 0.
@@ -115,7 +116,28 @@ class Episodes:
             raise IndexError(
                 f"no episode {index} in {self.path}; it holds {len(paths)}, counted from 0"
             )
-        return episode_file.read(paths[index])
+        return self._read(paths[index])
+
+    def mistake(self, number: int, by: str = "") -> Metadata:
+        """A person says that an episode was no success, though it was taken for one.
+
+        Whoever reads it from now on reads it so; what was recorded stays on disk.
+
+        Args:
+            number: Counted from 0; -1 is the last.
+            by: Who says so.
+
+        Returns:
+            The corrected metadata.
+
+        Raises:
+            ValueError: If there is no such episode, or it was not taken for a success.
+        """
+        metadata = self.episode(number).metadata
+        if not metadata.success:
+            raise ValueError(f"episode {number} of {self.path} is no success; nothing to correct")
+        mistaken.note(self.path, metadata.uuid, by)
+        return mistaken.corrected_metadata(metadata, mistaken.noted(self.path))
 
     def writer(self, metadata: Metadata | None = None) -> EpisodeWriter:
         """Begins an episode; the writer is a context manager that commits it at the end."""
@@ -127,7 +149,9 @@ class Episodes:
         Raises:
             CorruptEpisodeError: If the metadata of an episode is not what was committed.
         """
-        return [episode_file.read_metadata(path) for path in self.paths]
+        by = mistaken.noted(self.path)
+        every = map(episode_file.read_metadata, self.paths)
+        return [mistaken.corrected_metadata(one, by) for one in every]
 
     def info(self) -> Summary:
         """What the store holds.
@@ -184,6 +208,9 @@ class Episodes:
             durable.move(path, target)
             actions.append(f"moved {path.name} to {target}: {problem}")
         return actions
+
+    def _read(self, path: Path) -> Episode:
+        return mistaken.corrected(episode_file.read(path), mistaken.noted(self.path))
 
     @property
     def _folder(self) -> Path:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robot_rl.env import Env, Info, Observation
+from robot_rl.env import Env, Observation
 from robot_rl.statistics import Interval, wilson_interval
 
 Act = Callable[[Observation], np.ndarray]
@@ -95,7 +95,8 @@ def _first_episodes(env: Env, act: Act, seed: int) -> _Outcome:
         step = env.step(act(step.observation))
         length += running
         total += np.where(running, step.reward, 0)
-        success |= running & step.info.get(Info.SUCCESS, False)
-        known |= Info.SUCCESS in step.info
+        said = step.measured_success
+        success |= running & (False if said is None else said)
+        known |= said is not None
         running &= ~step.done
     return _Outcome(success, known, length, total)

@@ -134,6 +134,18 @@ class LearnerMonitor(_StatusLine):
         )
 
 
+class ClassifierMonitor(_StatusLine):
+    """Watches a classifier learn; call it with the number of updates and the loss."""
+
+    def __init__(self, updates: int, console: Console | None = None) -> None:
+        super().__init__("reading episodes", console)
+        self._updates = updates
+
+    def __call__(self, update: int, loss: float) -> None:
+        """Shows how far it is."""
+        self._status.update(f"{update:,} of {self._updates:,} updates, loss {loss:.3f}")
+
+
 def score(metrics: Mapping[str, float], policy: str) -> str:
     """Success of a policy, or its mean return where the task knows no success."""
     success = metrics.get(f"{policy}_success", math.nan)

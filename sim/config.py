@@ -34,6 +34,10 @@ class EnvConfig(ToolSettings):
     """Height and width of the images."""
     randomization: Randomization = field(default_factory=Randomization)
     """Ranges of the physics, drawn per episode; on the command line none or wide."""
+    rewards: str = ""
+    """YAML file that lists reward sources; empty takes the task's own reward."""
+    linger: int = 0
+    """Steps for which success must go on before it ends the episode."""
     threads: int = 0
     """Physics threads; 0 takes one per core."""
     divergence_folder: str = "runs/diverged"
@@ -44,6 +48,7 @@ class EnvConfig(ToolSettings):
         require_positive(self, "control_dt")
         require_count(self, "image_size", at_least=1)
         require_count(self, "threads", at_least=0)
+        require_count(self, "linger", at_least=0)
         if self.control_dt < PHYSICS_DT:
             raise ValueError(
                 f"control_dt is {self.control_dt}; "

@@ -165,7 +165,7 @@ class MujocoEnv(TaskEnv):
         if self.config.privileged:
             parts.append(self.task.observe(seen))
         observation = {"state": np.hstack(parts)[rows].astype(np.float32)}
-        for camera in self.config.cameras:
+        for camera in self._watched:
             images = [self.render(camera, int(world)) for world in rows]
             observation[f"images/{camera}"] = np.stack(images)
         return observation

@@ -10,6 +10,9 @@ from controllers.proprioception import PROPRIOCEPTION
 from controllers.serial_chain import SerialChain, ToolState
 from controllers.tool_control import ToolControl
 from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
+from robot_rl.reward import Moments, Verdict
+from robot_rl.reward_file import load_rewards
+from robot_rl.reward_sources import LabelReward, is_tasks_own
 from sim import panda
 from sim.config import EnvConfig
 from sim.scene import task_model
@@ -37,6 +40,13 @@ class TaskEnv(Closing):
         self.num_envs = num_envs
         self.dt = self.config.control_dt
         self.model = task_model(task)
+        self._rewards = load_rewards(self.config.rewards, num_envs, self.config.linger)
+        if any(isinstance(source, LabelReward) for source in self._rewards.sources):
+            raise ValueError(
+                f"{self.config.rewards}: nobody labels episodes in a simulator; "
+                "leave out the kind label, or choose the environment robot"
+            )
+        self._watched = tuple(dict.fromkeys((*self.config.cameras, *self._rewards.cameras)))
         self._chain = SerialChain.from_mujoco(self.model, panda.ARM_JOINTS, panda.TOOL_SITE)
         self._control = ToolControl(self._chain, panda.Q_READY, self.config)
         self._elapsed = np.zeros(num_envs, np.int64)
@@ -65,7 +75,7 @@ class TaskEnv(Closing):
     @property
     def return_range(self) -> tuple[float, float] | None:
         """0 to 1 with the sparse reward, unknown with a shaped one."""
-        return (0.0, 1.0) if self.task.reward_terms.keys() == {"success"} else None
+        return self._rewards.return_range(self.task.reward_terms.keys() == {"success"})
 
     def expert_action(self) -> np.ndarray:
         """The task's scripted expert, without noise. Shape (num_envs, action)."""
@@ -128,38 +138,67 @@ class TaskEnv(Closing):
     def _outcome(self, sent: np.ndarray, diverged: np.ndarray) -> Step:
         """What a step led to; finished worlds begin anew."""
         worlds = self._worlds()
-        success = self.task.success(worlds) & ~diverged
-        truncated = ((self._elapsed >= self.task.horizon) | diverged) & ~success
-        terms = self._reward_terms(worlds, ~diverged)
-        final = self._observation(worlds, np.arange(self.num_envs))
+        shown = self._observation(worlds, np.arange(self.num_envs))
+        final, truth = self._seen(shown), self._truth(worlds, ~diverged)
+        over = (self._elapsed >= self.task.horizon) | diverged
+        judgement = self._rewards.judge(self._moments(worlds, shown, truth), over)
         info = {
             Info.FINAL_OBSERVATION: final,
             Info.ACTION_SENT: sent,
-            Info.SUCCESS: success,
-            Info.REWARD_TERMS: terms,
+            Info.SUCCESS: judgement.success,
+            Info.REWARD_TERMS: judgement.terms,
             "diverged": diverged,
         }
-        observation = self._restart(success | truncated, final)
-        reward = np.sum(list(terms.values()), axis=0).astype(np.float32)
-        return Step(observation, reward, success, truncated, info)
+        if not is_tasks_own(self._rewards):
+            info |= {Info.READINGS: judgement.readings, Info.TRUE_SUCCESS: truth.success}
+        terminated = judgement.terminated & ~diverged
+        truncated = over & ~terminated
+        observation = self._restart(terminated | truncated, final)
+        return Step(observation, judgement.reward, terminated, truncated, info)
 
-    def _reward_terms(self, worlds: Worlds, valid: np.ndarray) -> dict[str, np.ndarray]:
-        return {
+    def _truth(self, worlds: Worlds, valid: np.ndarray) -> Verdict:
+        """What the task knows; nothing where the physics diverged."""
+        terms = {
             name: np.where(valid, weight * term(worlds), 0.0)
             for name, (weight, term) in self.task.reward_terms.items()
         }
+        return Verdict(self.task.success(worlds) & valid, np.zeros_like(valid), terms)
+
+    def _moments(self, worlds: Worlds, shown: Observation, truth: Verdict) -> Moments:
+        """What the sources of reward may look at: what is measured, and the task's truth."""
+        return Moments(
+            observation=shown,
+            tool_position=self._tool.position,
+            tool_rotation=self._tool.rotation,
+            opening=worlds.opening,
+            elapsed=self._elapsed.copy(),
+            intervened=np.zeros(self.num_envs, bool),
+            stamps=self._image_stamps(),
+            task=truth,
+        )
+
+    def _image_stamps(self) -> dict[str, np.ndarray]:
+        """When images were taken, by key; nothing where they are always of now."""
+        return {}
+
+    def _seen(self, shown: Observation) -> Observation:
+        """Without the images that only the sources of reward see."""
+        return {key: shown[key] for key in self.observation_spec}
 
     def _restart(self, done: np.ndarray, final: Observation) -> Observation:
         """Starts anew where an episode ended; the other worlds go on from what they saw."""
         observation = {key: value.copy() for key, value in final.items()}
         if len(ended := np.flatnonzero(done)) > 0:
             self._begin(ended)
-            for key, value in self._observation(self._worlds(), ended).items():
+            self._rewards.forget(ended)
+            for key, value in self._seen(self._observation(self._worlds(), ended)).items():
                 observation[key][ended] = value
         return observation
 
     def _first_step(self) -> Step:
-        observation = self._observation(self._worlds(), np.arange(self.num_envs))
+        everywhere = np.arange(self.num_envs)
+        self._rewards.forget(everywhere)
+        observation = self._seen(self._observation(self._worlds(), everywhere))
         nothing = np.zeros(self.num_envs, bool)
         info = {
             Info.FINAL_OBSERVATION: {key: value.copy() for key, value in observation.items()},

@@ -109,14 +109,18 @@ class TwinEnv(TaskEnv):
         self._stamps = {"state": self._state.stamp}
         observation = {"state": np.hstack(parts).astype(np.float32)}
         size = self.config.image_size
-        for camera in self.config.cameras:
+        for camera in self._watched:
             picture = self.twin.image(camera, (size, size))
             self._stamps[f"images/{camera}"] = picture.stamp
             observation[f"images/{camera}"] = picture.pixels[None].copy()
         return observation
 
+    def _image_stamps(self) -> dict[str, np.ndarray]:
+        return {key: np.array([stamp]) for key, stamp in self._stamps.items()}
+
     def _aged(self, step: Step) -> Step:
         """With the age of each stream in ``info``."""
-        age = {key: np.array([self.twin.time - stamp]) for key, stamp in self._stamps.items()}
+        stamps = {key: stamp for key, stamp in self._stamps.items() if key in step.observation}
+        age = {key: np.array([self.twin.time - stamp]) for key, stamp in stamps.items()}
         step.info[Info.AGE] = age
         return step

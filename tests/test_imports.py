@@ -16,11 +16,14 @@ ROOT = Path(__file__).parents[1]
 RECORDED = ("robot_rl.episodes", "robot_rl.metadata", "robot_rl.schema", "robot_rl.transition")
 """What an episode is made of; hardware's recorder writes the same store as everybody."""
 
+REWARDS = ("robot_rl.reward", "robot_rl.reward_file", "robot_rl.reward_sources")
+"""What judges a step, of a simulator's as of a robot's; numpy alone, until a file asks for more."""
+
 MAY_IMPORT = {
     "controllers": ("controllers",),
     "robot_rl": ("robot_rl", "controllers"),
-    "sim": ("sim", "robot_rl.env", "controllers"),
-    "hardware": ("hardware", "robot_rl.env", "controllers", *RECORDED),
+    "sim": ("sim", "robot_rl.env", *REWARDS, "controllers"),
+    "hardware": ("hardware", "robot_rl.env", *REWARDS, "controllers", *RECORDED),
 }
 """First-party modules, at load or later; what is not listed goes by a lazy name from a table."""
 

@@ -40,7 +40,7 @@ class PersonNode(Node):
         self._task, config = load_task(settings.task), RobotConfig()
         simulated = bool(self.get_parameter("use_sim_time").value)
         space = self.get_namespace().strip("/")
-        self._link = link = connection(contract, self._task, config, space, simulated)
+        self._link = link = connection(contract, self._task, config.cameras, space, simulated)
         self._close = link.close
         reader, aim = ToolReader(contract, chain_of(contract)), ToolAim(config)
         self._view = RobotView(link.contract, link, reader, aim, self._task, config)

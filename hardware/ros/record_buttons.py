@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from collections import deque
 
+from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from hardware.keys import Key
 from hardware.ros.names import RECORD_FAILURE, RECORD_REDO, RECORD_SUCCESS
-from hardware.ros.robot_link import RobotLink
 
 _SERVICES: dict[str, Key] = {
     RECORD_SUCCESS: "success",
@@ -22,13 +22,13 @@ class RecordButtons:
     """What was pressed, as keys: the teleop node calls these services for buttons of a pad.
 
     Args:
-        link: Its node serves them.
+        node: Serves them.
     """
 
-    def __init__(self, link: RobotLink) -> None:
+    def __init__(self, node: Node) -> None:
         self._pressed: deque[Key] = deque()
         for name, key in _SERVICES.items():
-            link.node.create_service(Trigger, name, functools.partial(self._press, key))
+            node.create_service(Trigger, name, functools.partial(self._press, key))
 
     def pressed(self) -> list[Key]:
         """Keys since the last look, in order."""

@@ -23,6 +23,7 @@ from std_srvs.srv import Trigger
 from hardware.contract import Contract
 from hardware.dds_profile import use_dds_profile
 from hardware.endpoints import subscriptions
+from hardware.keys import Key
 from hardware.link import Report
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
@@ -31,6 +32,7 @@ from hardware.ros.inspection import command_problem, commands, problems, safety_
 from hardware.ros.names import EPISODE, PLACE, REPORT, REQUEST, RESET, SCENE
 from hardware.ros.qos import LATCHED, profile
 from hardware.ros.question import Question
+from hardware.ros.record_buttons import RecordButtons
 from hardware.ros.state_listener import StateListener
 from hardware.safety import GRIPPER, request_names
 from hardware.stream import Stream
@@ -84,6 +86,7 @@ class RobotLink:
             kind = convert.message_class(gripper.type)
             inbox.subscribe(kind, gripper.topic, self._grip, profile(gripper.qos))
         self._scene: np.ndarray | None = None
+        self._buttons: RecordButtons | None = None
         inbox.subscribe(JointState, SCENE, self._see, QoSProfile(depth=1))
         self._reset = self.node.create_client(Trigger, RESET)
         self._episode: Publisher | None = None
@@ -156,6 +159,12 @@ class RobotLink:
         if self._episode is None:  # Links that only look have nothing to say.
             self._episode = self.node.create_publisher(Bool, EPISODE, profile(LATCHED))
         self._episode.publish(Bool(data=running))
+
+    def pressed(self) -> list[Key]:
+        """What the record services were called for since the last look, which begins to serve."""
+        if self._buttons is None:
+            self._buttons = RecordButtons(self.node)
+        return self._buttons.pressed()
 
     def open_latch(self, timeout: float = 2.0) -> None:
         """Opens the latch of the safety node.

@@ -8,6 +8,7 @@ import pytest
 from hardware.contract_file import load_contract
 from hardware.env import HardwareEnv
 from hardware.environments import make_robot, observing
+from hardware.keys import Key
 from hardware.link import Report
 from hardware.robot_config import RobotConfig
 from hardware.start import Act
@@ -58,6 +59,9 @@ class ObedientArm:
 
     def place(self, name: str, pose: np.ndarray) -> bool:
         return False
+
+    def pressed(self) -> list[Key]:
+        return []
 
     def scene(self) -> np.ndarray | None:
         return None

@@ -19,7 +19,6 @@ from hardware.contract_file import from_values
 from hardware.env import HardwareEnv
 from hardware.recording import EpisodeLimits, Recorder
 from hardware.robot_replay import Repeated
-from hardware.ros.record_buttons import RecordButtons
 from hardware.ros.robot_link import RobotLink
 from hardware.session import MEASURED, Session
 from robot_rl.cli import main
@@ -133,7 +132,7 @@ def test_a_person_with_a_pad_is_recorded_and_judges_with_its_buttons(
         recorder = Counting(store, Metadata(), EpisodeLimits(gap=10))
         assert isinstance(env, HardwareEnv)
         assert isinstance(env.link, RobotLink)
-        session = Session(env, recorder, lambda: None, RecordButtons(env.link).pressed)
+        session = Session(env, recorder, lambda: None, env.pressed)
         thread = threading.Thread(
             target=session.run, args=(lambda s: s.counts.committed == 1, 0), daemon=True
         )

@@ -1,0 +1,115 @@
+"""Who judges what a robot does: sources of reward, the task's truth, and a person's word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hardware.keys import Key
+from hardware.link import Link
+from hardware.robot_view import RobotView
+from hardware.task import RobotTask
+from robot_rl.env import Info, Observation
+from robot_rl.reward import Judgement, Moments, Rewards, Verdict
+from robot_rl.reward_sources import LabelReward, TaskReward, is_tasks_own
+
+
+class RobotJudge:
+    """Judges each step of one robot by its last look.
+
+    Args:
+        link: Hears a person's presses.
+        view: What is seen.
+        task: What is done, if it is a task.
+        rewards: Who judges; the task by default. Without either there is no reward.
+    """
+
+    def __init__(
+        self, link: Link, view: RobotView, task: RobotTask | None, rewards: Rewards | None
+    ) -> None:
+        self._link, self._view, self._task = link, view, task
+        self._rewards = rewards or Rewards([] if task is None else [TaskReward()])
+        self._said: bool | None = None
+        self._keys: list[Key] = []
+
+    @property
+    def return_range(self) -> tuple[float, float] | None:
+        """0 to 1 where success alone is paid, unknown otherwise."""
+        sparse = self._task is not None and self._task.reward_terms.keys() == {"success"}
+        return self._rewards.return_range(sparse)
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether a person's word is a reward."""
+        return any(isinstance(source, LabelReward) for source in self._rewards.sources)
+
+    def begin(self) -> None:
+        """A new episode, of which nothing has been said."""
+        if self.takes_labels:
+            self._hear()  # From the first look on somebody listens; what was pressed is over.
+        self._said = None
+        self._rewards.forget(np.array([0]))
+
+    def label(self, success: bool) -> None:
+        """A person says how the running episode went; it counts with the next step."""
+        self._said = success
+
+    def pressed(self) -> list[Key]:
+        """What the record services were called for since the last look, less what was a label."""
+        self._hear()
+        keys, self._keys = self._keys, []
+        return keys
+
+    def judge(
+        self, final: Observation, intervened: np.ndarray, elapsed: int, over: np.ndarray
+    ) -> tuple[Judgement, dict[str, Any]]:
+        """What the sources say of the last look, and what is to be known besides.
+
+        Args:
+            final: The observation.
+            intervened: Whether a person acted. Shape (1,), bool.
+            elapsed: Steps since the episode began.
+            over: Whether the episode ends here in any case. Shape (1,), bool.
+        """
+        truth = self._truth(elapsed)
+        judgement = self._rewards.judge(self._moments(final, intervened, elapsed, truth), over)
+        if is_tasks_own(self._rewards):
+            return judgement, {}
+        known = {} if truth is None else {Info.TRUE_SUCCESS: truth.success}
+        return judgement, {Info.READINGS: judgement.readings, **known}
+
+    def _moments(
+        self, final: Observation, intervened: np.ndarray, elapsed: int, truth: Verdict | None
+    ) -> Moments:
+        if self.takes_labels:
+            self._hear()
+        (arm, cameras), said = (self._view.arm, self._rewards.cameras), self._said
+        self._said = None
+        return Moments(
+            observation=final | self._view.images(cameras),
+            tool_position=arm.tool.position,
+            tool_rotation=arm.tool.rotation,
+            opening=arm.opening,
+            elapsed=np.array([elapsed]),
+            intervened=intervened,
+            stamps=self._view.image_stamps(cameras),
+            label=said,
+            task=truth,
+        )
+
+    def _truth(self, elapsed: int) -> Verdict | None:
+        """What the task says, by the measured poses of its objects."""
+        if self._task is None:
+            return None
+        worlds = self._view.worlds(elapsed)
+        terms = {name: w * term(worlds) for name, (w, term) in self._task.reward_terms.items()}
+        return Verdict(np.asarray(self._task.success(worlds)), np.zeros(1, bool), terms)
+
+    def _hear(self) -> None:
+        """Takes a person's presses; of those that say how it went, the last one counts."""
+        for key in self._link.pressed():
+            if self.takes_labels and key in ("success", "failure"):
+                self.label(key == "success")
+            else:
+                self._keys.append(key)

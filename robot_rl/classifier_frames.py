@@ -1,0 +1,126 @@
+"""The frames of recorded episodes, as a classifier of success sees and judges them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robot_rl.classifier_network import shrunk
+from robot_rl.episode import Episode
+from robot_rl.episodes import Episodes
+from robot_rl.near_misses import SCENE
+
+IMAGES = "images/"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What one episode's steps led to."""
+
+    images: dict[str, Tensor]
+    """By camera. Shape (length, 3, size, size), uint8."""
+    success: np.ndarray
+    """Whether the task has succeeded in each frame. Shape (length,), bool."""
+    fresh: np.ndarray
+    """Whether every camera shows another picture than before. Shape (length,), bool."""
+    uuid: str
+    scene: str
+    """Episodes of one scene are held out together."""
+
+    def __len__(self) -> int:
+        return len(self.success)
+
+    @property
+    def failed(self) -> bool:
+        """Whether no frame is a success."""
+        return not self.success.any()
+
+
+def cameras_of(paths: Sequence[Path], wanted: Sequence[str]) -> tuple[str, ...]:
+    """Cameras to look at: those wanted, or all that every dataset has.
+
+    Raises:
+        ValueError: If a dataset lacks one, or there is none.
+    """
+    held = {path: _cameras(path) for path in paths}
+    for path, cameras in held.items():
+        if missing := [camera for camera in wanted if camera not in cameras]:
+            raise ValueError(
+                f"{path} has no camera {missing[0]!r}; choose from {', '.join(cameras) or 'none'}"
+            )
+    first = next(iter(held.values()))
+    common = tuple(c for c in first if all(c in cameras for cameras in held.values()))
+    if not (wanted or common):
+        raise ValueError(
+            f"{', '.join(map(str, paths))} have no camera in common; record with "
+            "--options cameras=front,wrist"
+        )
+    return tuple(wanted) or common
+
+
+def _cameras(path: Path) -> list[str]:
+    keys = Episodes(path).schema.observation
+    return [key.removeprefix(IMAGES) for key in keys if key.startswith(IMAGES)]
+
+
+def clips_of(paths: Iterable[Path], cameras: Sequence[str], size: int) -> list[Clip]:
+    """The clips of all episodes of some datasets, shrunk.
+
+    Raises:
+        CorruptEpisodeError: If an episode is not what was committed.
+    """
+    return [clip for path in paths for clip in _clips(Episodes(path), cameras, size)]
+
+
+def _clips(store: Episodes, cameras: Sequence[str], size: int) -> Iterator[Clip]:
+    for episode in store:
+        yield _clip(episode, cameras, size)
+
+
+def _clip(episode: Episode, cameras: Sequence[str], size: int) -> Clip:
+    frames = {camera: episode.observation[IMAGES + camera] for camera in cameras}
+    changed = [(f[1:] != f[:-1]).any(axis=(1, 2, 3)) for f in frames.values()]
+    metadata = episode.metadata
+    return Clip(
+        {camera: shrunk(f[1:], size) for camera, f in frames.items()},
+        episode.success,
+        np.logical_and.reduce(changed),
+        metadata.uuid,
+        metadata.labels.get(SCENE, metadata.uuid),
+    )
+
+
+def hold_out(clips: Sequence[Clip], share: float, seed: int) -> tuple[list[Clip], list[Clip]]:
+    """Clips to learn from and clips to judge by, whole scenes each.
+
+    Scenes with and without a success are split alike.
+
+    Raises:
+        ValueError: If either side would lack successes or failures.
+    """
+    rng, held = np.random.default_rng(seed), set()
+    won = {clip.scene for clip in clips if not clip.failed}
+    for scenes in (won, {clip.scene for clip in clips} - won):
+        order = rng.permutation(sorted(scenes))
+        held |= set(order[: round(share * len(order))])
+    parts = ([c for c in clips if c.scene not in held], [c for c in clips if c.scene in held])
+    for name, part in zip(("to learn from", "held out"), parts, strict=True):
+        failed = sum(clip.failed for clip in part)
+        if failed in (0, len(part)):
+            raise ValueError(
+                f"of the episodes {name} {failed} failed and {len(part) - failed} succeeded; "
+                "record more of both: `robot-rl record --near-misses 3`, or with --keep-failures"
+            )
+    return parts
+
+
+def stacked(clips: Sequence[Clip]) -> tuple[dict[str, Tensor], np.ndarray]:
+    """All frames of some clips and whether each is a success. Shape (frames, ...)."""
+    cameras = clips[0].images
+    images = {camera: torch.cat([clip.images[camera] for clip in clips]) for camera in cameras}
+    return images, np.concatenate([clip.success for clip in clips])

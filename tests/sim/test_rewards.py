@@ -1,0 +1,77 @@
+"""Simulated environments with sources of reward from a file, beside the task's own truth."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl.check_env import check_env
+from robot_rl.env import Info
+from robot_rl.environments import make_env
+
+BOX = "- kind: pose_box\n  lower: [0.3, -0.3, {low}]\n  upper: [0.8, 0.3, 0.9]\n  steps: 1\n"
+
+
+@pytest.fixture
+def anywhere(tmp_path: Path) -> str:
+    """The tool is in this box from the start, whatever the task says."""
+    (tmp_path / "anywhere.yaml").write_text(BOX.format(low=-1))
+    return str(tmp_path / "anywhere.yaml")
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> str:
+    (tmp_path / "nowhere.yaml").write_text(BOX.format(low=0.8))
+    return str(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("name", ["reach", "twin_reach"])
+def test_the_file_decides_and_the_truth_stays_known(name: str, anywhere: str) -> None:
+    with make_env(name, rewards=anywhere) as env:
+        env.reset(seed=0)
+        step = env.step(env.action_spec.zeros(1))
+    assert step.terminated[0]
+    assert step.info[Info.SUCCESS][0]
+    assert step.reward[0] == 1
+    assert not step.info[Info.TRUE_SUCCESS][0]
+    assert step.info[Info.READINGS]["pose_box/steps"][0] == 1
+
+
+def test_what_the_task_knows_is_never_paid_where_the_file_decides(nowhere: str) -> None:
+    with make_env("reach", rewards=nowhere) as env:
+        step, truths = env.reset(seed=0), []
+        while not step.done[0]:
+            step = env.step(env.expert_action())  # pyright: ignore[reportAttributeAccessIssue]
+            truths.append(step.info[Info.TRUE_SUCCESS][0])
+            assert step.reward[0] == 0
+    assert any(truths)
+    assert step.truncated[0]
+
+
+def test_the_contract_is_kept(anywhere: str) -> None:
+    check_env(lambda: make_env("reach", 2, rewards=anywhere), steps=5)
+
+
+def test_success_that_lingers_is_seen_in_more_than_one_frame() -> None:
+    with make_env("reach", linger=4) as env:
+        step, successes = env.reset(seed=0), 0
+        while not step.done[0]:
+            step = env.step(env.expert_action())  # pyright: ignore[reportAttributeAccessIssue]
+            successes += bool(step.info[Info.SUCCESS][0])
+    assert successes >= 5
+    assert step.terminated[0]
+    assert Info.TRUE_SUCCESS not in step.info, "for the task itself judges"
+
+
+def test_nobody_labels_episodes_of_a_simulator(tmp_path: Path) -> None:
+    (tmp_path / "label.yaml").write_text("- kind: label\n")
+    with pytest.raises(ValueError, match="nobody labels episodes in a simulator"):
+        make_env("reach", rewards=str(tmp_path / "label.yaml"))
+
+
+def test_a_time_out_is_none_of_the_tasks_successes(nowhere: str) -> None:
+    with make_env("reach", rewards=nowhere) as env:
+        step = env.reset(seed=0)
+        while not step.done[0]:
+            step = env.step(env.action_spec.zeros(1))
+    np.testing.assert_array_equal(step.terminated, [False])
