@@ -19,6 +19,7 @@ from hardware.node_settings import (
     ArmSettings,
     CameraSettings,
     ControllerSettings,
+    PageSettings,
     PolicySettings,
     RecorderSettings,
     SafetySettings,
@@ -72,6 +73,11 @@ class GraphSettings:
     is started here it goes without saying."""
     teleop: bool = False
     """Start the teleop node: a person moves the arm while they hold the deadman."""
+    page: bool = False
+    """Start the page node, and the teleop node for it: a page in the browser that shows the robot,
+    moves the arm while a button is held, stops it, and labels episodes."""
+    page_port: int = 8080
+    """Page: port on 127.0.0.1."""
     policy: str = ""
     """File that robot-rl export wrote, or folder of a run; starts the policy node."""
     dataset: str = ""
@@ -129,6 +135,7 @@ def processes(settings: GraphSettings) -> tuple[Process, ...]:
         *_controller(settings, contract),
         _safety(settings),
         *_teleop(settings),
+        *_page(settings),
         *_policy(settings, contract),
         *_recorder(settings, contract),
     )
@@ -218,9 +225,15 @@ def _controller(settings: GraphSettings, contract: Contract) -> Iterator[Process
 
 
 def _teleop(settings: GraphSettings) -> Iterator[Process]:
-    if settings.teleop:
+    if settings.teleop or settings.page:
         wanted = {"robot": settings.robot, "mode": settings.mode}
         yield _process(settings, "teleop", TeleopSettings, Stage.SOURCE, wanted)
+
+
+def _page(settings: GraphSettings) -> Iterator[Process]:
+    if settings.page:
+        wanted = {"robot": settings.robot, "port": settings.page_port}
+        yield _process(settings, "page", PageSettings, Stage.SOURCE, wanted)
 
 
 def _policy(settings: GraphSettings, contract: Contract) -> Iterator[Process]:

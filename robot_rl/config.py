@@ -481,6 +481,11 @@ class UpConfig:
     is started here it goes without saying."""
     teleop: bool = False
     """Start the teleop node: a person moves the arm while they hold the deadman."""
+    page: bool = False
+    """Start the page node, and the teleop node for it: a page in the browser that shows the robot,
+    moves the arm while a button is held, stops it, and labels episodes."""
+    page_port: int = 8080
+    """Page: port on 127.0.0.1."""
     policy: str = ""
     """File that robot-rl export wrote, or folder of a run; starts the policy node."""
     dataset: str = ""

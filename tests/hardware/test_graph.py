@@ -99,6 +99,12 @@ def test_a_policy_acts_on_the_task_that_stands_in_front_of_the_twin() -> None:
     assert "task" not in real["policy"].parameters  # it knows what it was trained for
 
 
+def test_a_page_comes_with_who_moves_the_arm_for_it() -> None:
+    twin = graph(page=True, page_port=8090)
+    assert list(twin) == ["arm", "twin_camera", "safety", "teleop", "page"]
+    assert twin["page"].parameters == {"port": 8090}
+
+
 def test_only_drivers_are_started_again_and_never_what_holds_a_state() -> None:
     robot = graph(robot="so101", driver="mine:Arm", cameras=("wrist=0",), teleop=True)
     assert [node for node, process in robot.items() if process.respawn] == ["arm", "wrist_camera"]
