@@ -10,7 +10,7 @@ import numpy as np
 from controllers.reason import Reason
 from hardware.link import Report
 
-Who = Literal["person", "policy", "nobody", "stopped", "unknown"]
+Who = Literal["person", "policy", "nobody", "blocked", "stopped", "unknown"]
 FRESH = 0.5
 """A safety node that reports nothing for so long is not there [s]."""
 
@@ -60,8 +60,10 @@ def control(reports: Sequence[Report], now: float) -> Control:
 
 def _in_control(newest: Report, because: str) -> Control:
     sends, asked = np.isfinite(newest.sent).all(), np.isfinite(newest.requested).all()
+    if not sends and because:
+        return Control("blocked", "Nobody", f"nothing is sent to the arm: {because}")
     if not sends:
-        return Control("nobody", "Nobody", because or "nothing is sent to the arm")
+        return Control("nobody", "Nobody", "nothing was sent to the arm yet")
     if newest.person:
         return Control("person", "A person", because or "moves the arm")
     if asked:

@@ -11,24 +11,32 @@ from hardware.page_control import Control
 STYLE = """<style>
 .rr-status{border-radius:8px;padding:10px 14px;margin:0 10px 8px;color:#fff;line-height:1.25}
 .rr-status small{opacity:.8;letter-spacing:.08em;text-transform:uppercase;font-size:11px}
-.rr-status b{display:block;font-size:26px}
+.rr-status b{display:block;font-size:30px}
 .rr-status span{font-size:13px;opacity:.95}
 .rr-person{background:#1c64d1}.rr-policy{background:#2b8a3e}.rr-nobody{background:#495057}
-.rr-stopped{background:#c92a2a}.rr-unknown{background:#b35c00}
+.rr-stopped{background:#c92a2a}.rr-unknown,.rr-blocked{background:#b35c00}
 .rr-lines{margin:0 12px 8px;font-size:12.5px;line-height:1.45;overflow-wrap:anywhere}
 .rr-lines i{font-style:normal;opacity:.6;margin-right:.5em}
 .rr-lines .warn{color:#f0b429}.rr-lines .error,.rr-lines .stale{color:#ff6b6b}
 .rr-facts{display:grid;grid-template-columns:1fr 1fr;gap:2px 14px;margin:0 12px 8px;font-size:13px}
 .rr-facts div{display:flex;justify-content:space-between}.rr-facts span{opacity:.65}
 div:has(> i.rr-mark){display:none}
-div:has(> div > i.rr-stop) button{height:58px!important;font-size:21px;font-weight:700;
- letter-spacing:.06em}
+div:has(> div > i.rr-stop){display:grid;grid-template-columns:3fr 1fr;padding:8px 10px}
+div:has(> div > i.rr-stop)>div{margin:0;padding:0}
+div:has(> div > i.rr-stop)>div:first-child{grid-column:1/-1}
+div:has(> div > i.rr-stop) .rr-status{margin:0 0 8px}
+div:has(> div > i.rr-stop)>div:nth-child(2){margin-right:8px}
+div:has(> div > i.rr-stop) button{height:58px!important;letter-spacing:.05em}
+div:has(> div > i.rr-stop)>div:nth-child(2) button{font-size:24px}
+div:has(> div > i.rr-stop)>div:nth-child(2) button *{font-weight:800}
+div:has(> div > i.rr-stop) .mantine-Button-section{margin-right:14px}
 div:has(> div > i.rr-two),div:has(> div > i.rr-four){display:grid;gap:6px;padding:0 10px 8px}
 div:has(> div > i.rr-two){grid-template-columns:1fr 1fr}
 div:has(> div > i.rr-four){grid-template-columns:repeat(4,1fr)}
 div:has(> div > i.rr-two)>div,div:has(> div > i.rr-four)>div{margin:0;padding:0}
-div:has(> div > i.rr-four) button{height:42px!important;padding:0 2px;touch-action:none;
- user-select:none}
+div:has(> div > i.rr-four) button{height:42px!important;padding:0 2px}
+div:has(> div > i.rr-hold) button{touch-action:none;user-select:none}
+div:has(> div > i.rr-hold) button:active{background:#1c64d1;outline:2px solid #74a7f5}
 div:has(> div > i.rr-pictures) img{width:100%;border-radius:6px;image-rendering:pixelated}
 </style>"""
 """viser stacks everything; where a mark stands, what is beside it becomes a grid."""

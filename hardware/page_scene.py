@@ -8,7 +8,9 @@ import viser
 from hardware.arm_shapes import ArmShapes
 from hardware.contract import Contract
 
-_BOX = (90, 110, 140)
+_BOX, _FLOOR, _LINES = (70, 84, 106), (38, 40, 44), (58, 61, 66)
+_STILL = 2e-4
+"""A smaller change is not drawn: each one makes every browser draw the whole scene [m]."""
 
 
 class PageScene:
@@ -25,7 +27,9 @@ class PageScene:
     ) -> None:
         self._scene = server.scene
         self._scene.configure_default_lights(cast_shadow=False)
-        self._scene.add_grid("/floor", 2.0, 2.0, cell_size=0.1, section_size=0.5)
+        self._scene.add_grid(
+            "/floor", 2.0, 2.0, cell_size=0.1, cell_color=_FLOOR, section_color=_LINES
+        )
         self._draw_workspace(contract)
         self._bodies = {} if arm is None else self._draw_arm(arm)
         self._tool = self._scene.add_frame("/tool", axes_length=0.08, axes_radius=0.004)
@@ -38,9 +42,13 @@ class PageScene:
         for name in self._objects:
             self._scene.add_label(f"/objects/{name}/label", name)
         self._look(server, contract)
+        self._shown = np.empty(0)
 
     def show_arm(self, poses: np.ndarray) -> None:
         """Moves the bodies and the tool to what ``ArmShapes.pose`` returns."""
+        if self._shown.shape == poses.shape and np.abs(poses - self._shown).max() < _STILL:
+            return
+        self._shown = poses
         for body, frame in self._bodies.items():
             frame.position, frame.wxyz = poses[body, :3], poses[body, 3:]
         self._tool.position, self._tool.wxyz = poses[-1, :3], poses[-1, 3:]
@@ -80,11 +88,13 @@ class PageScene:
             if np.count_nonzero(points[i] != points[j]) == 1
         ]
         if np.isfinite(points).all():
-            self._scene.add_line_segments("/workspace", np.array(edges), colors=_BOX)
+            self._scene.add_line_segments(
+                "/workspace", np.array(edges), colors=_BOX, line_width=1.0
+            )
 
     def _look(self, server: viser.ViserServer, contract: Contract) -> None:
         lower, upper = contract.limits.workspace_lower, contract.limits.workspace_upper
         middle = 0.5 * np.nan_to_num(np.add(lower, upper), posinf=0, neginf=0)
-        target = 0.6 * middle
+        target = middle * [0.7, 1, 0.9]
         server.initial_camera.look_at = target
-        server.initial_camera.position = target + np.array([1.15, -1.15, 0.75])
+        server.initial_camera.position = target + np.array([1.0, -0.95, 0.45])

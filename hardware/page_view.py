@@ -15,14 +15,14 @@ from hardware.page_control import Control
 from hardware.page_curves import STEPS, Curves
 from hardware.page_jog import GRIPS, MOVES
 
-_HOLD_RATE = 15.0
+HOLD_RATE = 15.0
 """How often a held button says so [Hz]; viser passes on one message in 50 ms."""
 _AXES: tuple[uplot.Axis, ...] = (
     {"stroke": "#909296", "grid": {"stroke": "#373a40", "width": 1}},
     {"stroke": "#909296", "grid": {"stroke": "#373a40", "width": 1}, "size": 46},
 )
-_STROKE = "#4dabf7"
-_LEFT, _RIGHT, _TOP = 320, 340, 430
+_STROKE, _HAND = "#4dabf7", (66, 72, 82)
+_LEFT, _RIGHT, _TOP = 320, 340, 400
 """Widths [px]."""
 
 
@@ -34,7 +34,7 @@ class Button(NamedTuple):
     colour: str = "gray"
 
 
-STOP, REARM = Button("estop", "STOP", "red"), Button("reset", "rearm", "yellow")
+STOP, REARM = Button("estop", "STOP", "red"), Button("reset", "rearm")
 EPISODE = (
     *(Button("begin", "begin"), Button("end", "end")),
     *(Button("success", "success", "green"), Button("failure", "failure", "orange")),
@@ -75,6 +75,7 @@ class PageView:
         self._drawn: dict[str, int] = {}
         self._texts: dict[str, viser.GuiHtmlHandle] = {}
         self._buttons: dict[str, viser.GuiButtonHandle] = {}
+        self._groups: list[tuple[viser.GuiFolderHandle, list[str]]] = []
         server.gui.configure_theme(
             dark_mode=True, show_logo=False, show_share_button=False, brand_color=(28, 100, 209)
         )
@@ -112,6 +113,9 @@ class PageView:
         for name, there in ready.items():
             if self._buttons[name].disabled is there:
                 self._buttons[name].disabled = not there
+        for folder, names in self._groups:
+            if folder.visible is not (useful := any(ready[name] for name in names)):
+                folder.visible = useful
 
     def _build_stop(self) -> None:
         # A panel of its own: within one, viser may drop a message for a later one.
@@ -122,7 +126,7 @@ class PageView:
             stop.icon = viser.Icon.HAND_STOP
             self._press(REARM)
             self._gui.add_html(html.mark("stop"))
-        panel.float(x=15, y=15, width=_TOP)
+        panel.float(x=-15, y=15, width=_TOP)
         for hotkey in ("S", "X"):
             command = self._gui.add_command(
                 "Stop the arm", hotkey=hotkey, icon=viser.Icon.HAND_STOP
@@ -132,13 +136,13 @@ class PageView:
     def _build_hand(self) -> None:
         main = self._gui.main_panel
         with self._gui.add_folder("Hold to move"):
-            self._gui.add_html(html.mark("four"))
+            self._gui.add_html(html.mark("four") + html.mark("hold"))
             names = list(MOVES)
             for row in range(0, 6, 2):
                 for name in (*names[row : row + 2], *names[row + 6 : row + 8]):
                     self._hold(name, MOVES[name].label)
         with self._gui.add_folder("Gripper"):
-            self._gui.add_html(html.mark("two"))
+            self._gui.add_html(html.mark("two") + html.mark("hold"))
             for name, jog in GRIPS.items():
                 self._hold(name, jog.label)
         self._build_speed()
@@ -162,7 +166,10 @@ class PageView:
             self._page.in_tool = frame.value == "tool"
 
     def _build_group(self, label: str, buttons: Iterable[Button]) -> None:
-        with self._gui.add_folder(label):
+        """A folder that shows itself once somebody listens to one of its buttons."""
+        folder = self._gui.add_folder(label, visible=False)
+        self._groups.append((folder, [button.name for button in buttons]))
+        with folder:
             self._gui.add_html(html.mark("two"))
             for button in buttons:
                 self._press(button)
@@ -219,7 +226,7 @@ class PageView:
         return handle
 
     def _hold(self, name: str, label: str) -> None:
-        button = self._gui.add_button(label, color="dark")  # pyright: ignore[reportArgumentType]
+        button = self._gui.add_button(label, color=_HAND)
 
         # Asynchronous, so that words are heard in the order in which they were said.
         async def hold(event: Any) -> None:
@@ -228,7 +235,7 @@ class PageView:
         async def release(event: Any) -> None:
             self._handlers.release(event.client_id)
 
-        button.on_hold(hold, callback_hz=_HOLD_RATE)
+        button.on_hold(hold, callback_hz=HOLD_RATE)
         button.on_click(release)
         self._buttons[name] = button
 

@@ -194,7 +194,9 @@ class PageNode(Node):
         ready = {button: self._buttons.ready(service) for button, (service, _) in _CALLS.items()}
         ready["estop"] = True  # Its topic is heard even where its service is not found.
         moved = self._enable.get_subscription_count() > 0
-        self._view.enable(ready | dict.fromkeys(JOGS, moved))
+        stopped = self._page.control(self._ros_time.now()).who == "stopped"
+        ready["reset"] = ready["reset"] and stopped
+        self._view.enable(ready | dict.fromkeys(JOGS, moved and not stopped))
 
     def _examine(self) -> Health:
         health = Health()

@@ -38,6 +38,7 @@ class Chromium:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
+        self._at = (0.0, 0.0)
         self._ids, self.events = itertools.count(), list[dict[str, Any]]()
         self._tab = connect(self._address(home), max_size=None)
         for domain in ("Page", "Runtime", "Network"):
@@ -73,12 +74,18 @@ class Chromium:
             }})()"""
         )
 
-    def mouse(self, kind: str, at: tuple[float, float]) -> float:
-        """``mousePressed`` or ``mouseReleased``; returns when it was sent [s]."""
-        sent = time.time()
-        self.send("Input.dispatchMouseEvent", type=kind, x=at[0], y=at[1], button="left",
-                  clickCount=1)  # fmt: skip
-        return sent
+    def shows(self, words: str) -> bool:
+        """Whether the page has these words on it."""
+        return self.evaluate(f"document.body.innerText.includes({json.dumps(words)})")
+
+    def press(self, at: tuple[float, float]) -> None:
+        """Presses the mouse's button there, and keeps it pressed."""
+        self._at = at
+        self._mouse("mousePressed")
+
+    def let_go(self) -> None:
+        """Releases it."""
+        self._mouse("mouseReleased")
 
     def requested(self) -> set[str]:
         """Addresses that the page has asked for."""
@@ -95,6 +102,12 @@ class Chromium:
         self._process.wait()
         self._tab.close()
         self._folder.cleanup()
+
+    def _mouse(self, kind: str) -> None:
+        x, y = self._at
+        self.send(
+            "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
+        )  # fmt: skip
 
     def _address(self, home: Path) -> str:
         file, end = home / "DevToolsActivePort", time.monotonic() + _PATIENCE
