@@ -28,6 +28,8 @@ _WHY: dict[Reason, str] = {
     Reason.STALE: "a stream is too old",
     Reason.CONTESTED: "somebody else commands the arm",
 }
+_BLOCKING = Reason.CLOCK | Reason.STALE | Reason.CONTESTED
+"""Nobody can move the arm, whoever asks."""
 _USUAL = Reason.VELOCITY | Reason.ACCELERATION
 """Of every motion; nobody needs to read it."""
 
@@ -54,16 +56,16 @@ def control(reports: Sequence[Report], now: float) -> Control:
     if newest.latched:
         because = _said(Reason(newest.latched))
         return Control("stopped", "STOPPED", f"{because}; see that all is well, then rearm")
+    if blocking := Reason(newest.reasons) & _BLOCKING:
+        return Control("blocked", "Nobody", f"nothing may move the arm: {_said(blocking)}")
     reasons = Reason(int(np.bitwise_or.reduce([report.reasons for report in fresh])))
     return _in_control(newest, _said(reasons & ~_USUAL))
 
 
 def _in_control(newest: Report, because: str) -> Control:
     sends, asked = np.isfinite(newest.sent).all(), np.isfinite(newest.requested).all()
-    if not sends and because:
-        return Control("blocked", "Nobody", f"nothing is sent to the arm: {because}")
     if not sends:
-        return Control("nobody", "Nobody", "nothing was sent to the arm yet")
+        return Control("nobody", "Nobody", "nothing is sent to the arm")
     if newest.person:
         return Control("person", "A person", because or "moves the arm")
     if asked:

@@ -88,7 +88,7 @@ def test_a_clock_that_goes_back_lets_go() -> None:
         ([report()], "policy", "moves the arm"),
         ([report(person=1)], "person", "moves the arm"),
         ([report(asked=False)], "nobody", "held where it is"),
-        ([report(asked=False, sends=False)], "nobody", "nothing was sent"),
+        ([report(asked=False, sends=False)], "nobody", "nothing is sent"),
         ([report(reasons=Reason.WORKSPACE)], "policy", "edge of the workspace"),
         ([report(reasons=Reason.VELOCITY)], "policy", "moves the arm"),
         ([report(sends=False, reasons=Reason.STALE)], "blocked", "a stream is too old"),

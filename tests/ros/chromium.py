@@ -78,10 +78,13 @@ class Chromium:
         """Whether the page has these words on it."""
         return self.evaluate(f"document.body.innerText.includes({json.dumps(words)})")
 
-    def press(self, at: tuple[float, float]) -> None:
-        """Presses the mouse's button there, and keeps it pressed."""
-        self._at = at
+    def press(self, label: str) -> float:
+        """Presses the mouse's button on a button of the page for good; returns when [s]."""
+        found = self.find(label)
+        assert found is not None, f"no button {label} that can be pressed"
+        self._at, now = found, time.time()
         self._mouse("mousePressed")
+        return now
 
     def let_go(self) -> None:
         """Releases it."""

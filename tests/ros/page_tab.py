@@ -2,6 +2,7 @@
 
 import struct
 import threading
+import time
 from typing import Any, Self
 
 import msgspec
@@ -46,10 +47,12 @@ class Tab:
         """Whether there is such a button."""
         return label in self._buttons
 
-    def press(self, label: str) -> None:
-        """Presses a button and keeps it pressed, as the browser does."""
+    def press(self, label: str) -> float:
+        """Presses a button and keeps it pressed, as the browser does; returns when [s]."""
+        now = time.time()
         self._pressed, self._up = label, threading.Event()
         threading.Thread(target=self._hold, args=(label, self._up), daemon=True).start()
+        return now
 
     def let_go(self) -> None:
         """Releases what is pressed: a click."""
