@@ -26,8 +26,8 @@ MESSAGES = {
 """Full names of the message types that a contract may name."""
 
 
-IMAGES = "images/"
-"""What the names of camera streams begin with."""
+IMAGES, EXTRA = "images/", "extra/"
+"""What the names of camera streams begin with, and those of extra poses."""
 
 
 class Subscription(NamedTuple):
@@ -95,7 +95,7 @@ def _states(contract: Contract) -> Iterator[Subscription]:
     if gripper is not None and gripper.state is not None:
         yield _state("gripper", "gripper.state", gripper.state, "JointState", contract)
     for index, pose in enumerate(contract.extra):
-        yield _state(f"extra/{pose.name}", f"extra[{index}]", pose, "PoseStamped", contract)
+        yield _state(f"{EXTRA}{pose.name}", f"extra[{index}]", pose, "PoseStamped", contract)
 
 
 def _state(

@@ -6,6 +6,7 @@ tick of the policy, and the streams, aligned by stamp, become the observation.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ STAMPS = "stamps"
 REQUESTED, SENT, REASONS = "requested", "sent", "reasons"
 """Keys in ``info``: the last request and command of the step in the contract's mode, shape
 (1, size), and the bit mask of what the filter did to it, shape (1,)."""
+READINGS = "readings"
+"""Key in ``info``, if somebody judges by what they see: dict of arrays (1,), e.g. a score."""
 RATE = "rate"
 """Key in ``info``: steps per second of this episode so far, by the clock of the robot."""
 
@@ -133,6 +136,14 @@ class HardwareEnv(Closing):
         seconds = self._now - self._began
         return self._elapsed / seconds if self._elapsed and seconds > 0 else float("nan")
 
+    def tell(self, values: Mapping[str, float]) -> None:
+        """Says named numbers of learning to whoever watches the robot."""
+        self._link.tell(values)
+
+    def offer_pause(self) -> Callable[[], bool]:
+        """Lets whoever watches the robot pause the learning; returns whether it shall rest."""
+        return self._link.offer_pause()
+
     def reset(self, seed: int | None = None) -> Step:
         """Brings arm and objects to a new start; the same seed gives the same starts.
 
@@ -171,7 +182,10 @@ class HardwareEnv(Closing):
         self._pace()
         self._view.look()
         self._elapsed += 1
-        return self._outcome(request, before, stamp, self._link.reports(stamp))
+        outcome = self._outcome(request, before, stamp, self._link.reports(stamp))
+        if readings := outcome.info.get(READINGS):
+            self.tell({name: float(np.ravel(value)[0]) for name, value in readings.items()})
+        return outcome
 
     def expert_action(self) -> np.ndarray:
         """The task's scripted expert, by what is measured. Shape (1, action).

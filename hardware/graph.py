@@ -19,6 +19,7 @@ from hardware.node_settings import (
     ArmSettings,
     CameraSettings,
     ControllerSettings,
+    PageSettings,
     PersonSettings,
     PolicySettings,
     RecorderSettings,
@@ -73,9 +74,11 @@ class GraphSettings:
     is started here it goes without saying."""
     teleop: bool = False
     """Start the teleop node: a person moves the arm while they hold the deadman."""
-    jog: bool = False
-    """Start the teleop node for robot-rl jog, or a device of your own that says on teleop/enable
-    whether it is held; no button of a pad is the deadman then."""
+    page: bool = False
+    """Start the page node, and the teleop node for it: a page in the browser that shows the robot,
+    moves the arm while a button is held, stops it, and labels episodes."""
+    page_port: int = 8080
+    """Page: port on 127.0.0.1."""
     person: float = 0.0
     """Skill, up to 1, of a scripted person who takes over where a policy is stuck; 0: nobody."""
     policy: str = ""
@@ -135,6 +138,7 @@ def processes(settings: GraphSettings) -> tuple[Process, ...]:
         *_controller(settings, contract),
         _safety(settings),
         *_teleop(settings),
+        *_page(settings),
         *_person(settings, contract),
         *_policy(settings, contract),
         *_recorder(settings, contract),
@@ -225,16 +229,9 @@ def _controller(settings: GraphSettings, contract: Contract) -> Iterator[Process
 
 
 def _teleop(settings: GraphSettings) -> Iterator[Process]:
-    on_topic = settings.jog or settings.person > 0
-    if settings.teleop and on_topic:
-        raise ValueError(
-            "teleop is for a pad, whose button is the deadman; with jog or person the topic "
-            "teleop/enable is: leave one out"
-        )
-    if settings.teleop or on_topic:
+    if settings.teleop or settings.page or settings.person > 0:
         wanted = {"robot": settings.robot, "mode": settings.mode}
-        deadman = {"deadman_button": -1} if on_topic else {}
-        yield _process(settings, "teleop", TeleopSettings, Stage.SOURCE, wanted | deadman)
+        yield _process(settings, "teleop", TeleopSettings, Stage.SOURCE, wanted)
 
 
 def _person(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
@@ -252,6 +249,12 @@ def _person(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
             "skill": settings.person,
         }
         yield _process(settings, "person", PersonSettings, Stage.SOURCE, wanted)
+
+
+def _page(settings: GraphSettings) -> Iterator[Process]:
+    if settings.page:
+        wanted = {"robot": settings.robot, "port": settings.page_port}
+        yield _process(settings, "page", PageSettings, Stage.SOURCE, wanted)
 
 
 def _policy(settings: GraphSettings, contract: Contract) -> Iterator[Process]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
@@ -93,6 +94,14 @@ class Link(Protocol):
         Raises:
             ConnectionError: It does not answer.
         """
+        ...
+
+    def tell(self, values: Mapping[str, float]) -> None:
+        """Says named numbers of learning to whoever watches."""
+        ...
+
+    def offer_pause(self) -> Callable[[], bool]:
+        """Lets whoever watches pause the learning from now on; returns whether it shall rest."""
         ...
 
     def close(self) -> None:

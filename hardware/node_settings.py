@@ -269,3 +269,31 @@ class PolicySettings:
     """How long the robot may take to appear, and the arm to reach its start [s]."""
     autostart: bool = True
     """Act at once; otherwise wait for the service policy/run."""
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """Parameters of the page node."""
+
+    robot: str = "twin"
+    """Contract: name of a preset, or path of a YAML file."""
+    host: str = "127.0.0.1"
+    """Address to listen on. Whoever reaches the page moves the arm: any but 127.0.0.1 opens it to
+    others."""
+    port: int = 8080
+    """Port to listen on; 0 takes a free one, which the log tells."""
+    rate: float = 10.0
+    """How often pictures and the arm are drawn anew [Hz]."""
+    linear_speed: float = 0.1
+    """Speed of the tool at the slider's end; the teleop node cuts to its own [m/s]."""
+    angular_speed: float = 0.5
+    """Turning speed of the tool, likewise [rad/s]."""
+    silence: float = 0.25
+    """A held button that is not heard for so long counts as released [s]."""
+
+    def __post_init__(self) -> None:
+        for name in ("rate", "linear_speed", "angular_speed", "silence"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} is {getattr(self, name)}; give a number above 0")
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port is {self.port}; give 1024 to 65535, or 0 for a free one")

@@ -77,8 +77,10 @@ class Teleop:
         self._period = 1 / contract.rates.policy
         self._space = PoseSpace(contract.limits)
         self._solver = arm and DampedLeastSquares(arm, contract.limits, pull=_PULL)
-        self._deadman = Deadman(settings.silence)
+        # The pad's own, and that of the topic, whose holder pushes by twists alone.
+        self._deadman, self._enabled = Deadman(settings.silence), Deadman(settings.silence)
         self._joystick, self._joy_at = Joystick(settings), -np.inf
+        self._pad_held = False
         self._pushed: _Twist | None = None
         self._gripper: float | None = None
 
@@ -89,15 +91,24 @@ class Teleop:
         if self._settings.deadman_button >= 0:
             self._deadman.hear(self._joystick.held, now)
         if self._joystick.fault is not None:
-            self._deadman.lose()
+            self._lose()
         for name in pressed:
-            self._grip(name)
+            if name in (OPEN, CLOSE):
+                self.grip(name == OPEN)
         return tuple(name for name in pressed if name not in (OPEN, CLOSE))
 
     def enable(self, held: bool, now: float) -> None:
-        """Takes a message of the deadman's own topic, which counts if no button is the deadman."""
-        if self._settings.deadman_button < 0:
-            self._deadman.hear(held, now)
+        """Takes a message of the deadman's own topic: of a page, or of a device without buttons.
+
+        Where a button of the pad is a deadman as well, the pad's axes count for that one only.
+        """
+        self._enabled.hear(held, now)
+
+    def grip(self, opens: bool) -> None:
+        """Opens the gripper or closes it, while the arm is held."""
+        gripper = self._contract.gripper
+        if self.moving and gripper is not None:
+            self._gripper = gripper.open if opens else gripper.closed
 
     def twist(self, vector: np.ndarray, frame: str, now: float) -> None:
         """Takes a twist, which goes before the axes while it comes.
@@ -108,7 +119,7 @@ class Teleop:
             now: Time [s].
         """
         if not np.isfinite(vector).all():
-            self._deadman.lose()
+            self._lose()
             return
         frames = {self._contract.frames.base: False, self._contract.frames.tool: True}
         in_tool = frames.get(frame, self._settings.frame == "tool")
@@ -117,8 +128,9 @@ class Teleop:
     def update(self, now: float, ros: float) -> bool:
         """Whether the person has the arm now; call it after each message and before each tick."""
         if self.fault(ros) is not None:
-            self._deadman.lose()
-        held = self._deadman.held(now)
+            self._lose()
+        self._pad_held = self._deadman.held(now)
+        held = self._enabled.held(now) or self._pad_held
         if held and not self.moving:
             self._posture, self._target = self._measured()
         if not held:
@@ -161,6 +173,8 @@ class Teleop:
         asked = _Twist(self._joystick.twist(), self._settings.frame == "tool", self._joy_at)
         if self._pushed is not None and now - self._pushed.time <= fresh:
             asked = self._pushed
+        elif self._settings.deadman_button >= 0 and not self._pad_held:
+            return np.zeros(6)
         if now - asked.time > fresh:
             return np.zeros(6)
         turn = so3_from_quat(self._target[3:]) if asked.in_tool else np.eye(3)
@@ -168,10 +182,9 @@ class Teleop:
         speed = np.array([self._settings.linear_speed, self._settings.angular_speed])
         return within(halves, speed).ravel()
 
-    def _grip(self, name: str) -> None:
-        gripper = self._contract.gripper
-        if self.moving and gripper is not None and name in (OPEN, CLOSE):
-            self._gripper = gripper.open if name == OPEN else gripper.closed
+    def _lose(self) -> None:
+        self._deadman.lose()
+        self._enabled.lose()
 
     def _source(self) -> str:
         """The stream that tells where the tool is."""

@@ -17,6 +17,7 @@ from hardware.contract_file import load_contract
 from hardware.dds_profile import use_dds_profile
 from hardware.discovery_range import LOCAL, RANGE
 from hardware.graph import TWIN, GraphSettings, Process, driver_of, processes
+from hardware.node_settings import PageSettings
 from hardware.program import Program
 from hardware.ros.names import ESTOP, REQUEST, RESET, TELEOP_REQUEST
 from hardware.supervisor import Say, Supervisor
@@ -121,11 +122,17 @@ def introduction(
         "state": ", ".join(at + topic.topic for topic in states),
         "cameras": ", ".join(at + camera.topic for camera in contract.cameras) or "none",
         "commands": f"{at}{REQUEST} (policy), {at}{TELEOP_REQUEST} (person)",
+        **_page(graph),
         "stop": f"Ctrl-C ends all; the service {at}{ESTOP} stops the arm, {at}{RESET} frees it",
         "next": "once the safety node is ready for requests, in another terminal: "
         f"robot-rl doctor --robot {robot}{further}" + local * f", after export {RANGE}=LOCALHOST",
     }
     return "\n".join(f"{name:>8}  {line}" for name, line in lines.items())
+
+
+def _page(graph: Sequence[Process]) -> dict[str, str]:
+    found = [process.parameters for process in graph if process.executable == "robot-rl-page-node"]
+    return {"page": f"http://127.0.0.1:{found[0].get('port', PageSettings.port)}"} if found else {}
 
 
 def _program(process: Process, namespace: str, params_file: Path | None, log_level: str) -> Program:

@@ -83,6 +83,7 @@ class Actor(Closing):
         greedy_share: Share of episodes without exploration noise.
         seed: Of what is greedy, and of the starts.
         watch: Called after each episode.
+        paused: Whether to rest before the next episode, the arm held.
         reward: Has the last word on rewards; by default the environment's stay as they are.
     """
 
@@ -96,9 +97,10 @@ class Actor(Closing):
         greedy_share: float = 0.25,
         seed: int = 0,
         watch: Watch = lambda acted: None,
+        paused: Callable[[], bool] = lambda: False,
         reward: Reward = _as_it_is,
     ) -> None:
-        self.acted, self._reward = Acted(), reward
+        self.acted, self._paused, self._reward = Acted(), paused, reward
         self._env, self._agent, self._link = env, agent, link
         self._store, self._metadata, self._watch = store, metadata, watch
         self._rng, self._greedy_share, self._seed = np.random.default_rng(seed), greedy_share, seed
@@ -128,13 +130,16 @@ class Actor(Closing):
         self._disk.shutdown()
 
     def _settle(self, step: Step) -> Step:
-        """Waits, the arm held, until the learner has caught up, and looks anew."""
+        """Waits, the arm held, until learner and watcher let us go on, and looks anew."""
         began = time.monotonic()
         while self._link.status.get("behind", False):
             time.sleep(_LOOK)
-        if (waited := time.monotonic() - began) < _LOOK:
+        caught_up = time.monotonic()
+        while self._paused():
+            time.sleep(_LOOK)
+        if time.monotonic() - began < _LOOK:
             return step
-        self.acted.waited += waited
+        self.acted.waited += caught_up - began
         return self._env.step(np.full((1, *self._env.action_spec.shape), np.nan))
 
     def _episode(self, step: Step) -> Step:

@@ -629,9 +629,11 @@ class UpConfig:
     is started here it goes without saying."""
     teleop: bool = False
     """Start the teleop node: a person moves the arm while they hold the deadman."""
-    jog: bool = False
-    """Start the teleop node for robot-rl jog, or a device of your own that says on teleop/enable
-    whether it is held; no button of a pad is the deadman then."""
+    page: bool = False
+    """Start the page node, and the teleop node for it: a page in the browser that shows the robot,
+    moves the arm while a button is held, stops it, and labels episodes."""
+    page_port: int = 8080
+    """Page: port on 127.0.0.1."""
     person: float = 0.0
     """Skill, up to 1, of a scripted person who takes over where a policy is stuck; 0: nobody."""
     policy: str = ""

@@ -35,6 +35,7 @@ from robot_rl.run import CONFIG, Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema
 from robot_rl.statistics import wilson_interval
+from robot_rl.telling import telling
 from robot_rl.train import prepare_torch
 
 ROBOTS = "robots"
@@ -116,7 +117,8 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
                 Metadata(task=task, operator="policy"),
                 config.greedy_share,
                 config.seed,
-                _both(watch, _logging(log, before)),
+                _both(watch, _both(_logging(log, before), telling(env, link, before))),
+                getattr(env, "offer_pause", lambda: lambda: False)(),
                 **({"reward": TakeoverRewards()} if config.rlif else {}),
             )
         )

@@ -61,7 +61,7 @@ def _find(hand: Hand, node: Node, timeout: float) -> None:
         if time.monotonic() > end:
             raise ConnectionError(
                 f"no teleop node listens on {node.resolve_topic_name('teleop/enable')} within "
-                f"{timeout:g} s; start it: robot-rl up --jog, and see that namespace, "
+                f"{timeout:g} s; start it: robot-rl up --teleop, and see that namespace, "
                 f"ROS_DOMAIN_ID and {RANGE} are the robot's (LOCALHOST for the twin)"
             )
         time.sleep(_PERIOD)

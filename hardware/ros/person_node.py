@@ -89,7 +89,7 @@ class PersonNode(Node):
         health.count(counts, "person")
         health.values["holds"] = str(self._person.holds)
         if not self._hand.heard:
-            health.warn("no teleop node hears this person; start one: robot-rl up --jog")
+            health.warn("no teleop node hears this person; start one: robot-rl up --teleop")
         return health
 
 

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from rclpy.qos import QoSProfile
 from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
-from std_srvs.srv import Trigger
+from std_srvs.srv import SetBool, Trigger
 
 from hardware.contract import Contract
 from hardware.dds_profile import use_dds_profile
@@ -29,7 +30,16 @@ from hardware.ros import convert
 from hardware.ros.clock import NodeClock
 from hardware.ros.inbox import Inbox
 from hardware.ros.inspection import command_problem, commands, problems, safety_problem
-from hardware.ros.names import EPISODE, PLACE, REPORT, REQUEST, RESET, SCENE
+from hardware.ros.names import (
+    EPISODE,
+    LEARNING,
+    PAUSE_LEARNING,
+    PLACE,
+    REPORT,
+    REQUEST,
+    RESET,
+    SCENE,
+)
 from hardware.ros.qos import LATCHED, profile
 from hardware.ros.question import Question
 from hardware.ros.record_buttons import RecordButtons
@@ -88,6 +98,7 @@ class RobotLink:
         self._scene: np.ndarray | None = None
         self._buttons: RecordButtons | None = None
         inbox.subscribe(JointState, SCENE, self._see, QoSProfile(depth=1))
+        self._told = self.node.create_publisher(JointState, LEARNING, 10)
         self._reset = self.node.create_client(Trigger, RESET)
         self._episode: Publisher | None = None
         self._places: dict[str, Publisher] = {
@@ -181,6 +192,24 @@ class RobotLink:
                     "is the safety node running?"
                 )
             time.sleep(_LOOK)
+
+    def tell(self, values: Mapping[str, float]) -> None:
+        """Publishes named numbers of learning on ``learning/status``."""
+        numbers = np.array(list(values.values()), np.float64)
+        self._told.publish(convert.joint_state(self.now(), values, numbers))
+
+    def offer_pause(self) -> Callable[[], bool]:
+        """Serves ``learning/pause``; returns whether somebody has paused."""
+        paused = threading.Event()
+
+        def switch(request: SetBool.Request, answer: SetBool.Response) -> SetBool.Response:
+            (paused.set if request.data else paused.clear)()
+            answer.success = True
+            answer.message = "rests after this episode" if request.data else "goes on"
+            return answer
+
+        self.node.create_service(SetBool, PAUSE_LEARNING, switch)
+        return paused.is_set
 
     def close(self) -> None:
         """Ends node and context; safe to call twice."""

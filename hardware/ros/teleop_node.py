@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-
 from geometry_msgs.msg import TwistStamped
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
-from rclpy.task import Future
 from sensor_msgs.msg import JointState, Joy
 from std_msgs.msg import Bool
-from std_srvs.srv import Trigger
 
 from hardware.arm_model import kinematics_of
 from hardware.contract_file import load_contract
@@ -23,10 +19,11 @@ from hardware.ros.clock import NodeClock
 from hardware.ros.diagnostics import report_health
 from hardware.ros.inbox import Inbox
 from hardware.ros.loop import Loop
-from hardware.ros.names import DEADMAN, ENABLE, ESTOP, JOY, TELEOP_REQUEST, TWIST
+from hardware.ros.names import DEADMAN, ENABLE, GRIP, JOY, TELEOP_REQUEST, TWIST
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
 from hardware.ros.qos import LATCHED, profile
+from hardware.ros.service_buttons import ServiceButtons
 from hardware.ros.state_listener import StateListener
 from hardware.teleop import Teleop
 
@@ -48,12 +45,12 @@ class TeleopNode(Node):
         self._requests = self.create_publisher(JointState, TELEOP_REQUEST, 1)
         self._deadman = self.create_publisher(Bool, DEADMAN, profile(LATCHED))
         self._deadman.publish(Bool(data=False))
-        self._estop = self.create_publisher(Bool, ESTOP, 10)
-        self._buttons = {s: self.create_client(Trigger, s) for s in settings.services().values()}
+        self._buttons = ServiceButtons(self, settings.services().values(), (), self._answered)
         # Ten deep: no short press may be lost.
         self.create_subscription(Joy, JOY, self._joy, 10)
         self.create_subscription(TwistStamped, TWIST, self._twist, 1)
         self.create_subscription(Bool, ENABLE, self._enable, 10)
+        self.create_subscription(Bool, GRIP, self._grip, 1)
         report_health(self, contract.name, self._examine)
         # Nobody sets the steady clock; /clock counts if it is used.
         steady = None if self._ros_time.simulated else Clock(clock_type=ClockType.STEADY_TIME)
@@ -72,7 +69,7 @@ class TeleopNode(Node):
         pressed = self._teleop.joy(message.axes, message.buttons, self._time.now())
         self._update()
         for service in pressed:
-            self._call(service)
+            self._buttons.press(service)
 
     def _twist(self, message: TwistStamped) -> None:
         vector = convert.vector_of_twist(message.twist)
@@ -82,6 +79,9 @@ class TeleopNode(Node):
     def _enable(self, message: Bool) -> None:
         self._teleop.enable(message.data, self._time.now())
         self._update()
+
+    def _grip(self, message: Bool) -> None:
+        self._teleop.grip(message.data)
 
     def _update(self) -> None:
         before = self._teleop.moving
@@ -98,20 +98,8 @@ class TeleopNode(Node):
         if moving is not before:
             self._deadman.publish(Bool(data=moving))
 
-    def _call(self, service: str) -> None:
-        if service == ESTOP:  # the topic needs no answer, and works before services are found
-            self._estop.publish(Bool(data=True))
-        client = self._buttons[service]
-        if not client.service_is_ready():
-            self.get_logger().warning(f"nobody serves {client.srv_name}; start its node")
-            return
-        answered = functools.partial(self._answered, service)
-        client.call_async(Trigger.Request()).add_done_callback(answered)
-
-    def _answered(self, service: str, future: Future) -> None:
-        if (answer := future.result()) is not None:
-            refused = "" if answer.success else "refused: "
-            self.get_logger().info(f"{service}: {refused}{answer.message or 'done'}")
+    def _answered(self, service: str, answer: str) -> None:
+        self.get_logger().info(f"{service}: {answer}")
 
     def _examine(self) -> Health:
         health, ros = Health(), self._ros_time.now()

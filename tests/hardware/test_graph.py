@@ -99,14 +99,17 @@ def test_a_policy_acts_on_the_task_that_stands_in_front_of_the_twin() -> None:
     assert "task" not in real["policy"].parameters  # it knows what it was trained for
 
 
-def test_a_person_has_a_teleop_node_whose_deadman_is_a_topic() -> None:
+def test_a_person_has_a_teleop_node() -> None:
     twin = graph(person=0.8, task="push", seed=3)
     assert list(twin) == ["arm", "twin_camera", "safety", "teleop", "person"]
     assert twin["person"].parameters == {"task": "push", "seed": 3}  # 0.8 is what they have anyway
     assert graph(person=0.5)["person"].parameters == {"skill": 0.5}
-    assert twin["teleop"].parameters == {"deadman_button": -1}
-    assert graph(jog=True)["teleop"].parameters == {"deadman_button": -1}
-    assert graph(teleop=True)["teleop"].parameters == {}
+
+
+def test_a_page_comes_with_who_moves_the_arm_for_it() -> None:
+    twin = graph(page=True, page_port=8090)
+    assert list(twin) == ["arm", "twin_camera", "safety", "teleop", "page"]
+    assert twin["page"].parameters == {"port": 8090}
 
 
 def test_only_drivers_are_started_again_and_never_what_holds_a_state() -> None:
@@ -135,7 +138,6 @@ def test_sources_end_before_the_safety_node_and_the_arm_last(wanted: dict[str, A
         ({"robot": "so101", "cameras": ("front",)}, "'front' is no camera; write name=source"),
         ({"robot": "so101", "cameras": ("top=0",)}, "no camera 'top'; choose from wrist"),
         ({"robot": "ur5e", "controller": True}, "ur5e has no work for the controller node"),
-        ({"teleop": True, "jog": True}, "teleop is for a pad, whose button is the deadman"),
         ({"robot": "ur5e", "person": 0.8}, "nobody knows what ur5e does; give task"),
     ],
 )

@@ -1,5 +1,6 @@
 """How an episode begins, on an arm that is at once where it is asked to be; time is a number."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,12 @@ class ObedientArm:
 
     def open_latch(self) -> None:
         pass
+
+    def tell(self, values: Mapping[str, float]) -> None:
+        pass
+
+    def offer_pause(self) -> Callable[[], bool]:
+        return lambda: False
 
     def close(self) -> None:
         pass

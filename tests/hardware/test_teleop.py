@@ -402,13 +402,32 @@ def test_without_a_button_the_deadman_is_a_topic_that_must_repeat_itself() -> No
     assert seat.tick() is None
 
 
-def test_the_topic_counts_for_nothing_if_a_button_is_the_deadman() -> None:
+def test_beside_a_button_the_topic_is_a_second_deadman_for_twists_alone() -> None:
     seat = Seat()
     seat.measure()
+    seat.axes[:] = 1.0
     seat.joy()
     seat.teleop.enable(False, seat.now)
     seat.teleop.enable(True, seat.now)
-    assert seat.tick() is None
+    assert np.allclose(seat.target(), pose_of(Q), atol=1e-4)  # axes have a deadman of their own
+    seat.teleop.twist(np.array([0, 0, 0.1, 0, 0, 0]), "link0", seat.now)
+    assert np.allclose(seat.target() - pose_of(Q), [0, 0, 0.1 * PERIOD, 0, 0, 0, 0], atol=1e-3)
+
+
+def test_the_gripper_obeys_a_word_only_while_the_arm_is_held() -> None:
+    seat = Seat(deadman_button=-1)
+    seat.measure()
+    seat.teleop.enable(False, seat.now)
+    seat.teleop.grip(False)
+    seat.teleop.enable(True, seat.now)
+    request = seat.tick()
+    assert request is not None
+    assert "gripper" not in request.names
+    seat.teleop.grip(False)
+    request = seat.tick()
+    assert request is not None
+    assert TWIN.gripper is not None
+    assert dict(zip(request.names, request.values, strict=True))["gripper"] == TWIN.gripper.closed
 
 
 @pytest.mark.parametrize(

@@ -2,23 +2,19 @@
 
 import signal
 import time
-from bisect import bisect
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
 
-from rclpy.qos import QoSProfile
-from rclpy.subscription import MessageInfo
-from sensor_msgs.msg import JointState, Joy
-from std_msgs.msg import Bool, Float64MultiArray
+from sensor_msgs.msg import Joy
 from std_srvs.srv import Trigger
 
 from hardware.contract_file import load_contract
-from hardware.ros import convert
 from tests.ros.conftest import Graph, wait_for
+from tests.ros.watched_arm import WatchedArm, stamp_of
 
 pytestmark = pytest.mark.domain(55)
 ROBOT = load_contract("twin")
@@ -29,15 +25,6 @@ RELEASES = 10
 PAD, SILENCE = 50.0, 250.0
 BUSY = 50.0
 """What a machine that is busy elsewhere may add to a single measurement [ms]."""
-
-
-class Frozen(NamedTuple):
-    """Times after which a command ended."""
-
-    onward: float
-    """No longer on in the direction in which it moved [ms]."""
-    rest: float
-    """No longer changed [ms]."""
 
 
 class Pad:
@@ -69,79 +56,14 @@ class Pad:
         self._publisher.publish(Joy(axes=self.axes, buttons=self.buttons))
 
 
-class Arm:
-    """What the arm is told, with the time at which it was published, as DDS has it."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.told: list[tuple[float, np.ndarray]] = []
-        self._changes: list[float] = []
-        graph.inbox.subscribe(Float64MultiArray, "arm/commands", self._hear, QoSProfile(depth=1000))
-        self.person_moves: list[Any] = graph.listen(Bool, "teleop/deadman")
-        self.states, self.requests, self.reports = (
-            graph.listen(JointState, topic, 100)
-            for topic in ("joint_states", "teleop/request", "safety/report")
-        )
-        graph.start("arm_node")
-        graph.start("safety_node", watch_cameras=False)
-        self.person = graph.start("teleop_node")
-        wait_for(lambda: self.states, "joint states")
-
-    def moving_since(self, start: float) -> bool:
-        """Whether the command has changed for a tenth of a second."""
-        later = self._changes[bisect(self._changes, start) :]
-        return len(later) > 10 and later[-1] - later[0] > 0.1
-
-    def frozen(self, after: float) -> Frozen:
-        """How the command came to rest; waits until it has."""
-        wait_for(lambda: time.time() > self._last(after) + 0.25, "an unchanging command")
-        rest = self._last(after)
-        times = [time for time, _ in self.told]
-        at, end = bisect(times, after), bisect(times, rest)
-        told = np.array([told for _, told in self.told[max(0, at - 20) : end]])
-        before, later = told[:20], told[20:]
-        gone = later @ (before[-1] - before[0])
-        onward = times[at + int(np.argmax(gone))] if len(gone) else after
-        return Frozen(1e3 * (onward - after), 1e3 * (rest - after))
-
-    def _last(self, after: float) -> float:
-        return max([after, *self._changes[-1:]])
-
-    def released(self, after: float) -> float:
-        """When the safety node reports for the first time that nobody asks any more [ms]."""
-
-        def since() -> float:
-            """How long after it the last request was over; 0 while it may come again."""
-            reports = [(stamp_of(r), asked(r)) for r in list(self.reports)]
-            last = max([after, *(stamp for stamp, by_somebody in reports if by_somebody)])
-            later = [stamp for stamp, _ in reports if stamp > last]
-            return later[0] - after if later and later[-1] > last + 0.2 else 0.0
-
-        return 1e3 * wait_for(since, "a report without a request")
-
-    def _hear(self, message: Float64MultiArray, info: MessageInfo) -> None:
-        now, values = 1e-9 * info["source_timestamp"], np.array(message.data)
-        if self.told and np.abs(values - self.told[-1][1]).max() > 1e-6:
-            self._changes.append(now)
-        self.told.append((now, values))
+@pytest.fixture
+def arm(graph: Graph) -> WatchedArm:
+    return WatchedArm(graph)
 
 
 @pytest.fixture
-def arm(graph: Graph) -> Arm:
-    return Arm(graph)
-
-
-@pytest.fixture
-def pad(graph: Graph, arm: Arm) -> Pad:
+def pad(graph: Graph, arm: WatchedArm) -> Pad:
     return Pad(graph)
-
-
-def stamp_of(message: Any) -> float:
-    return convert.to_seconds(message.header.stamp)
-
-
-def asked(report: Any) -> bool:
-    """Whether anybody's request counted."""
-    return bool(np.isfinite(report.position[report.name.index("requested/joint1")]))
 
 
 def first_requests(requests: list[Any]) -> list[Any]:
@@ -157,7 +79,7 @@ def jump(request: Any, states: list[Any]) -> float:
     return float(np.abs(np.array(request.position) - before[-1].position[:7]).max())
 
 
-def hold(arm: Arm, pad: Pad, left: float) -> None:
+def hold(arm: WatchedArm, pad: Pad, left: float) -> None:
     """Takes the arm up afresh and pushes it until it moves."""
     pad.push(left)
     pressed = 0.0
@@ -172,7 +94,7 @@ def hold(arm: Arm, pad: Pad, left: float) -> None:
     wait_for(moving, "a command that follows the person")
 
 
-def test_letting_go_ends_the_motion_within_one_control_period(arm: Arm, pad: Pad) -> None:
+def test_letting_go_ends_the_motion_within_one_control_period(arm: WatchedArm, pad: Pad) -> None:
     found = []
     for i in range(RELEASES):
         hold(arm, pad, left=(-1.0) ** i)
@@ -190,7 +112,7 @@ def test_letting_go_ends_the_motion_within_one_control_period(arm: Arm, pad: Pad
 
 
 def test_a_silent_pad_and_a_killed_node_count_as_released_and_no_press_makes_a_jump(
-    arm: Arm, pad: Pad
+    arm: WatchedArm, pad: Pad
 ) -> None:
     hold(arm, pad, left=1.0)
     silent = arm.released(pad.fall_silent())
@@ -208,7 +130,7 @@ def test_a_silent_pad_and_a_killed_node_count_as_released_and_no_press_makes_a_j
     assert max(jump(request, arm.states) for request in firsts) < 0.03
 
 
-def test_buttons_stop_the_arm_and_label_an_episode(graph: Graph, arm: Arm, pad: Pad) -> None:
+def test_buttons_stop_the_arm_and_label_an_episode(graph: Graph, arm: WatchedArm, pad: Pad) -> None:
     asked: list[str] = []
 
     def answer(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
