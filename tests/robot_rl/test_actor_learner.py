@@ -105,7 +105,16 @@ class Robot:
         specs = offer.schema.observation, offer.schema.action
         self.episodes = Episodes(folder / "episodes", Schema.of(self.env, "reach"))
         agent = Sac(*specs, offer.sac)
-        self.actor = Actor(self.env, agent, self.link, self.episodes, Metadata(task="reach"))
+        self.pauses: list[bool] = []
+        """What whoever watches says when it is asked next: True is rest."""
+        self.actor = Actor(
+            self.env,
+            agent,
+            self.link,
+            self.episodes,
+            Metadata(task="reach"),
+            paused=lambda: bool(self.pauses) and self.pauses.pop(0),
+        )
 
     def act(self, episodes: int) -> Acted:
         target = len(self.actor.acted.success) + episodes
@@ -160,7 +169,9 @@ def test_a_robot_acts_with_weights_that_its_learner_made_of_its_steps(
     robot = Robot(tmp_path, learner.address)
     acted = robot.act(3)
     wait_for(lambda: robot.link.status.get("updates", 0) >= 2 * acted.steps, "updates")
+    robot.pauses = [True, True, False]
     robot.act(1)
+    assert robot.pauses == []  # it asked until it might go on
     assert robot.actor.acted.version > 0
     versions = np.concatenate([episode.policy_version for episode in robot.episodes])
     assert versions[-1] > versions[0]
