@@ -89,7 +89,7 @@ class PageScene:
         ]
         if np.isfinite(points).all():
             self._scene.add_line_segments(
-                "/workspace", np.array(edges), colors=_BOX, line_width=1.0
+                "/workspace", np.array(edges), colors=_BOX, thickness=0.003
             )
 
     def _look(self, server: viser.ViserServer, contract: Contract) -> None:

@@ -21,6 +21,8 @@ _AXES: tuple[uplot.Axis, ...] = (
     {"stroke": "#909296", "grid": {"stroke": "#373a40", "width": 1}},
     {"stroke": "#909296", "grid": {"stroke": "#373a40", "width": 1}, "size": 46},
 )
+_COUNTERS = ("episodes", "policy_version", "waited", "owed")
+"""Numbers that need no curve."""
 _STROKE, _HAND = "#4dabf7", (66, 72, 82)
 _LEFT, _RIGHT, _TOP = 320, 340, 400
 """Widths [px]."""
@@ -100,7 +102,7 @@ class PageView:
 
     def show_curves(self, curves: Curves) -> None:
         """Those that have grown since."""
-        for name in curves.names():
+        for name in (name for name in curves.names() if name not in _COUNTERS):
             steps, values = curves.curve(name)
             if name not in self._plots:
                 self._plots[name] = self._plot(name, steps, values)

@@ -110,6 +110,9 @@ class Robot:
         self.episodes = Episodes(folder / "episodes", Schema.of(self.env, "reach"))
         agent = Sac(*specs, offer.sac)
         metadata = Metadata(task="reach")
+        self.pauses: list[bool] = []
+        """What whoever watches says when it is asked next: True is rest."""
+        actor["paused"] = lambda: bool(self.pauses) and self.pauses.pop(0)
         self.actor = Actor(self.env, agent, self.link, self.episodes, metadata, **actor)
 
     def act(self, episodes: int) -> Acted:
@@ -165,7 +168,9 @@ def test_a_robot_acts_with_weights_that_its_learner_made_of_its_steps(
     robot = Robot(tmp_path, learner.address)
     acted = robot.act(3)
     wait_for(lambda: robot.link.status.get("updates", 0) >= 2 * acted.steps, "updates")
+    robot.pauses = [True, True, False]
     robot.act(1)
+    assert robot.pauses == []  # it asked until it might go on
     assert robot.actor.acted.version > 0
     versions = np.concatenate([episode.policy_version for episode in robot.episodes])
     assert versions[-1] > versions[0]

@@ -32,7 +32,8 @@ AFRESH, SLOW = 5.0, 150.0
 BUSY = 250.0
 """What a machine that is busy elsewhere may add to a single measurement [ms]."""
 
-Press, LetGo = Callable[[], float], Callable[[], None]
+Press = Callable[[], float]
+LetGo = Callable[[], None]
 
 
 @pytest.fixture
