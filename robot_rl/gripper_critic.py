@@ -85,6 +85,10 @@ class GripperCritic:
             getattr(self, name).load_state_dict(state[name])
 
 
-PREFERENCE = 0.1
-"""Value by which a cloned choice counts more, for each unit of ``cloning_weight``."""
+PREFERENCE = 0.4
+"""Value by which a cloned choice counts more, for each unit of ``cloning_weight``.
+
+Less lets a young critic close the fingers a few steps early, whose value it takes for that of the
+right moment next to it: the only closing that demonstrations show.
+"""
 _LEARNING = ("critic", "_optimizer", "_clone_optimizer")

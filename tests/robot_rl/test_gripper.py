@@ -199,7 +199,7 @@ def test_the_clone_chooses_alone_until_the_critics_are_warm_and_counts_for_less_
         agent.update(_random_batch(seed))
     assert preferences[:3] == [np.inf] * 3
     assert preferences[3:] == sorted(preferences[3:], reverse=True)
-    assert preferences[-1] == pytest.approx(0.1 * 0.5)
+    assert preferences[-1] == pytest.approx(0.4 * 0.5)
     _say(gripper.critic, 0.55, 0.0, 0.5)
     for preference, command in ((np.inf, 1), (0.06, 1), (0.04, -1)):
         gripper.preference.fill_(preference)
