@@ -385,7 +385,7 @@ def test_keys_come_from_a_terminal_that_is_left_as_it_was() -> None:
         before = os.popen(f"stty -a < {os.ttyname(slave)}").read()
         with Keys(stream) as keys:
             assert keys.pressed() == []
-            os.write(master, b"nx\x1b[Cr\x1b[D")
+            os.write(master, b"nz\x1b[Cr\x1b[D")
             deadline, pressed = time.monotonic() + 5, []
             while len(pressed) < 4 and time.monotonic() < deadline:
                 pressed += keys.pressed()
@@ -398,7 +398,7 @@ def test_keys_come_from_a_terminal_that_is_left_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        (b"sfq", ["success", "failure", "stop"]),
+        (b"sfxq", ["success", "failure", "mistaken", "stop"]),
         (b"\x1b", ["stop"]),
         (b"\x1b[A\x1b[B\x1bOP\x1b[5~", []),
         (b"\n\xffN", []),
