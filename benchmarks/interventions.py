@@ -268,7 +268,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser.add_argument("--studies", nargs="+", choices=list(STUDIES), default=list(STUDIES))
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side, a core each")
     parser.add_argument("--gap", default="lab-2")
-    parser.add_argument("--clearance", type=float, default=0.0005)
+    parser.add_argument("--clearance", type=float, default=0.001)
     parser.add_argument("--hole-yaw", type=float, default=0.4)
     parser.add_argument("--skill", type=float, default=0.8)
     parser.add_argument("--steps", type=int, default=12_000)
