@@ -34,7 +34,7 @@ def to_and_fro(tool: np.ndarray) -> np.ndarray:
 
 def somebody(seed: int = 0, **settings: Any) -> Person:
     rng = np.random.default_rng(seed)
-    usual = {"tremble": 0.0, "skill": 1.0, "patience": 1.0}
+    usual: dict[str, Any] = {"tremble": 0.0, "skill": 1.0, "patience": 1.0}
     return Person(PersonSettings(**usual | settings), LENGTH, rng)
 
 

@@ -76,9 +76,9 @@ class ObedientArm:
         return found
 
 
-def robot(**config: int) -> tuple[HardwareEnv, ObedientArm]:
-    arm = ObedientArm()
-    return HardwareEnv(ROBOT, arm, TASK, config=RobotConfig(**config)), arm
+def robot(joint_reset_every: int = 0) -> tuple[HardwareEnv, ObedientArm]:
+    arm, config = ObedientArm(), RobotConfig(joint_reset_every=joint_reset_every)
+    return HardwareEnv(ROBOT, arm, TASK, config=config), arm
 
 
 @pytest.mark.parametrize(("every", "expected"), [(0, "....."), (1, "hhhhh"), (2, "h.h.h")])
