@@ -14,7 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,11 @@ from robot_rl.schema import Schema
 from robot_rl.statistics import mean_interval, wilson_interval
 from robot_rl.train import known_returns, prepare_torch
 from robot_rl.transition import Transition, WorldIds, split_step
+from sim.task import Box, Start
 
 SUITE = "interventions"
 RUNS = BUILD / SUITE
 ENV = "twin_peg_insert"
-DEMONSTRATIONS = 20
 LAST = 3
 """Evaluations at the end whose mean is reported."""
 GREEDY_SHARE = 0.25
@@ -72,7 +72,11 @@ class Setting:
 
     gap: str
     clearance: float
-    hole_yaw: float
+    reach: float
+    """Half range of where hole and tool start, sideways [m]."""
+    turn: float
+    """Half range of how they are turned [rad]."""
+    demonstrations: int
     skill: float
     steps: int
     every: int
@@ -81,12 +85,20 @@ class Setting:
     @property
     def options(self) -> dict[str, Any]:
         """Of the environment."""
-        return {"gap": self.gap, "clearance": self.clearance, "hole_yaw": self.hole_yaw}
+        sideways = (self.reach, self.reach)
+        return {
+            "gap": self.gap,
+            "clearance": self.clearance,
+            "hole_yaw": self.turn,
+            "hole": Box((0.5, 0.0, 0.0), (*sideways, 0.0)),
+            "start": Start(Box((0.5, 0.0, 0.14), (*sideways, 0.03)), self.turn),
+        }
 
     @property
     def folder(self) -> Path:
         """Where its runs lie."""
-        return RUNS / f"{self.gap}-{self.clearance:g}-{self.hole_yaw:g}-skill-{self.skill:g}"
+        numbers = (self.clearance, self.reach, self.turn, self.demonstrations, self.skill)
+        return RUNS / "-".join([self.gap, *(f"{number:g}" for number in numbers)])
 
 
 class Run:
@@ -104,8 +116,8 @@ class Run:
         env: Env = make_env(ENV, 1, seed + 1, **setting.options)
         specs = env.observation_spec, env.action_spec
         sac = rlif_returns(SacConfig()) if study.rlif else known_returns(SacConfig(), env)
-        online, demonstrated = (Replay(*specs, 2 * setting.steps + 10_000) for _ in range(2))
-        self.learner = Learner(Sac(*specs, sac, seed), online, demonstrated, seed)
+        online, shown = (Replay(*specs, setting.steps + 10_000) for _ in range(2))
+        self.learner = Learner(Sac(*specs, sac, seed), online, shown, seed)
         self._demonstrate(env, folder, seed)
         self._env = with_person(env, setting.skill, seed) if study.person else env
         self._reward = TakeoverRewards() if study.rlif else lambda one: [one]
@@ -133,7 +145,7 @@ class Run:
 
     def _demonstrate(self, env: Env, folder: Path, seed: int) -> None:
         store = Episodes(folder / "demonstrations", Schema.of(env, ENV))
-        record(env, store, DEMONSTRATIONS, seed=seed)
+        record(env, store, self._setting.demonstrations, seed=seed)
         for episode in store:
             transitions = episode.transitions()
             shown = without_rewards(transitions) if self._study.rlif else transitions
@@ -268,15 +280,16 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser.add_argument("--studies", nargs="+", choices=list(STUDIES), default=list(STUDIES))
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side, a core each")
     parser.add_argument("--gap", default="lab-2")
-    parser.add_argument("--clearance", type=float, default=0.0005)
-    parser.add_argument("--hole-yaw", type=float, default=0.4)
+    parser.add_argument("--clearance", type=float, default=0.001)
+    parser.add_argument("--reach", type=float, default=0.08, help="half range sideways [m]")
+    parser.add_argument("--turn", type=float, default=0.5, help="half range of turns [rad]")
+    parser.add_argument("--demonstrations", type=int, default=20)
     parser.add_argument("--skill", type=float, default=0.8)
     parser.add_argument("--steps", type=int, default=12_000)
     parser.add_argument("--every", type=int, default=1_000)
     parser.add_argument("--episodes", type=int, default=50, help="of each evaluation")
     asked = parser.parse_args(arguments)
-    names = ("gap", "clearance", "hole_yaw", "skill", "steps", "every", "episodes")
-    return asked, Setting(*(getattr(asked, name) for name in names))
+    return asked, Setting(**{f.name: getattr(asked, f.name) for f in fields(Setting)})
 
 
 if __name__ == "__main__":

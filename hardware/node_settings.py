@@ -185,8 +185,8 @@ class PersonSettings:
     """Time between two takeovers, at least [s]."""
     error: float = 0.01
     """How far beside they aim when they err [m]."""
-    tremble: float = 0.001
-    """Standard deviation of where their hand wants the tool [m]."""
+    tremble: float = 0.0015
+    """Standard deviation of where their hand wants the tool [m]; it frees what jams."""
     quickness: float = 4.0
     """Speed of their hand per distance [1/s]; the teleop node cuts it to its own limits."""
 

@@ -17,6 +17,8 @@ from hardware.node_settings import PersonSettings
 
 _THERE = 0.002
 """A tool this near to where the expert wants it is not stuck; its gripper may be busy [m]."""
+_LEVER = 0.15
+"""From the tool to the joint of the hand about which it turns as it trembles [m]."""
 _SOON = 0.4
 """Time after which somebody gives up who does [s]."""
 _AFTER = 1.5
@@ -90,8 +92,8 @@ class Person:
             self._take(now)
         if self._since is None:
             return None
-        tremble = np.r_[self.rng.normal(0, self._settings.tremble, 3), np.zeros(3)]
-        return seen.way + self._beside + tremble
+        tremble = self._settings.tremble * np.repeat([1, 1 / _LEVER], 3)
+        return seen.way + self._beside + self.rng.normal(0, tremble)
 
     def twist(self, way: np.ndarray) -> np.ndarray:
         """What their hand asks a teleop node for. Shape (6,) [m/s, rad/s], base frame."""

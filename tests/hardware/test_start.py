@@ -1,7 +1,6 @@
 """How an episode begins, on an arm that is at once where it is asked to be; time is a number."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import pytest
@@ -89,9 +88,9 @@ class ObedientArm:
         return found
 
 
-def robot(**config: Any) -> tuple[HardwareEnv, ObedientArm]:
-    arm = ObedientArm()
-    return HardwareEnv(ROBOT, arm, TASK, config=RobotConfig(**config)), arm
+def robot(joint_reset_every: int = 0) -> tuple[HardwareEnv, ObedientArm]:
+    arm, config = ObedientArm(), RobotConfig(joint_reset_every=joint_reset_every)
+    return HardwareEnv(ROBOT, arm, TASK, config=config), arm
 
 
 @pytest.mark.parametrize(("every", "expected"), [(0, "....."), (1, "hhhhh"), (2, "h.h.h")])
