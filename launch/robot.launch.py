@@ -27,6 +27,7 @@ try:
 except ImportError as error:
     raise ImportError("robot-rl is not installed for the Python of ros2: pip install it") from error
 
+LEVELS = ("debug", "info", "warn", "error", "fatal")
 MORE = {
     "namespace": ("", "Put before all names, so that several robots go side by side."),
     "params_file": ("", "YAML with further parameters of the nodes, as config/nodes.yaml."),
@@ -62,6 +63,11 @@ def _start(context: LaunchContext) -> list[GroupAction]:
     given = context.launch_configurations
     namespace = [PushRosNamespace(given["namespace"])] if given["namespace"] else []
     graph = processes(settings_from_texts(given))
+    file, level = given["params_file"], given["log_level"]
+    if file and not Path(file).is_file():  # launch itself would warn, and go on without it
+        raise FileNotFoundError(f"no params_file {file}; give the path of a YAML file")
+    if level not in LEVELS:
+        raise ValueError(f"log_level is {level!r}; choose from {', '.join(LEVELS)}")
     return [GroupAction([*namespace, *(_node(process, given) for process in graph)])]
 
 

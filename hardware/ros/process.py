@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -50,5 +51,7 @@ def run(make: Callable[[], Node], frames: bool = False) -> int:
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+        # It took its handlers along, and the interpreter may need seconds to end on a busy machine.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         gc.freeze()  # The last collection would take seconds where torch is loaded.
     return int(Loop.failed)

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import Bool
 
 from tests.ros.conftest import ROOT, Graph, wait_for
@@ -102,3 +103,13 @@ def test_the_nodes_that_move_the_arm_share_no_memory_that_a_killed_peer_could_lo
             maps = Path(f"/proc/{process.pid}/maps").read_text()
             assert "libfastdds" in maps
             assert "/dev/shm/fastdds" not in maps
+
+
+@pytest.mark.parametrize("robot", ["fr3", "so101", "ur5e", "xarm7"])
+def test_the_safety_node_of_every_preset_with_all_it_needs_comes_up(
+    graph: Graph, robot: str
+) -> None:
+    said = graph.listen(DiagnosticArray, "/diagnostics")
+    safety = graph.start("safety_node", robot=robot)
+    wait_for(lambda: said or safety.poll() is not None, "a word of the safety node")
+    assert graph.end(safety)[0] == 0
