@@ -22,7 +22,7 @@ RISE = 0.01
 class PegRemove(PegInsert):
     """Starts with the peg in the hole; observes what ``PegInsert`` observes."""
 
-    reached: float = 0.015
+    reached: float = 0.01
     """Distance of the tool from the middle of the insertion's starts that counts as back [m]."""
 
     name = "peg_remove"

@@ -166,7 +166,9 @@ class RobotLink:
         return self._scene
 
     def announce(self, running: bool) -> None:
-        """Tells who watches whether an episode runs now."""
+        """Tells who watches whether an episode runs now; after the end of ROS, nobody."""
+        if not self._context.ok():
+            return
         if self._episode is None:  # Links that only look have nothing to say.
             self._episode = self.node.create_publisher(Bool, EPISODE, profile(LATCHED))
         self._episode.publish(Bool(data=running))
