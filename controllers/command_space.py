@@ -191,8 +191,10 @@ class PoseSpace:
 
     def gap(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         """Translation and rotation vector in the base frame. Shape (2, 3) [m, rad]."""
-        turn = quat_log(quat_multiply(end[3:], quat_inverse(start[3:])))
-        return np.stack([end[:3] - start[:3], turn])
+        gap = np.empty((2, 3))
+        gap[0] = end[:3] - start[:3]
+        gap[1] = quat_log(quat_multiply(end[3:], quat_inverse(start[3:])))
+        return gap
 
     def move(self, start: np.ndarray, gap: np.ndarray) -> np.ndarray:
         """Shape (7,)."""

@@ -8,6 +8,8 @@ Formulas: Sola, Deray and Atchuthan, "A micro Lie theory for state estimation in
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 _SERIES_BELOW = 1e-2
@@ -48,6 +50,8 @@ def so3_log(rotation: np.ndarray) -> np.ndarray:
 
 def quat_multiply(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Hamilton product, the rotation ``left @ right``. Shapes (..., 4) -> (..., 4)."""
+    if np.ndim(left) == np.ndim(right) == 1:
+        return np.array(_product(*map(float, left), *map(float, right)))
     return np.einsum("ijk,...j,...k->...i", _HAMILTON, left, right)
 
 
@@ -59,6 +63,8 @@ def quat_inverse(quat: np.ndarray) -> np.ndarray:
 def quat_exp(rotvec: np.ndarray) -> np.ndarray:
     """Unit quaternion of a rotation vector. Shape (..., 3) [rad] -> (..., 4)."""
     rotvec = np.asarray(rotvec, dtype=np.float64)
+    if rotvec.ndim == 1:
+        return np.array(_exponential(*rotvec.tolist()))
     half = np.linalg.norm(rotvec, axis=-1, keepdims=True) / 2
     return np.concatenate([np.sinc(half / np.pi) / 2 * rotvec, np.cos(half)], axis=-1)
 
@@ -66,6 +72,8 @@ def quat_exp(rotvec: np.ndarray) -> np.ndarray:
 def quat_log(quat: np.ndarray) -> np.ndarray:
     """Rotation vector of a unit quaternion, angle at most pi. Shape (..., 4) -> (..., 3) [rad]."""
     quat = np.asarray(quat, dtype=np.float64)
+    if quat.ndim == 1:
+        return np.array(_logarithm(*quat.tolist()))
     vector, real = quat[..., :3], quat[..., 3:]
     length = np.linalg.norm(vector, axis=-1, keepdims=True)
     angle = 2 * np.arctan2(length, np.abs(real))
@@ -185,6 +193,36 @@ def se3_from_vector(vector: np.ndarray) -> np.ndarray:
 def vector_from_se3(pose: np.ndarray) -> np.ndarray:
     """``x y z qx qy qz qw`` of a pose. Shape (..., 4, 4) -> (..., 7)."""
     return np.concatenate([pose[..., :3, 3], quat_from_so3(pose[..., :3, :3])], axis=-1)
+
+
+# A safety filter takes the difference of two poses several times per tick. For one quaternion,
+# plain numbers take a fraction of the time of arrays.
+
+
+def _product(
+    x: float, y: float, z: float, w: float, rx: float, ry: float, rz: float, rw: float
+) -> tuple[float, ...]:
+    return (
+        w * rx + x * rw + y * rz - z * ry,
+        w * ry - x * rz + y * rw + z * rx,
+        w * rz + x * ry - y * rx + z * rw,
+        w * rw - x * rx - y * ry - z * rz,
+    )
+
+
+def _exponential(x: float, y: float, z: float) -> tuple[float, ...]:
+    half = math.hypot(x, y, z) / 2
+    if not math.isfinite(half):
+        return (math.nan,) * 4
+    scale = math.sin(half) / half / 2 if half > 0 else 0.5
+    return scale * x, scale * y, scale * z, math.cos(half)
+
+
+def _logarithm(x: float, y: float, z: float, w: float) -> tuple[float, ...]:
+    length = math.hypot(x, y, z)
+    scale = 2 * math.atan2(length, abs(w)) / length if length > 1e-150 else 2.0
+    scale = math.copysign(scale, w) if w != 0 else scale
+    return scale * x, scale * y, scale * z
 
 
 def _angle(rotvec: np.ndarray) -> np.ndarray:

@@ -121,4 +121,4 @@ def length(vector: np.ndarray) -> np.ndarray:
     """Length of each group. Shape (groups, dims) -> (groups,)."""
     if vector.shape[-1] == 1:  # joints, four times faster
         return np.abs(vector[..., 0])
-    return np.sqrt(np.einsum("...i,...i->...", vector, vector))
+    return np.sqrt(np.vecdot(vector, vector))

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 from controllers.limits import Limits
 from hardware import contract_checks as checks
-from hardware.topics import Camera, Command, ExtraPose, Gripper, Mode, Qos, State
+from hardware.topics import Camera, Command, ExtraPose, Gripper, Mode, State
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,10 @@ class Home:
 
     q: tuple[float, ...]
     """Joint positions in the order of ``joints.arm`` [rad]."""
-    topic: str | None = None
-    """``JointTrajectory`` of one point; without it the command stream goes there."""
     duration: float = 5.0
     """Time that the way home takes [s]."""
-    qos: Qos = field(default_factory=Qos)
 
     def __post_init__(self) -> None:
-        if self.topic is not None:
-            checks.relative(self.topic)
         checks.within("duration", self.duration, 0.5, 60, "s")
 
 
@@ -141,7 +136,6 @@ class Contract:
         checks.lengths_agree(self)
         checks.units_are_si(self)
         checks.home_is_within_limits(self)
-        checks.home_has_a_way(self)
         checks.topics_differ(self)
 
     def in_namespace(self, namespace: str) -> Self:

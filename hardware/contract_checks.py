@@ -127,16 +127,6 @@ def home_is_within_limits(contract: Contract) -> None:
             )
 
 
-def home_has_a_way(contract: Contract) -> None:
-    """Joint positions go home by themselves, and so do poses if a model tells where home is."""
-    streams_home = contract.command.in_joints or contract.model is not None
-    if contract.home.topic is None and not streams_home:
-        raise ValueError(
-            f"home.topic is missing, and a {contract.command.mode} command cannot go to joint "
-            "positions; give model.file, or the topic of a joint trajectory controller"
-        )
-
-
 def topics_differ(contract: Contract) -> None:
     """One role per topic and one topic per name."""
     _distinct("name", ((f"cameras[{i}]", c.name) for i, c in enumerate(contract.cameras)))

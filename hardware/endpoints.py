@@ -73,13 +73,9 @@ def publications(contract: Contract) -> tuple[Publication, ...]:
     commands = [("command", contract.command)]
     commands += [(f"alternatives[{i}]", c) for i, c in enumerate(contract.alternatives)]
     found = [Publication(key, c.topic, c.type, c.qos) for key, c in commands]
-    gripper, home = contract.gripper, contract.home
+    gripper = contract.gripper
     if gripper is not None:
         found.append(Publication("gripper", gripper.topic, gripper.type, gripper.qos))
-    # The way home may lead through a trajectory controller that is also commanded.
-    shared = any(p.topic == home.topic and p.type == "JointTrajectory" for p in found)
-    if home.topic is not None and not shared:
-        found.append(Publication("home", home.topic, "JointTrajectory", home.qos))
     return tuple(found)
 
 

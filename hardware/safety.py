@@ -21,6 +21,7 @@ from hardware.arrivals import Arrivals
 from hardware.contract import Contract
 from hardware.guard import SILENCE, Guard, Order
 from hardware.joint_order import JointOrder
+from hardware.stream import Sample
 from hardware.streams import Streams
 from hardware.velocity import VelocityCommand
 
@@ -78,6 +79,8 @@ class Safety:
         self.names = request_names(contract)
         self.ignored: Counter[str] = Counter()
         self._arm = arm
+        self._seen: Sample | None = None
+        self._tool = np.zeros(7)
         self._joints = contract.command.in_joints
         if not self._joints and arm is None and contract.state.current_pose is None:
             raise ValueError(
@@ -299,8 +302,10 @@ class Safety:
         q = sample.value[0, : len(self.contract.joints.arm)]
         if self._joints:
             return q
-        assert self._arm is not None
-        return vector_from_se3(self._arm.pose(q))
+        if sample is not self._seen:  # Several ticks see the same one.
+            assert self._arm is not None
+            self._seen, self._tool = sample, vector_from_se3(self._arm.pose(q))
+        return self._tool
 
 
 def request_names(contract: Contract) -> tuple[str, ...]:

@@ -219,7 +219,7 @@ class LearnerConfig:
     products: Products = "bfloat16"
     """Precision of the factors in matrix products, where the processor has units for it."""
     sac: SacConfig = field(default_factory=SacConfig)
-    """Without --from; else the run's own count."""
+    """Without --from, which brings its own."""
 
     def __post_init__(self) -> None:
         _require_a_beginning(self)
@@ -279,6 +279,8 @@ class FinetuneConfig:
     peg_remove; where it fails, and if it is empty, the scripted start does."""
     seed: int = 0
     """Seed of starts and batches."""
+    sac: SacConfig = field(default_factory=SacConfig)
+    """Without --from, which brings its own."""
 
     def __post_init__(self) -> None:
         _require_a_beginning(self)
@@ -312,6 +314,11 @@ def _require_a_beginning(config: LearnerConfig | FinetuneConfig) -> None:
         raise RangeError(
             "there is nothing to start from: add --demonstrations DATASET, which robot-rl record "
             "makes, or --from RUN of robot-rl train, or both"
+        )
+    if config.source is not None and config.sac != SacConfig():
+        raise RangeError(
+            f"--from {config.source} brings the settings of SAC that it was trained with; leave "
+            "--sac out, or start from --demonstrations alone"
         )
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from robot_rl.action_history import history_of
 from robot_rl.actor import Acted, Actor, Watch
 from robot_rl.actor_link import ActorLink
-from robot_rl.config import FinetuneConfig, TrainConfig
+from robot_rl.command_line import words_of
+from robot_rl.config import FinetuneConfig, SacConfig, TrainConfig
 from robot_rl.env import STATE, Env
 from robot_rl.environments import HISTORY, make_env, parse_options
 from robot_rl.episodes import Episodes
@@ -152,6 +153,7 @@ def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[byt
     ):
         words += [] if value is None else [f"--{name}", str(value)]
     words += ["--rlif"] * config.rlif
+    words += words_of(config.sac, SacConfig(), "--sac.")
     command = [sys.executable, "-m", "robot_rl.cli", *words]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     try:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -61,6 +62,25 @@ def test_quaternion_and_rot6d_are_bijective(rotvec: np.ndarray) -> None:
     np.testing.assert_allclose(
         lie.so3_from_rot6d(lie.rot6d_from_so3(rotation)), rotation, atol=1e-12
     )
+
+
+@given(rotvecs, rotvecs)
+def test_one_quaternion_is_a_batch_of_one(left: np.ndarray, right: np.ndarray) -> None:
+    one, other = lie.quat_exp(left), lie.quat_exp(right)
+    product = lie.quat_multiply(one, other)
+    for single, batch in (
+        (one, lie.quat_exp(left[None])),
+        (product, lie.quat_multiply(one[None], other[None])),
+        (lie.quat_log(product), lie.quat_log(product[None])),
+        (lie.quat_log(-one), lie.quat_log(-one[None])),
+    ):
+        np.testing.assert_allclose(single, batch[0], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("quat", [[0, 0, 0, 1], [0, 0, 0, -1], [1, 0, 0, 0], [0, 1e-160, 0, 1]])
+def test_the_rotation_vector_of_a_corner_is_the_same_alone(quat: list[float]) -> None:
+    one = np.array(quat, dtype=float)
+    np.testing.assert_array_equal(lie.quat_log(one), lie.quat_log(one[None])[0])
 
 
 def test_quaternions_are_xyzw() -> None:

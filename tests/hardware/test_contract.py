@@ -85,12 +85,6 @@ def test_behind_its_controller_the_twin_is_the_same_arm() -> None:
         assert to_values(getattr(poses, name)) == to_values(getattr(twin, name))
 
 
-def test_poses_go_home_by_themselves_only_if_a_model_tells_where_home_is() -> None:
-    values = to_values(load_contract("twin_cartesian"))
-    with pytest.raises(ContractError, match=r"home\.topic is missing.*cartesian_pose command"):
-        from_values(changed("model", None, values))
-
-
 def test_every_message_type_of_every_preset_has_a_full_name() -> None:
     for robot in robots():
         contract = load_contract(robot)
@@ -136,7 +130,6 @@ def test_every_message_type_of_every_preset_has_a_full_name() -> None:
             "arm/commands",
             r"gripper\.topic is 'arm/commands', as is command\.topic",
         ),
-        ("home.topic", "gripper/commands", r"home\.topic is 'gripper/commands', as is gripper\.t"),
         ("cameras.1.topic", "front/image_raw", r"cameras\[1\]\.topic is .*as is cameras\[0\]\.top"),
         ("cameras.1.name", "front", r"cameras\[1\]\.name is 'front', as is cameras\[0\]\.name"),
         ("cameras.0.name", "front camera", r"cameras\[0\]\.name is 'front camera'; give one word"),
@@ -182,20 +175,6 @@ def test_a_missing_key_is_named_with_those_that_are_needed(key: str) -> None:
     message = rf"mine: rates lacks {key}; needed are policy, stream, state"
     with pytest.raises(ContractError, match=message):
         from_values(values, "mine")
-
-
-def test_a_cartesian_stream_needs_another_way_home() -> None:
-    values = to_values(load_contract("gen3"))
-    with pytest.raises(ContractError, match=r"home\.topic is missing.*joint trajectory controller"):
-        from_values(changed("home.topic", None, values))
-
-
-def test_the_way_home_may_be_the_trajectory_controller_that_is_commanded() -> None:
-    command = {"topic": "jtc/joint_trajectory", "mode": "joint_position", "type": "JointTrajectory"}
-    values = changed("home.topic", "jtc/joint_trajectory", changed("command", command))
-    keys = [p.key for p in publications(from_values(values))]
-    assert "command" in keys
-    assert "home" not in keys
 
 
 def test_an_alternative_needs_a_topic_of_its_own() -> None:

@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +26,7 @@ from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema, SchemaError
 from robot_rl.train import DEMONSTRATIONS
+from tests.forked import Forked
 
 PATIENCE = 60.0
 
@@ -47,13 +46,12 @@ class Learner:
             free.bind(("127.0.0.1", 0))
             self.address = f"tcp/127.0.0.1:{free.getsockname()[1]}"
         self.folder, self._source = folder, source
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Forked | None = None
 
     def start(self, *further: str) -> None:
         words = ["learner", str(self.folder), "--from", str(self._source), *further]
         words += ["--address", self.address, "--learning-starts", "10", "--checkpoint-every", "1"]
-        command = [sys.executable, "-m", "robot_rl.cli", *words]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self.process = Forked("robot_rl.cli", words, os.environ, Path.cwd())
 
     def end(self, how: int) -> int:
         assert self.process is not None

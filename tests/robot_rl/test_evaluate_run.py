@@ -21,7 +21,7 @@ SHORT = TrainConfig(
     evaluation_envs=5,
     threads=1,
     videos=True,
-    sac=SacConfig(hidden=(64, 64), cloning_steps=1_500, learning_rate=1e-3),
+    sac=SacConfig(hidden=(64, 64), cloning_steps=600, learning_rate=1e-3),
 )
 
 

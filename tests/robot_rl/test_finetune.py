@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from robot_rl.beginning import beginning_of
-from robot_rl.config import FinetuneConfig, LearnerConfig
+from robot_rl.config import FinetuneConfig, LearnerConfig, SacConfig
 from robot_rl.demonstrations import record, schema_of
 from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
@@ -24,11 +24,11 @@ from robot_rl.schema import SchemaError
 def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
     tmp_path: Path, source: Path
 ) -> None:
-    config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=300)
+    config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=220)
     first = finetune(config)
-    second = finetune(replace(config, steps=200))
+    second = finetune(replace(config, steps=60))
     steps = first.acted.steps + second.acted.steps
-    assert first.acted.steps >= 300
+    assert first.acted.steps >= 220
     assert Run.open(config.run).steps[-1] == steps
     rows = read_log(config.run / ROBOTS / "left")
     assert rows[-1]["step"] == steps
@@ -85,13 +85,15 @@ def test_learning_begins_from_demonstrations_alone(tmp_path: Path) -> None:
     with make_env("reach") as env:
         store = Episodes(demonstrations, schema_of(env, "reach", ()))
         record(env, store, 10)
+    sac = SacConfig(hidden=(64, 64), learning_rate=1e-3, cloning_steps=600, critic_warmup=50)
     config = FinetuneConfig(
-        tmp_path / "run", None, demonstrations, robot="left", env="reach", steps=250
+        tmp_path / "run", None, demonstrations, robot="left", env="reach", steps=250, sac=sac
     )
     finetuned = finetune(config)
     assert finetuned.acted.steps >= 250
     assert finetuned.acted.version > 0
     assert np.mean(finetuned.acted.success) > 0.4  # noise reaches nothing
+    assert Run.open(config.run).config(LearnerConfig).sac == sac
     taught = Policy.load(config.run / POLICY)
     with make_env("reach") as env:
         taught.require_fit(env)
@@ -107,6 +109,11 @@ def test_demonstrations_without_a_success_teach_nothing(tmp_path: Path) -> None:
 def test_nothing_to_start_from_is_said_with_what_to_type(tmp_path: Path) -> None:
     with pytest.raises(RangeError, match="add --demonstrations DATASET"):
         FinetuneConfig(tmp_path / "run")
+
+
+def test_a_run_brings_its_own_settings_of_the_learner(source: Path) -> None:
+    with pytest.raises(RangeError, match="leave --sac out"):
+        FinetuneConfig(Path("run"), source, sac=SacConfig(batch_size=64))
 
 
 def test_without_a_run_to_start_from_nothing_begins(tmp_path: Path) -> None:

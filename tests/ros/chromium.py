@@ -17,9 +17,12 @@ PROGRAM = shutil.which("chromium") or shutil.which("google-chrome")
 _FLAGS = (
     *("--headless=new", "--no-sandbox", "--no-first-run", "--remote-debugging-port=0"),
     *("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-extensions"),
+    "--force-device-scale-factor=0.5",
     # Names other than ours lead nowhere: what a page fetches from elsewhere fails.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+_YIELDING = ("nice", "-n", "10")
+"""Without a GPU it draws on all cores, and shall not keep the robot from its own."""
 _PATIENCE = 180.0
 
 
@@ -32,7 +35,7 @@ class Chromium:
         home = Path(self._folder.name)
         self._process = subprocess.Popen(
             [
-                PROGRAM, *_FLAGS, f"--user-data-dir={home}",
+                *_YIELDING, PROGRAM, *_FLAGS, f"--user-data-dir={home}",
                 f"--window-size={width},{height}", "about:blank",
             ],
             stdout=subprocess.DEVNULL,

@@ -24,7 +24,7 @@ from rclpy.qos import QoSProfile  # noqa: E402
 from hardware.dds_profile import use_dds_profile  # noqa: E402
 from hardware.ros.inbox import Inbox  # noqa: E402
 from hardware.ros.question import Question  # noqa: E402
-from tests.ros.forked import Forked, Process  # noqa: E402
+from tests.forked import Forked, Process  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 RETRY = 5.0

@@ -22,8 +22,8 @@ from hardware.contract_file import load_contract
 from hardware.link import Report
 from hardware.ros import convert
 from hardware.ros.inbox import Inbox
+from tests.forked import Forked, Process
 from tests.ros.conftest import ROOT, Graph, wait_for
-from tests.ros.forked import Forked, Process
 
 TWIN = load_contract("twin")
 ARM = list(TWIN.joints.arm)
@@ -127,6 +127,14 @@ class Rig:
     def reports_since(self, start: float) -> list[Report]:
         """All reports after a time [s]."""
         return list(takewhile(lambda r: r.stamp > start, reversed(self.reports)))[::-1]
+
+    def between_requests(self) -> None:
+        """Waits for a moment in which the policy does not publish, so that all hear the same."""
+        before = self.now()
+        wait_for(
+            lambda: self.requests[-1] > before and self.now() - self.requests[-1] > PERIOD / 4,
+            "a moment between two requests",
+        )
 
     def last_request(self) -> float:
         """When the last request was asked, once no more come [s]."""

@@ -15,8 +15,8 @@ from std_msgs.msg import Float64MultiArray
 from hardware.contract_file import load_contract
 from hardware.ros import convert
 from hardware.safety import POSE_NAMES
+from tests.forked import Forked
 from tests.ros.conftest import Graph, wait_for
-from tests.ros.forked import Forked
 
 pytestmark = pytest.mark.domain(57)
 ROBOT = load_contract("twin_cartesian")

@@ -27,8 +27,8 @@ from hardware.ros.question import Question
 from hardware.topics import SENSOR
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
+from tests.forked import Forked
 from tests.ros.conftest import RETRY, Graph, wait_for
-from tests.ros.forked import Forked
 
 DOMAIN = 50
 ARM = [f"joint{i}" for i in range(1, 8)]

@@ -17,8 +17,8 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from controllers.reason import Reason
+from tests.forked import Forked
 from tests.ros.conftest import ROOT, Graph, wait_for
-from tests.ros.forked import Forked
 from tests.ros.safety_rig import PERIOD, Rig, longest_step, told
 
 pytestmark = pytest.mark.domain(35)

@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from tests.forked import Forked
 from tests.ros.conftest import Graph, wait_for
-from tests.ros.forked import Forked
 from tests.ros.safety_rig import PERIOD, SLACK, TICK, Rig, longest_step, repeated, told
 
 pytestmark = pytest.mark.domain(32)
@@ -30,17 +30,21 @@ def held_where_it_was(rig: Rig) -> float | None:
 
 
 def killed(rig: Rig) -> float | None:
-    rig.graph.end(rig.policy(), signal.SIGKILL)
+    policy = rig.policy()
+    rig.between_requests()
+    rig.graph.end(policy, signal.SIGKILL)
     return held_where_it_was(rig)
 
 
 def stopped(rig: Rig, policy: Forked) -> float | None:
+    """None if it was stopped with a request that only some had heard: its stamp comes later."""
+    rig.between_requests()
     policy.send_signal(signal.SIGSTOP)
-    found = held_where_it_was(rig)
+    found, heard = held_where_it_was(rig), max(rig.requests)
     woken = rig.now()
     policy.send_signal(signal.SIGCONT)
     rig.follows(woken)
-    return found
+    return None if any(heard < request < woken for request in rig.requests) else found
 
 
 def stalled(rig: Rig) -> float | None:

@@ -15,12 +15,13 @@ from std_msgs.msg import Float64MultiArray
 
 from controllers.reason import Reason
 from hardware.contract_file import load_contract
-from hardware.env import HardwareEnv
+from hardware.env import RATE, HardwareEnv
 from hardware.ros import convert
 from hardware.topics import Mode
 from robot_rl import make_env
 from robot_rl.env import Info
 from tests.ros.conftest import Graph, wait_for
+from tests.ros.safety_rig import repeated
 
 pytestmark = pytest.mark.domain(26)
 TWIN = load_contract("twin")
@@ -69,12 +70,19 @@ def robot(graph: Graph, request: pytest.FixtureRequest) -> Any:
 
 
 def test_it_goes_where_actions_ask_it_to(robot: Robot) -> None:
-    env, successes = robot.env, []
-    while len(successes) < 3:
-        robot.step = env.step(env.expert_action())
-        if robot.step.done[0]:
-            successes.append(bool(robot.step.info[Info.SUCCESS][0]))
+    successes = repeated(3, lambda: episode(robot))
     assert all(successes)
+
+
+def episode(robot: Robot) -> bool | None:
+    """Whether the expert succeeds; None if a machine with other work kept it from its rate."""
+    done = False
+    while not done:
+        robot.step = robot.env.step(robot.env.expert_action())
+        done = bool(robot.step.done[0])
+    rate = float(robot.step.info[RATE][0])
+    print(f"{rate:.1f} steps per second")
+    return bool(robot.step.info[Info.SUCCESS][0]) if rate > 0.95 * TWIN.rates.policy else None
 
 
 def test_it_rests_when_nobody_asks_any_more(robot: Robot) -> None:

@@ -23,8 +23,10 @@ NODES = (
     *("arm_node", "camera_node", "controller_node", "policy_node", "recorder_node", "safety_node"),
     *("teleop_node", "twin_camera_node"),
 )
+LEARNER = ("robot_rl.remote_learner", "robot_rl.progress", "torch._dynamo")
+"""The last is read by torch itself, with its first optimiser."""
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload([f"hardware.ros.{node}" for node in NODES])
+_SERVER.set_forkserver_preload([*(f"hardware.ros.{node}" for node in NODES), *LEARNER])
 
 
 class Forked:
