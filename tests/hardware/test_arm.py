@@ -182,7 +182,7 @@ def _in_mode(mode: str) -> Contract:
     kinds = {"cartesian_pose": "PoseStamped", "cartesian_twist": "TwistStamped"}
     kind = kinds.get(mode, "Float64MultiArray")
     command = replace(TWIN.command, mode=mode, type=kind)  # pyright: ignore[reportArgumentType]
-    return replace(TWIN, command=command, home=replace(TWIN.home, topic="home_trajectory"))
+    return replace(TWIN, command=command)
 
 
 @pytest.mark.parametrize(
