@@ -37,6 +37,8 @@ REACH = replace(
     demonstrations=2,
     steps=200,
     evaluate_every=100,
+    evaluation_episodes=4,
+    evaluation_envs=4,
     sac=replace(POINT.sac, cloning_steps=20),
 )
 
