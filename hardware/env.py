@@ -32,7 +32,6 @@ STAMPS = "stamps"
 REQUESTED, SENT, REASONS = "requested", "sent", "reasons"
 """Keys in ``info``: the last request and command of the step in the contract's mode, shape
 (1, size), and the bit mask of what the filter did to it, shape (1,)."""
-READINGS = "readings"
 """Key in ``info``, if somebody judges by what they see: dict of arrays (1,), e.g. a score."""
 RATE = "rate"
 """Key in ``info``: steps per second of this episode so far, by the clock of the robot."""
@@ -183,7 +182,7 @@ class HardwareEnv(Closing):
         self._view.look()
         self._elapsed += 1
         outcome = self._outcome(request, before, stamp, self._link.reports(stamp))
-        if readings := outcome.info.get(READINGS):
+        if readings := outcome.info.get(Info.READINGS):
             self.tell({name: float(np.ravel(value)[0]) for name, value in readings.items()})
         return outcome
 

@@ -118,7 +118,7 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
                 Metadata(task=task, operator="policy"),
                 config.greedy_share,
                 config.seed,
-                _both(watch, _both(_logging(log, before), telling(env, link, before))),
+                _all(_logging(log, before), telling(env, link, before), watch, _alive(learner)),
                 getattr(env, "offer_pause", lambda: lambda: False)(),
                 **({"reward": TakeoverRewards()} if config.rlif else {}),
             )
@@ -212,10 +212,23 @@ def _logging(log: Log, before: int) -> Watch:
     return write
 
 
-def _both(first: Watch, second: Watch) -> Watch:
+def _alive(learner: subprocess.Popen[bytes]) -> Watch:
+    """Refuses to go on without a learner; what was done is kept for the next one."""
+
     def watch(acted: Acted) -> None:
-        first(acted)
-        second(acted)
+        if (status := learner.poll()) is not None:
+            raise ConnectionError(
+                f"the learner has ended after {acted.steps:,} steps (status {status}); nothing is "
+                "lost: mend what it says above, and go on with the same command"
+            )
+
+    return watch
+
+
+def _all(*watches: Watch) -> Watch:
+    def watch(acted: Acted) -> None:
+        for each in watches:
+            each(acted)
 
     return watch
 

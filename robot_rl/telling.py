@@ -5,11 +5,10 @@ Only an environment that has ``tell`` passes it on, a robot's; others are watche
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from robot_rl.actor import RECENT, Acted, Watch
+from robot_rl.actor import Acted, Watch
 from robot_rl.actor_link import ActorLink
 from robot_rl.env import Env
 
@@ -26,13 +25,7 @@ def telling(env: Env, link: ActorLink, before: int) -> Watch:
         before: Steps of earlier calls.
     """
     tell: Callable[[dict[str, float]], None] = getattr(env, "tell", lambda values: None)
-    recent = deque([(0, 0)], maxlen=RECENT + 1)
-
-    def watch(acted: Acted) -> None:
-        recent.append((acted.steps, acted.interventions))
-        tell(numbers(acted, link.status, before) | {"interventions_per_1000": _per_1000(recent)})
-
-    return watch
+    return lambda acted: tell(numbers(acted, link.status, before))
 
 
 def numbers(acted: Acted, learner: dict[str, Any], before: int) -> dict[str, float]:
@@ -48,6 +41,7 @@ def numbers(acted: Acted, learner: dict[str, Any], before: int) -> dict[str, flo
         "episodes": len(acted.success),
         "success_rate": acted.recent(),
         "length": acted.length[-1],
+        "takeovers_per_1000": acted.takeover_rate(),
         "policy_version": acted.version,
         "waited": acted.waited,
     }
@@ -55,8 +49,3 @@ def numbers(acted: Acted, learner: dict[str, Any], before: int) -> dict[str, flo
         said["owed"] = learner["owed"]
     metrics = learner.get("metrics", {})
     return said | {name: metrics[name] for name in _METRICS if name in metrics}
-
-
-def _per_1000(recent: deque[tuple[int, int]]) -> float:
-    (steps, interventions), (newest, intervened) = recent[0], recent[-1]
-    return 1000 * (intervened - interventions) / max(1, newest - steps)

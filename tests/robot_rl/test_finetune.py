@@ -1,11 +1,14 @@
 """A policy from the simulator goes on learning elsewhere, and what it did there stays."""
 
+import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from robot_rl.actor import Acted
 from robot_rl.beginning import beginning_of
 from robot_rl.config import FinetuneConfig, LearnerConfig, SacConfig
 from robot_rl.demonstrations import record, schema_of
@@ -24,11 +27,11 @@ from robot_rl.schema import SchemaError
 def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
     tmp_path: Path, source: Path
 ) -> None:
-    config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=220)
+    config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=300)
     first = finetune(config)
     second = finetune(replace(config, steps=60))
     steps = first.acted.steps + second.acted.steps
-    assert first.acted.steps >= 220
+    assert first.acted.steps >= 300
     assert Run.open(config.run).steps[-1] == steps
     rows = read_log(config.run / ROBOTS / "left")
     assert rows[-1]["step"] == steps
@@ -59,6 +62,23 @@ def test_a_person_takes_over_and_their_takeovers_are_what_is_learned_from(
     assert {reward for episode in episodes for reward in episode.reward.tolist()} == {0.0, COST}
     with pytest.raises(ValueError, match="was begun with --rlif"):
         finetune(replace(config, rlif=False))
+
+
+def test_a_learner_that_dies_is_told_and_the_same_command_goes_on(
+    tmp_path: Path, source: Path
+) -> None:
+    config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=5_000)
+
+    def kill(acted: Acted) -> None:
+        if acted.steps > 50:
+            subprocess.run(["pkill", "-KILL", "-P", str(os.getpid()), "-f", "learner"], check=False)
+
+    with pytest.raises(ConnectionError, match=r"learner has ended.*\(status -9\).*same command"):
+        finetune(config, kill)
+    episodes = Episodes(config.run / ROBOTS / "left" / "episodes")
+    before = sum(map(len, episodes))
+    again = finetune(replace(config, steps=30))
+    assert Run.open(config.run).steps[-1] == before + again.acted.steps
 
 
 def test_people_and_ways_back_go_with_what_can_have_them() -> None:

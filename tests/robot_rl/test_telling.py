@@ -24,14 +24,14 @@ def test_after_each_episode_the_numbers_of_actor_and_learner_are_told() -> None:
     watch, acted = telling(env, link, before=1000), Acted(version=7)
     for episode in range(RECENT + 10):  # a person helped in the first ten alone
         acted.steps += 100
-        acted.interventions += 10 if episode < 10 else 0
+        acted.takeovers.append(2 if episode < 10 else 0)
         acted.success.append(episode >= 10)
         acted.length.append(100)
         watch(acted)
     first, last = env.told[0], env.told[-1]
     assert first["steps"] == 1100
-    assert first["interventions_per_1000"] == 100
-    assert last["interventions_per_1000"] == 0
+    assert first["takeovers_per_1000"] == 20
+    assert last["takeovers_per_1000"] == 0
     assert (first["success_rate"], last["success_rate"]) == (0, 1)
     assert (last["policy_version"], last["owed"], last["critic_loss"]) == (7, 3, 0.5)
     assert "target_mean" not in last
@@ -39,5 +39,5 @@ def test_after_each_episode_the_numbers_of_actor_and_learner_are_told() -> None:
 
 def test_nobody_listens_to_a_simulator_and_an_absent_learner_says_nothing() -> None:
     env, link = object(), SimpleNamespace(status={})
-    acted = Acted(steps=10, success=[True], length=[10])
+    acted = Acted(steps=10, success=[True], length=[10], takeovers=[0])
     telling(env, link, before=0)(acted)  # pyright: ignore[reportArgumentType]
