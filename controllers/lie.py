@@ -50,8 +50,9 @@ def so3_log(rotation: np.ndarray) -> np.ndarray:
 
 def quat_multiply(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Hamilton product, the rotation ``left @ right``. Shapes (..., 4) -> (..., 4)."""
-    if np.ndim(left) == np.ndim(right) == 1:
-        return np.array(_product(*map(float, left), *map(float, right)))
+    left, right = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    if left.ndim == right.ndim == 1:
+        return np.array(_product(*left.tolist(), *right.tolist()))
     return np.einsum("ijk,...j,...k->...i", _HAMILTON, left, right)
 
 

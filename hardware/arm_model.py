@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from controllers.kinematics import Kinematics
-from hardware.contract import Contract
+from controllers.serial_chain import SerialChain
+from hardware.contract import Contract, Model
 
 
 def kinematics_of(contract: Contract) -> Kinematics | None:
@@ -15,7 +18,18 @@ def kinematics_of(contract: Contract) -> Kinematics | None:
     """
     if contract.model is None:
         return None
+    return Kinematics(_load(contract.model), contract.joints.arm, contract.model.tool_site)
+
+
+def chain_of(contract: Contract) -> SerialChain | None:
+    """The same for many configurations at once; errors as above."""
+    model = contract.model
+    if model is None:
+        return None
+    return SerialChain.from_mujoco(_load(model), contract.joints.arm, model.tool_site)
+
+
+def _load(model: Model) -> Any:
     import mujoco
 
-    model = mujoco.MjModel.from_xml_path(str(contract.model.path))
-    return Kinematics(model, contract.joints.arm, contract.model.tool_site)
+    return mujoco.MjModel.from_xml_path(str(model.path))

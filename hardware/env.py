@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from controllers.reason import Reason
-from controllers.serial_chain import SerialChain
+from hardware.arm_model import chain_of
 from hardware.contract import Contract
 from hardware.contract_file import to_values
 from hardware.keys import Key
@@ -32,7 +32,6 @@ STAMPS = "stamps"
 REQUESTED, SENT, REASONS = "requested", "sent", "reasons"
 """Keys in ``info``: the last request and command of the step in the contract's mode, shape
 (1, size), and the bit mask of what the filter did to it, shape (1,)."""
-"""Key in ``info``, if somebody judges by what they see: dict of arrays (1,), e.g. a score."""
 RATE = "rate"
 """Key in ``info``: steps per second of this episode so far, by the clock of the robot."""
 
@@ -281,16 +280,6 @@ class HardwareEnv(Closing):
             fingers = self._action.fingers(self._link.gripper()) if acted else sent[:, 6:]
             sent = np.hstack([motion, fingers])
         return np.clip(sent, -1, 1).astype(np.float32)
-
-
-def chain_of(contract: Contract) -> SerialChain | None:
-    """Kinematics of a robot, if it has a model."""
-    if contract.model is None:
-        return None
-    import mujoco
-
-    model = mujoco.MjModel.from_xml_path(str(contract.model.path))
-    return SerialChain.from_mujoco(model, contract.joints.arm, contract.model.tool_site)
 
 
 def _requested(request: Request, reports: list[Report]) -> np.ndarray:

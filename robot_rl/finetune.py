@@ -13,14 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robot_rl.action_history import history_of
 from robot_rl.actor import Acted, Actor, Watch
 from robot_rl.actor_link import ActorLink
 from robot_rl.command_line import words_of
-from robot_rl.config import FinetuneConfig, SacConfig, TrainConfig
+from robot_rl.config import FinetuneConfig, LearnerConfig, TrainConfig
 from robot_rl.env import STATE, Env
 from robot_rl.environments import HISTORY, make_env, parse_options
 from robot_rl.episodes import Episodes
@@ -143,17 +143,19 @@ def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[byt
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp/127.0.0.1:{free.getsockname()[1]}"
-    words = ["learner", str(config.run), "--address", address]
-    for name, value in (
-        ("from", config.source),
-        ("demonstrations", config.demonstrations),
-        ("pretraining", config.pretraining),
-        ("utd-ratio", config.utd_ratio),
-        ("seed", config.seed),
-    ):
+    usual = LearnerConfig(config.run, config.source, config.demonstrations)
+    told = replace(
+        usual,
+        pretraining=config.pretraining,
+        address=address,
+        utd_ratio=config.utd_ratio,
+        rlif=config.rlif,
+        seed=config.seed,
+        sac=config.sac,
+    )
+    words = ["learner", str(config.run), *words_of(told, usual)]
+    for name, value in (("from", config.source), ("demonstrations", config.demonstrations)):
         words += [] if value is None else [f"--{name}", str(value)]
-    words += ["--rlif"] * config.rlif
-    words += words_of(config.sac, SacConfig(), "--sac.")
     command = [sys.executable, "-m", "robot_rl.cli", *words]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     try:

@@ -6,6 +6,7 @@ which Python reads its modules is not paid by each test again.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import multiprocessing
 import os
@@ -29,6 +30,12 @@ _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload([*(f"hardware.ros.{node}" for node in NODES), *LEARNER])
 
 
+@functools.cache
+def _logs() -> tempfile.TemporaryDirectory[str]:
+    """Where they speak; it goes with us. The forked ones ask for none."""
+    return tempfile.TemporaryDirectory(prefix="forked-")
+
+
 class Forked:
     """As much of ``subprocess.Popen`` as tests use; output and errors go into one file.
 
@@ -42,7 +49,7 @@ class Forked:
     def __init__(
         self, module: str, arguments: list[str], environment: Mapping[str, str], folder: Path
     ) -> None:
-        handle, self._said = tempfile.mkstemp(prefix=f"{module}-", suffix=".log")
+        handle, self._said = tempfile.mkstemp(".log", f"{module}-", _logs().name)
         os.close(handle)
         self.args = [module, *arguments]
         settings = (module, arguments, dict(environment), str(folder), self._said)

@@ -9,8 +9,8 @@ from rclpy.node import Node
 from std_msgs.msg import Bool
 
 from controllers.tool_control import ToolAim, between, upright
+from hardware.arm_model import chain_of
 from hardware.contract_file import load_contract
-from hardware.env import chain_of
 from hardware.environments import connection
 from hardware.health import Health
 from hardware.node_settings import PersonSettings

@@ -19,6 +19,7 @@ from hardware.ros.diagnostics import report_health
 from hardware.ros.names import RUN_POLICY
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
+from hardware.timing import ENOUGH
 
 _POLICY = "robot_rl.policy"
 """Module of the policies; torch loads with it."""
@@ -83,7 +84,7 @@ class PolicyNode(Node):
             health.warn(runner.error, "error")
         elif not runner.active:
             health.warn("the policy rests", "stale")
-        elif rate < 0.95 / env.dt:
+        elif rate < ENOUGH / env.dt:
             health.warn(f"the policy acts at {rate:.1f} Hz instead of {1 / env.dt:g} Hz")
         return health
 

@@ -21,7 +21,7 @@ SHORT = TrainConfig(
     evaluation_envs=5,
     threads=1,
     videos=True,
-    sac=SacConfig(hidden=(64, 64), batch_size=64, cloning_steps=600, learning_rate=1e-3),
+    sac=SacConfig(hidden=(64, 64), cloning_steps=600, learning_rate=1e-3),
 )
 
 
@@ -40,7 +40,7 @@ def test_a_saved_policy_does_what_it_did_when_it_was_saved(run: Run) -> None:
 def test_a_good_and_a_bad_policy_are_told_apart(run: Run, tmp_path: Path) -> None:
     lost = replace(SHORT, demonstrations=0, videos=False, folder=tmp_path / "lost")
     other = train(lost)
-    config = EvaluateConfig(run=run.folder, against=other.folder, episodes=30)
+    config = EvaluateConfig(run=run.folder, against=other.folder, episodes=50)
     measured = evaluate_run(config)
     assert f"{run.folder} greedy is better than {other.folder} greedy" in measured.verdict
 
@@ -50,7 +50,7 @@ def test_a_film_can_be_watched(run: Run, tmp_path: Path) -> None:
     evaluate_run(EvaluateConfig(run=run.folder, episodes=5, video=path))
     with Image.open(path) as film:
         assert film.size == (320, 240)
-        assert getattr(film, "n_frames", 1) > 5
+        assert getattr(film, "n_frames", 1) > 10
 
 
 def test_the_report_shows_curves_films_and_the_floor(run: Run) -> None:

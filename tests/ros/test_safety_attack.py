@@ -15,7 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import Bool
 
 from controllers.reason import Reason
-from hardware.env import chain_of
+from hardware.arm_model import chain_of
 from hardware.link import Report
 from tests.ros.an_attacker import KINDS
 from tests.ros.conftest import PATIENCE, ROOT, Graph, wait_for

@@ -17,6 +17,7 @@ from controllers.reason import Reason
 from hardware.contract_file import load_contract
 from hardware.env import RATE, HardwareEnv
 from hardware.ros import convert
+from hardware.timing import ENOUGH
 from hardware.topics import Mode
 from robot_rl import make_env
 from robot_rl.env import Info
@@ -82,7 +83,7 @@ def episode(robot: Robot) -> bool | None:
         done = bool(robot.step.done[0])
     rate = float(robot.step.info[RATE][0])
     print(f"{rate:.1f} steps per second")
-    return bool(robot.step.info[Info.SUCCESS][0]) if rate > 0.95 * TWIN.rates.policy else None
+    return bool(robot.step.info[Info.SUCCESS][0]) if rate > ENOUGH * TWIN.rates.policy else None
 
 
 def test_it_rests_when_nobody_asks_any_more(robot: Robot) -> None:
