@@ -31,6 +31,8 @@ _HOME = 0.01
 """An arm this near to its home is there [rad, m]."""
 _BACK = np.array([0.08, 0.08, 0.03])
 """An arm that a policy has brought this near to its start may begin there [m]."""
+_SETTLED = 3
+"""Policy periods after which reports are about a new way home."""
 _PLACED = 0.005
 """An object this near to its place stands there [m]."""
 
@@ -141,7 +143,7 @@ class Starter:
         began = left
         while homing.left(self._view.arm) > _HOME:
             self._require_time(began, duration + self._config.timeout, "its home")
-            if self._unlatch():  # from where contact stopped it
+            if self._unlatch() or self._is_refused(left):  # from where the arm was held
                 homing, left = self._homing()
             self._link.request(homing.at((self._link.now() - left) / duration), None)
             self._pace()
@@ -150,6 +152,11 @@ class Starter:
     def _homing(self) -> tuple[Homing, float]:
         """The way from here, and when it begins."""
         return Homing(self._contract, self._chain, self._view.arm), self._link.now()
+
+    def _is_refused(self, since: float) -> bool:
+        """Whether what is asked for is too far from the arm, which was held for a while."""
+        reports = self._link.reports(since + _SETTLED / self._contract.rates.policy)
+        return bool(reports and Reason.ENGAGE in Reason(reports[-1].reasons))
 
     def _require_time(self, began: float, timeout: float, where: str) -> None:
         if self._link.now() > began + timeout:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
+from controllers.reason import Reason
 from hardware.contract_file import load_contract
 from hardware.env import HardwareEnv
 from hardware.environments import make_robot, observing
@@ -103,6 +104,33 @@ def test_joints_are_reset_before_every_few_episodes_and_the_start_is_the_same(
         tool, start = (one.reset().observation["state"][0, :3] for one in (env, usual))
         assert arm.was_home() is (where == "h")
         np.testing.assert_allclose(tool, start, atol=0.005)
+
+
+class HeldArm(ObedientArm):
+    """Is held for a second, as when a stream is stale, then taken up by requests near it alone."""
+
+    def request(self, target: np.ndarray, gripper: float | None) -> float:
+        held = 101.0 < self.time < 102.0
+        self.far = bool(np.abs(target - self.q).max() > 0.05)
+        if not (held or self.far):
+            super().request(target, gripper)
+        return self.time
+
+    def reports(self, since: float) -> list[Report]:
+        if since > self.time:
+            return []
+        nothing = np.full(7, np.nan)
+        reason = Reason.ENGAGE if self.far else Reason.NONE
+        return [Report(self.time, nothing, nothing, reason.value, 0, False)]
+
+    far = False
+
+
+def test_an_arm_that_was_held_on_its_way_home_goes_on_from_where_it_is() -> None:
+    arm = HeldArm()
+    arm.q = HOME + 0.3
+    HardwareEnv(ROBOT, arm, config=RobotConfig(home=True)).reset()
+    assert np.abs(arm.q - HOME).max() < 0.01
 
 
 def upwards(observation: Observation) -> np.ndarray:

@@ -220,8 +220,9 @@ class Source:
         wait_for(self._publisher.get_subscription_count, "the safety node")
 
     def _ask(self) -> None:
-        if self.target is not None:
-            self._publisher.publish(convert.joint_state(self.clock(), ARM, self.target))
+        target = self.target  # The test, in another thread, may fall silent right now.
+        if target is not None:
+            self._publisher.publish(convert.joint_state(self.clock(), ARM, target))
 
 
 T = TypeVar("T")
