@@ -40,10 +40,7 @@ class ActionHistory(Closing):
             )
         self._env, self._steps = env, steps
         self._sent = env.action_spec.zeros(env.num_envs, steps)
-
-    def __getattr__(self, name: str) -> Any:
-        """What the environment can do besides, e.g. demonstrate or be filmed."""
-        return getattr(self._env, name)
+        self.__class__ = _as_able_as(env)
 
     @property
     def num_envs(self) -> int:
@@ -94,6 +91,19 @@ class ActionHistory(Closing):
     def _with_actions(self, observation: Observation) -> Observation:
         sent = self._sent.reshape(self.num_envs, -1)
         return observation | {STATE: np.hstack([observation[STATE], sent]).astype(np.float32)}
+
+
+def _as_able_as(env: Env) -> Any:
+    """A class with all that an environment can do besides, e.g. demonstrate or be filmed.
+
+    From Python 3.12 on ``isinstance`` of a protocol sees what a class has, and no ``__getattr__``.
+    """
+    besides = {
+        name: property(lambda self, name=name: getattr(self._env, name))
+        for name in dir(env)
+        if not (name.startswith("_") or hasattr(ActionHistory, name))
+    }
+    return type("ActionHistory", (ActionHistory,), besides)
 
 
 def history_of(state: ArraySpec) -> int:

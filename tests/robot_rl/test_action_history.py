@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,7 @@ def test_what_the_environment_can_do_besides_it_still_can() -> None:
     with make_env("reach", action_history=1) as env:
         env.reset(0)
         assert getattr(env, "expert_action")().shape == (1, 6)  # noqa: B009
+        assert inspect.getattr_static(env, "expert_action", None)  # as isinstance from 3.12 on
 
 
 def test_a_number_that_makes_no_sense_is_refused() -> None:
