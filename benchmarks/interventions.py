@@ -1,8 +1,10 @@
-"""What people who take over are worth: demonstrations alone, with a scripted person, and RLIF.
+"""What people who take over are worth, and what else carries the result.
 
-``python -m benchmarks.interventions --seeds 0 1 2``: from five demonstrations and no pre-training,
-on a twin without ROS in between, whose hole and start lie further apart than in training. With 20
-of them their clone alone succeeds in four of five episodes there, and nobody has much to add.
+``python -m benchmarks.interventions --seeds 0 1 2``: demonstrations alone, with a scripted person,
+RLIF, and with the person but without one part of the learner at a time (``--studies``). From five
+demonstrations and no pre-training, on a twin without ROS in between, whose hole and start lie
+further apart than in training. With 20 of them their clone alone succeeds in four of five episodes
+there, and nobody has much to add.
 Runs lie in ``build/interventions`` and are not repeated; whatever lies there goes into
 ``build/interventions.json`` and ``build/interventions/curves.png``.
 """
@@ -21,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.ablations import Apart, Pooled, as_terminal, drop_layer_norm
 from benchmarks.table import BUILD, Row, show_rows, write_rows
 from hardware.person_env import with_person
 from robot_rl.config import SacConfig
@@ -58,12 +61,26 @@ class Study:
     name: str
     person: bool = True
     rlif: bool = False
+    learner: type[Learner] = Learner
+    layer_norm: bool = True
+    """Whether critics have it."""
+    bootstrap: bool = True
+    """Whether the value of what comes after a time-out counts."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left out of the learner."""
+        return self.learner is Learner and self.layer_norm and self.bootstrap
 
 
 STUDIES = {
     "demonstrations": Study("demonstrations alone", person=False),
     "person": Study("with a person"),
     "rlif": Study("RLIF", rlif=True),
+    "layer_norm": Study("person, without LayerNorm", layer_norm=False),
+    "bootstrap": Study("person, time-outs taken for ends", bootstrap=False),
+    "half": Study("person, without the half of demonstrations", learner=Pooled),
+    "takeovers": Study("person, takeovers no demonstrations", learner=Apart),
 }
 
 
@@ -118,7 +135,10 @@ class Run:
         specs = env.observation_spec, env.action_spec
         sac = rlif_returns(SacConfig()) if study.rlif else known_returns(SacConfig(), env)
         online, shown = (Replay(*specs, setting.steps + 10_000) for _ in range(2))
-        self.learner = Learner(Sac(*specs, sac, seed), online, shown, seed)
+        agent = Sac(*specs, sac, seed)
+        if not study.layer_norm:
+            drop_layer_norm(agent)
+        self.learner = study.learner(agent, online, shown, seed)
         self._demonstrate(env, folder, seed)
         self._env = with_person(env, setting.skill, seed) if study.person else env
         self._reward = TakeoverRewards() if study.rlif else lambda one: [one]
@@ -133,7 +153,7 @@ class Run:
         after = self._step = self._env.step(action)
         [one] = split_step(self._ids, before.observation, action, after)
         for known in self._reward(one):
-            self.learner.take(known)
+            self.learner.take(known if self._study.bootstrap else as_terminal(known))
         self._ids.advance(after.done)
         self._count(one, after)
         if self.learner.replay.appended >= STARTS:
@@ -237,6 +257,8 @@ def _draw(setting: Setting, logs: dict[str, list[list[LogRow]]], alone: float) -
     panels = figure.subplots(1, 2)
     for axes, quantity in zip(panels, ("greedy_success", "takeovers_per_1000"), strict=True):
         for name, seeds in logs.items():
+            if not STUDIES[name].is_whole:
+                continue
             if quantity != "greedy_success" and not STUDIES[name].person:
                 continue
             length = min(map(len, seeds))

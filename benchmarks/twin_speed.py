@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.table import Row
+from robot_rl.config import UpConfig
 from robot_rl.env import Step
 from robot_rl.environments import make_env
 from robot_rl.robot_processes import running
@@ -41,7 +42,7 @@ def alone() -> float:
 
 def over_ros() -> float:
     """The same from another process."""
-    with running(robot="twin", task="reach", speed=str(SPEED)):
+    with running(UpConfig(task="reach", speed=SPEED)):
         options = {"task": "reach", "cameras": CAMERAS, "use_sim_time": True}
         with make_env("robot", timeout=30.0, **options) as env:
             env.reset()

@@ -129,6 +129,11 @@ class HardwareEnv(Closing):
         return self._view.measured
 
     @property
+    def elapsed(self) -> int:
+        """Steps of this episode so far."""
+        return self._elapsed
+
+    @property
     def achieved_rate(self) -> float:
         """Steps per second of this episode by the clock of the robot; NaN before the first."""
         seconds = self._now - self._began

@@ -167,6 +167,7 @@ def record(
     *,
     seed: int | None = None,
     keep_failures: bool = False,
+    pressed: Callable[[], list[Key]] = list,
 ) -> Session:
     """Records at a terminal: keys, and the services that a hand controller's buttons call.
 
@@ -178,6 +179,7 @@ def record(
         enough: Whether there are enough episodes; asked between them.
         seed: Of their starts.
         keep_failures: Whether what the environment ends without success is kept.
+        pressed: Keys that whoever acts presses besides, since the last look.
 
     Raises:
         ConnectionError: The robot is not there.
@@ -188,7 +190,11 @@ def record(
         if keys.interactive:
             print(HELP)
         session = Session(
-            env, recorder, act, lambda: [*keys.pressed(), *env.pressed()], keep_failures
+            env,
+            recorder,
+            act,
+            lambda: [*keys.pressed(), *env.pressed(), *pressed()],
+            keep_failures,
         )
         session.run(enough, seed)
     return session

@@ -38,10 +38,10 @@ class Beginning:
     """Whether takeovers alone are the reward."""
 
     def fill(self, learner: Learner) -> None:
-        """Gives the learner its demonstrations, of which it takes what it observes."""
+        """Gives the learner what it observes of its demonstrations, the successful ones."""
         keys = self.offer.schema.observation.keys()
         for path in self.demonstrations:
-            for episode in Episodes(path):
+            for episode in filter(_succeeded, Episodes(path)):
                 transitions = (_seen(one, keys) for one in episode.transitions())
                 learner.demonstrations.extend(
                     without_rewards(transitions) if self.rlif else transitions
@@ -100,7 +100,7 @@ def _of_run(folder: Path) -> Beginning:
 def _of_demonstrations(path: Path, sac: SacConfig) -> Beginning:
     store = Episodes(path)
     episodes = list(store)
-    if not any(episode.success.any() for episode in episodes):
+    if not any(map(_succeeded, episodes)):
         raise ValueError(
             f"{path} has {len(episodes)} episodes and none of them succeeded; record at least one, "
             f"e.g. robot-rl record {path} --robot twin --scripted 20"
@@ -108,6 +108,10 @@ def _of_demonstrations(path: Path, sac: SacConfig) -> Beginning:
     if sac.return_range is None and all(map(_is_sparse, episodes)):
         sac = replace(sac, return_range=(0.0, 1.0))
     return Beginning(Offer(_learnable(store.schema), sac), (path,))
+
+
+def _succeeded(episode: Episode) -> bool:
+    return bool(episode.success.any())
 
 
 def _learnable(schema: Schema) -> Schema:

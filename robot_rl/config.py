@@ -324,21 +324,32 @@ def _require_a_beginning(config: LearnerConfig | FinetuneConfig) -> None:
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """Watch an arm learn to insert a peg, then do it behind ROS 2: seven minutes on two cores."""
+    """Watch an arm learn to insert a peg, in simulation and behind ROS 2, in ten minutes."""
 
     folder: Path = Path("runs/demo")
-    """Where the report goes; an older demo there is replaced."""
-    steps: int = 12_000
-    """Environment steps."""
+    """Where everything goes; an older demo there is replaced."""
+    demonstrations: int = 10
+    """Successful episodes to record on the robot."""
+    steps: int = 3_000
+    """Steps of the simulator."""
+    minutes: float = 3.0
+    """How long it goes on learning on the robot."""
+    episodes: int = 10
+    """Episodes before and after that, in which it does not learn."""
+    gap: str = "lab-2"
+    """In what the robot differs from the one in the simulator (none, lab-1, lab-2)."""
     seed: int = 0
     """Seed of everything."""
-    gap: str = "lab-1"
-    """In what the robot behind ROS 2 differs from the one that was trained on."""
-    episodes: int = 10
-    """Episodes on it; 0 leaves it out."""
 
     def __post_init__(self) -> None:
-        check(self, steps=at_least(1), seed=at_least(0), episodes=at_least(0))
+        check(
+            self,
+            demonstrations=at_least(4, "so that some can be held out"),
+            steps=at_least(1),
+            minutes=above(0),
+            episodes=at_least(1),
+            seed=at_least(0),
+        )
 
 
 @dataclass(frozen=True)
@@ -377,8 +388,8 @@ class RecordConfig:
     keep_failures: bool = False
     """Keep failed episodes too, marked as such."""
     near_misses: int = 0
-    """In simulation: for each success so many attempts that nearly are one, for a classifier; give
-    the environment --options linger=8, so that a success is seen for a while."""
+    """For each success so many attempts that nearly are one, for a classifier; give the environment
+    --options linger=8, so that a success is seen for a while. On a robot with --scripted."""
     operator: str = ""
     """Who demonstrates; a script unless said otherwise."""
     seed: int = 0
@@ -402,9 +413,10 @@ class RecordConfig:
             scripted=at_least(1),
             near_misses=at_least(0),
         )
-        if self.near_misses and self.robot:
+        if self.near_misses and self.robot and self.scripted is None:
             raise RangeError(
-                "near_misses goes without robot; on a robot record failures with --keep-failures"
+                "near_misses goes with scripted, for a person decides by themselves what they do; "
+                "add --scripted 20, or record failures with --keep-failures"
             )
         if self.scripted is not None and not self.robot:
             raise RangeError(

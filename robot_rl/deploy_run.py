@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from robot_rl.action_history import history_of
-from robot_rl.config import DeployConfig
+from robot_rl.config import DeployConfig, UpConfig
 from robot_rl.deployment import Deployed, Watch, deploy
 from robot_rl.env import STATE
 from robot_rl.environments import HISTORY, make_env, parse_options
@@ -39,7 +39,8 @@ def deploy_run(config: DeployConfig, watch: Watch = lambda deployed: None) -> De
     where = {"robot": config.robot, "namespace": config.namespace, "task": task}
     with contextlib.ExitStack() as stack:
         if config.start:
-            stack.enter_context(running(**where, gap=config.gap))
+            up = UpConfig(config.robot, config.namespace, task=task, gap=config.gap)
+            stack.enter_context(running(up))
         # Processes that have just been started need their time.
         options = {"timeout": 30.0} if config.start else {}
         options |= {HISTORY: history_of(policy.schema.observation[STATE])}

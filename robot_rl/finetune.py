@@ -20,7 +20,7 @@ from robot_rl.action_history import history_of
 from robot_rl.actor import Acted, Actor, Watch
 from robot_rl.actor_link import ActorLink
 from robot_rl.command_line import words_of
-from robot_rl.config import FinetuneConfig, LearnerConfig, TrainConfig
+from robot_rl.config import FinetuneConfig, LearnerConfig, TrainConfig, UpConfig
 from robot_rl.env import STATE, Env
 from robot_rl.environments import HISTORY, make_env, parse_options
 from robot_rl.episodes import Episodes
@@ -100,8 +100,7 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
     with contextlib.ExitStack() as stack:
         address, learner = stack.enter_context(_learner(config))
         if config.start:
-            person = f"{config.person:g}" if config.person else ""
-            stack.enter_context(running(**where, gap=config.gap, person=person))
+            stack.enter_context(running(_robot(config, task)))
         link = stack.enter_context(ActorLink(name, Outbox(folder / "outbox"), address))
         offer = Offer.of_message(_offer_of(learner, link))
         env = stack.enter_context(_environment(config, where, offer))
@@ -126,6 +125,11 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
         acted = actor.act(lambda acted: acted.steps >= config.steps)
         _deliver(link)
         return Finetuned(config.run, acted, env.dt)
+
+
+def _robot(config: FinetuneConfig, task: str) -> UpConfig:
+    where = config.robot, config.namespace
+    return UpConfig(*where, task=task, gap=config.gap, person=config.person)
 
 
 def _task_of(config: FinetuneConfig) -> str:

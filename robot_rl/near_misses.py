@@ -20,7 +20,7 @@ from robot_rl.demonstrations import (
     seed_beside,
     trembling,
 )
-from robot_rl.env import Env
+from robot_rl.env import ArraySpec, Env
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
 from robot_rl.transition import Transition, WorldIds, split_step
@@ -146,8 +146,14 @@ class _Collector:
 
     def _aside(self, tremble: int) -> Act:
         """As the expert, drawn to one side."""
-        expert, angle = self._expert(tremble), self._rng.uniform(0, 2 * np.pi)
-        drawn = np.zeros((1, *self._env.action_spec.shape))
-        drawn[0, :2] = self._rng.uniform(*ASIDE) * np.array([np.cos(angle), np.sin(angle)])
-        drawn[0, 2] = self._rng.uniform(-0.5, 0.2)
+        expert, drawn = self._expert(tremble), draw_aside(self._env.action_spec, self._rng)
         return lambda step: np.clip(expert(step) + drawn, -1, 1).astype(np.float32)
+
+
+def draw_aside(action_spec: ArraySpec, rng: np.random.Generator) -> np.ndarray:
+    """What is added to every action of an attempt that aims beside the goal. Shape (1, action)."""
+    angle = rng.uniform(0, 2 * np.pi)
+    drawn = np.zeros((1, *action_spec.shape), np.float32)
+    drawn[0, :2] = rng.uniform(*ASIDE) * np.array([np.cos(angle), np.sin(angle)])
+    drawn[0, 2] = rng.uniform(-0.5, 0.2)
+    return drawn

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from robot_rl.command_line import words_of
+from robot_rl.config import UpConfig
+
 DOMAIN, RANGE = "ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE"
 _DOMAINS = 100
 """Domains above 101 collide with ports that Linux gives away."""
@@ -19,8 +22,8 @@ _GRACE = 10.0
 
 
 @contextmanager
-def running(**settings: str) -> Iterator[None]:
-    """Runs ``robot-rl up`` with these settings, but for empty ones; who looks for it will wait.
+def running(settings: UpConfig) -> Iterator[None]:
+    """Runs ``robot-rl up`` with these settings; who looks for it will wait.
 
     Unless the user has chosen a ROS domain, the robot gets one of its own on this machine, so that
     nobody else's robot is met.
@@ -31,8 +34,7 @@ def running(**settings: str) -> Iterator[None]:
     os.environ.setdefault(DOMAIN, str(1 + os.getpid() % _DOMAINS))
     os.environ.setdefault(RANGE, "LOCALHOST")
     with tempfile.TemporaryFile("w+") as said:
-        typed = [word for name, value in settings.items() if value for word in (f"--{name}", value)]
-        command = [sys.executable, "-m", "robot_rl.cli", "up", *typed]
+        command = [sys.executable, "-m", "robot_rl.cli", "up", *words_of(settings, UpConfig())]
         process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
         try:
             yield

@@ -7,16 +7,15 @@ import importlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import numpy as np
-
-from robot_rl.config import RecordConfig
-from robot_rl.demonstrations import HasExpert, seed_beside, trembling
+from robot_rl.config import RecordConfig, UpConfig
+from robot_rl.demonstrations import seed_beside
 from robot_rl.env import Env
 from robot_rl.environments import make_env, parse_options
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
 from robot_rl.policy import HasContract
 from robot_rl.robot_processes import running
+from robot_rl.robot_script import RobotScript, ScriptedRobot
 from robot_rl.schema import Schema
 
 ROBOT = "robot"
@@ -51,19 +50,19 @@ def record_on_robot(config: RecordConfig) -> str:
     with contextlib.ExitStack() as stack:
         if config.start:
             task = config.env or "reach"
-            started = running(robot=config.robot, namespace=config.namespace, task=task)
-            stack.enter_context(started)
+            stack.enter_context(running(UpConfig(config.robot, config.namespace, task=task)))
         env = stack.enter_context(make_env(ROBOT, 1, config.seed, **_options(config)))
         store = Episodes(config.folder, _schema(env, config))
         try:
+            seed = seed_beside(config.seed, len(store))
             done = importlib.import_module(SESSION).record(
                 env,
                 store,
                 _metadata(config, env),
-                _script(env, config, len(store)) if config.scripted else lambda: None,
-                _enough(config),
-                seed=seed_beside(config.seed, len(store)),
-                keep_failures=config.keep_failures,
+                enough=_enough(config),
+                seed=seed,
+                keep_failures=config.keep_failures or config.near_misses > 0,
+                **_acting(env, config, seed),
             )
         except KeyboardInterrupt:
             kept = f"; {len(store)} episodes are safe in {store.path}, and more can be added"
@@ -74,15 +73,13 @@ def record_on_robot(config: RecordConfig) -> str:
     )
 
 
-def _script(env: Env, config: RecordConfig, recorded: int) -> Callable[[], np.ndarray]:
-    """The task's expert, with the tremble of a hand."""
-    rng = np.random.default_rng(seed_beside(config.seed, recorded))
-
-    def act() -> np.ndarray:
-        assert isinstance(env, HasExpert)
-        return trembling(env.expert_action(), config.noise, rng)
-
-    return act
+def _acting(env: Env, config: RecordConfig, seed: int) -> dict[str, Any]:
+    """Who acts: a script, or a person by teleoperation."""
+    if not config.scripted:
+        return {"act": lambda: None}
+    assert isinstance(env, ScriptedRobot)
+    script = RobotScript(env, config.near_misses, config.noise, seed)
+    return {"act": script.act, "pressed": script.pressed}
 
 
 def _enough(config: RecordConfig) -> Callable[[Session], bool]:

@@ -6,7 +6,7 @@ import contextlib
 import importlib
 from typing import Protocol
 
-from robot_rl.config import ReplayConfig
+from robot_rl.config import ReplayConfig, UpConfig
 from robot_rl.environments import parse_options
 from robot_rl.episodes import Episodes
 from robot_rl.robot_processes import running
@@ -44,7 +44,7 @@ def replay_on_robot(config: ReplayConfig) -> Repeated:
     options = parse_options(known.get("options", ()))
     robot = config.robot or options.get("robot") or known["name"]
     task = options.get("task", "")
-    up = running(robot=robot, namespace=config.namespace, task=task)
+    up = running(UpConfig(robot, config.namespace, task=task or UpConfig.task))
     with up if config.start else contextlib.nullcontext():
         repeat = importlib.import_module(REPEAT).repeat
         return repeat(store.episode(config.episode), store.schema, robot, task, config.namespace)

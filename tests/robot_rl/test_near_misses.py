@@ -5,9 +5,11 @@ import pytest
 
 from robot_rl.cli import main
 from robot_rl.config import RecordConfig
+from robot_rl.env import ArraySpec
 from robot_rl.episodes import Episodes
 from robot_rl.near_misses import SCENE
 from robot_rl.ranges import RangeError
+from robot_rl.robot_script import RobotScript
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,32 @@ def test_successes_last_and_attempts_mostly_fail(store: Episodes) -> None:
     assert np.mean([frames == 0 for frames in np.ravel(others)]) > 0.5
 
 
-def test_they_are_made_in_simulation_only() -> None:
-    with pytest.raises(RangeError, match=r"near_misses goes without robot; .*--keep-failures"):
+def test_on_a_robot_a_script_makes_them() -> None:
+    with pytest.raises(RangeError, match=r"near_misses goes with scripted, .*--keep-failures"):
         RecordConfig(robot="twin", near_misses=2)
+
+
+class Counted:
+    """A robot whose episodes are as long as somebody makes them; its expert goes straight down."""
+
+    action_spec = ArraySpec((6,), low=-1.0, high=1.0)
+    elapsed = 0
+
+    def expert_action(self) -> np.ndarray:
+        return np.array([[0, 0, -1.0, 0, 0, 0]])
+
+
+def test_a_script_aims_beside_the_goal_for_a_little_longer_than_a_success_took() -> None:
+    robot = Counted()
+    script, lengths, aside = RobotScript(robot, 2, 0.0, 0), [], []
+    drawn = np.zeros((1, 6))
+    for episode in range(6):
+        success, robot.elapsed = 12 + episode if episode % 3 == 0 else 1000, 0
+        while robot.elapsed < success and script.pressed() != ["next"]:
+            drawn = script.act() - robot.expert_action()
+            robot.elapsed += 1
+        lengths.append(robot.elapsed)
+        aside.append(float(np.linalg.norm(drawn[0, :2])))
+    assert lengths == [12, 22, 22, 15, 25, 25]
+    assert [way > 0.39 for way in aside] == [False, True, True] * 2
+    assert len(set(aside)) == 5

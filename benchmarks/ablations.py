@@ -1,0 +1,51 @@
+"""Parts of the learning loop, each of which can be left out, to see what carries the result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor, nn
+
+from robot_rl.batch import Batch
+from robot_rl.learner import Learner
+from robot_rl.networks import Critics, Members
+from robot_rl.replay import mix
+from robot_rl.sac import Sac
+from robot_rl.transition import Transition
+
+
+class Apart(Learner):
+    """Takeovers are online data and no demonstrations."""
+
+    def take(self, transition: Transition) -> None:
+        """To the online data alone."""
+        self.replay.append(transition)
+
+
+class Pooled(Apart):
+    """No half of demonstrations: they are drawn as if they lay among the online data."""
+
+    def _sample(self) -> Batch:
+        share = len(self.demonstrations) / (len(self.demonstrations) + len(self.replay))
+        size = self.agent.config.batch_size
+        return mix(self.replay, self.demonstrations, size, self.rng, share)
+
+
+class _Bare(nn.Module):
+    """In the place of a normalisation."""
+
+    def forward(self, x: Tensor, members: Members = None) -> Tensor:
+        return x
+
+
+def drop_layer_norm(agent: Sac) -> None:
+    """Takes it out of the critics, before they have learned anything."""
+    for critics in (agent.critics, agent.target_critics):
+        assert isinstance(critics, Critics)
+        critics.trunk.norms = nn.ModuleList(_Bare() for _ in critics.trunk.norms)
+
+
+def as_terminal(transition: Transition) -> Transition:
+    """A time-out as if nothing could come after it."""
+    ended = transition.terminated or transition.truncated
+    return replace(transition, terminated=ended, truncated=False)

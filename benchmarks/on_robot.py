@@ -1,0 +1,236 @@
+"""What minutes on a robot are worth, from a simulator's policy and from demonstrations alone.
+
+``python -m benchmarks.on_robot --seeds 0 1 2``: the robot is a twin without ROS in between, with a
+gap profile that no simulator has trained on. ``simulator``: the peg is learned in MuJoCo, then the
+policy goes on there with ``robot-rl finetune``, paid by the task. ``demonstrations``: no simulator;
+20 demonstrations on the robot itself, a classifier of success from their pictures and from attempts
+beside them, whose word is the reward. At each mark the policy alone acts, greedy, judged by the
+truth. Runs lie in ``build/on_robot`` and are not repeated; whatever lies there goes into
+``build/on_robot.json`` and ``build/on_robot/curves.png``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.table import BUILD, Row, show_rows, write_rows
+from robot_rl.classifier_run import train as train_classifier
+from robot_rl.config import ClassifierTrainConfig, FinetuneConfig, TrainConfig
+from robot_rl.demonstrations import schema_of
+from robot_rl.environments import make_env, parse_options
+from robot_rl.episodes import Episodes
+from robot_rl.evaluation import evaluate
+from robot_rl.finetune import finetune
+from robot_rl.log import Log, read_log
+from robot_rl.log import Row as LogRow
+from robot_rl.near_misses import record_near_misses
+from robot_rl.policy import Policy
+from robot_rl.remote_learner import POLICY
+from robot_rl.statistics import mean_interval
+from robot_rl.train import train
+
+SUITE = "on_robot"
+RUNS = BUILD / SUITE
+TASK, TWIN = "peg_insert", "twin_peg_insert"
+PICTURES = ("cameras=front,wrist", "image_size=64", "linger=8")
+BAR = 0.95
+"""Success that is aimed at."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all seeds have in common; runs of another setting lie in another folder."""
+
+    gap: str
+    history: int
+    """Last actions in the observation."""
+    steps: int
+    """Of the simulator."""
+    demonstrations: int
+    attempts: int
+    """Near misses beside each demonstration, for the classifier."""
+    episodes: int
+    """Of each evaluation."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Of the robot."""
+        return (f"gap={self.gap}", f"action_history={self.history}")
+
+
+@dataclass(frozen=True)
+class Study:
+    """What learning begins with."""
+
+    name: str
+    minutes: tuple[float, ...]
+    """Of robot time, after which the policy is judged."""
+    begin: Callable[[Setting, int, Path], FinetuneConfig]
+    """Makes what there is to begin with, in a folder."""
+    setting: Callable[[Setting], str]
+    """What of the setting counts."""
+
+
+def _from_simulator(setting: Setting, seed: int, folder: Path) -> FinetuneConfig:
+    simulated = TrainConfig(
+        env=TASK,
+        options=(f"action_history={setting.history}",),
+        steps=setting.steps,
+        evaluate_every=setting.steps,
+        seed=seed,
+        folder=folder / "simulator",
+    )
+    train(simulated)
+    gap = f"gap={setting.gap}"
+    return FinetuneConfig(
+        folder / "robot", folder / "simulator", env=TWIN, options=(gap,), seed=seed
+    )
+
+
+def _from_demonstrations(setting: Setting, seed: int, folder: Path) -> FinetuneConfig:
+    options, recorded = (*setting.options, *PICTURES), folder / "recorded"
+    with make_env(TWIN, 1, seed, **parse_options(options)) as env:
+        store = Episodes(recorded, schema_of(env, TWIN, options))
+        record_near_misses(env, store, setting.demonstrations, setting.attempts, seed=1000 * seed)
+    classifier = ClassifierTrainConfig((recorded,), folder / "peg.classifier", seed=seed)
+    print(train_classifier(classifier, lambda update, loss: None), flush=True)
+    rewards = folder / "rewards.yaml"
+    rewards.write_text("- kind: classifier\n  file: peg.classifier\n", encoding="utf-8")
+    return FinetuneConfig(
+        folder / "robot",
+        demonstrations=recorded,
+        env=TWIN,
+        options=(f"gap={setting.gap}", "image_size=64", f"rewards={rewards}"),
+        seed=seed,
+    )
+
+
+STUDIES = {
+    "simulator": Study(
+        "from the simulator's policy",
+        (0, 2, 5, 10),
+        _from_simulator,
+        lambda s: f"{s.gap}-{s.history}-{s.steps}",
+    ),
+    "demonstrations": Study(
+        "from demonstrations, reward by camera",
+        (2.5, 5, 7.5, 10, 12.5),
+        _from_demonstrations,
+        lambda s: f"{s.gap}-{s.history}-{s.demonstrations}-{s.attempts}",
+    ),
+}
+
+
+def folder_of(name: str, setting: Setting) -> Path:
+    """Where the runs of a study lie."""
+    return RUNS / f"{name}-{STUDIES[name].setting(setting)}"
+
+
+def learn(name: str, setting: Setting, seed: int) -> Path:
+    """One seed, unless it is there already; returns its folder."""
+    study, folder = STUDIES[name], folder_of(name, setting) / f"{seed}"
+    if (rows := read_log(folder)) and rows[-1]["minutes"] >= study.minutes[-1]:
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    config = study.begin(setting, seed, folder)
+    with make_env(TWIN, 1, 0, **parse_options(setting.options)) as env, Log(folder) as log:
+        done = 0
+        for minutes in study.minutes:
+            if (target := round(60 * minutes / env.dt)) > done:
+                done += finetune(replace(config, steps=target - done)).acted.steps
+            found = evaluate(env, _policy(config).act, setting.episodes).scalars("greedy")
+            log.write(done, found | {"minutes": minutes})
+            print(f"{name}, seed {seed}: {read_log(folder)[-1]}", flush=True)
+    return folder
+
+
+def _policy(config: FinetuneConfig) -> Policy:
+    """As far as it is: the simulator's, before anything was learned on the robot."""
+    path = config.run / POLICY
+    if path.exists() or config.source is None:
+        return Policy.load(path)
+    return Policy.of_run(config.source)
+
+
+def _logs(name: str, setting: Setting) -> tuple[list[int], list[list[LogRow]]]:
+    """Seeds that are done, and their rows."""
+    found = {
+        int(folder.name): rows
+        for folder in sorted(folder_of(name, setting).glob("[0-9]*"))
+        if len(rows := read_log(folder)) == len(STUDIES[name].minutes)
+    }
+    return list(found), list(found.values())
+
+
+def _rows(name: str, seeds: Sequence[int], logs: Sequence[Sequence[LogRow]]) -> Iterator[Row]:
+    for i, minutes in enumerate(STUDIES[name].minutes):
+        found = [log[i]["greedy_success"] for log in logs]
+        length = float(np.nanmean([log[i]["greedy_length"] for log in logs]))
+        of = f"{SUITE}/{STUDIES[name].name}, {minutes:g} minutes"
+        interval = mean_interval(found)
+        yield Row(f"{of}: success", interval.estimate, "share", BAR, seeds)
+        yield Row(f"{of}: low end of its 95 % interval", interval.low, "share", None, seeds)
+        yield Row(f"{of}: success of the worst seed", min(found), "share", None, seeds)
+        yield Row(f"{of}: steps of an episode", length, "steps", None, seeds)
+
+
+def _draw(setting: Setting) -> Path:
+    """The seeds of each study, and their mean."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 3.4), layout="constrained")
+    axes = figure.subplots()
+    for number, (name, study) in enumerate(STUDIES.items()):
+        seeds, logs = _logs(name, setting)
+        if seeds:
+            values = np.array([[row["greedy_success"] for row in log] for log in logs])
+            axes.plot(study.minutes, values.T, color=f"C{number}", alpha=0.35, lw=1)
+            label = f"{study.name} ({len(seeds)})"
+            axes.plot(study.minutes, values.mean(0), "o-", color=f"C{number}", lw=2, label=label)
+    axes.axhline(BAR, color="grey", ls=":", label=f"{BAR:.0%}")
+    axes.set(xlabel="minutes of robot time", ylabel=f"success on {setting.gap}", ylim=(-0.02, 1.02))
+    axes.legend(frameon=False, loc="lower right")
+    path = RUNS / f"curves-{setting.gap}.png"
+    figure.savefig(path, dpi=150)
+    return path
+
+
+def main(arguments: list[str]) -> int:
+    """Learns what is missing, shows a table, writes JSON and curves."""
+    asked, setting = _parse(arguments)
+    jobs = [(name, setting, seed) for name in asked.studies for seed in asked.seeds]
+    with ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(learn, *zip(*jobs, strict=True)))
+    done = {name: known for name in STUDIES if (known := _logs(name, setting))[0]}
+    rows = [row for name, known in done.items() for row in _rows(name, *known)]
+    show_rows(rows)
+    print(f"written to {write_rows(rows, SUITE)} and {_draw(setting)}")
+    return 0
+
+
+def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--studies", nargs="+", choices=list(STUDIES), default=list(STUDIES))
+    parser.add_argument("--jobs", type=int, default=1, help="seeds side by side, two cores each")
+    parser.add_argument("--gap", default="lab-2")
+    parser.add_argument("--history", type=int, default=2, help="last actions in the observation")
+    parser.add_argument("--steps", type=int, default=12_000, help="of the simulator")
+    parser.add_argument("--demonstrations", type=int, default=20)
+    parser.add_argument("--attempts", type=int, default=3, help="near misses beside each")
+    parser.add_argument("--episodes", type=int, default=50, help="of each evaluation")
+    asked = parser.parse_args(arguments)
+    return asked, Setting(**{f.name: getattr(asked, f.name) for f in fields(Setting)})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
