@@ -59,12 +59,19 @@ class Streams:
             raise ValueError(f"streams are {names}; give at least one, and each its own name")
 
     @classmethod
-    def of(cls, contract: Contract, cameras: bool = True) -> Streams:
-        """The streams of a robot; a set holds what was within half a policy period."""
+    def of(cls, contract: Contract, cameras: bool = True, looks: float = 0.0) -> Streams:
+        """The streams of a robot; a set holds what was within half a policy period.
+
+        Args:
+            contract: The robot.
+            cameras: Whether pictures are among them.
+            looks: Time between two looks of who wants the newest values alone, and misses no others
+                [s].
+        """
         found = [s for s in subscriptions(contract) if cameras or not s.name.startswith(IMAGES)]
         # The slowest stream may be this old, and the others must still know what was then.
         keep = 2 * max(s.max_age for s in found)
-        streams = (Stream(s.name, s.max_age, 1 / s.rate, keep) for s in found)
+        streams = (Stream(s.name, s.max_age, max(1 / s.rate, looks), keep) for s in found)
         return cls(streams, slack=0.5 / contract.rates.policy)
 
     def __getitem__(self, name: str) -> Stream:

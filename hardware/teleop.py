@@ -73,8 +73,9 @@ class Teleop:
         self._joints = contract.command.in_joints
         source = self._source()
         found = (s for s in subscriptions(contract) if s.name == source)
-        self.streams = Streams(Stream(s.name, s.max_age, 1 / s.rate) for s in found)
         self._period = 1 / contract.rates.policy
+        # Looked at once a period: what came in between is not missed.
+        self.streams = Streams(Stream(s.name, s.max_age, self._period) for s in found)
         self._space = PoseSpace(contract.limits)
         self._solver = arm and DampedLeastSquares(arm, contract.limits, pull=_PULL)
         # The pad's own, and that of the topic, whose holder pushes by twists alone.

@@ -33,6 +33,10 @@ from robot_rl.run_report import write_run_report
 from robot_rl.train import train
 
 COMMANDS = {
+    "A policy learns in simulation": (
+        "train --env peg_insert --options action_history=2 --steps {steps} --evaluate-every 1000 "
+        "--evaluation-episodes 50 --seed {seed} --videos --folder {folder}/simulator"
+    ),
     "The robot comes up": "up --robot twin --gap {gap} --seed {seed} --page --page-port {port}",
     "Demonstrations, and beside each an attempt that nearly was one": (
         "record {folder}/recorded --robot twin --scripted {demonstrations} --near-misses 1 "
@@ -42,11 +46,7 @@ COMMANDS = {
         "classifier train {folder}/recorded --output {folder}/peg.classifier --updates 400 "
         "--seed {seed}"
     ),
-    "A policy learns in simulation": (
-        "train --env peg_insert --options action_history=2 --steps {steps} --evaluate-every 1000 "
-        "--evaluation-episodes 50 --seed {seed} --videos --folder {folder}/simulator"
-    ),
-    "It acts on the robot, which it has never seen": (
+    "The policy acts on the robot, which it has never seen": (
         "deploy {folder}/simulator --robot twin --episodes {episodes} --video {folder}/before.webp"
     ),
     "It learns on the robot, from what the classifier says": (
@@ -63,7 +63,7 @@ RATE = 20
 """Steps of the robot per second."""
 MARK = "demo"
 """File by which a folder is known for a demo's, so that the next may replace it."""
-_UP, _RECORD, _CLASSIFIER, _TRAIN, _BEFORE, _FINETUNE, _AFTER = COMMANDS
+_TRAIN, _UP, _RECORD, _CLASSIFIER, _BEFORE, _FINETUNE, _AFTER = COMMANDS
 
 _INTRODUCTION = (
     "[bold]A robot arm learns to insert a peg[/] (square, 1 mm of clearance). The arm is "
@@ -111,12 +111,12 @@ class Teller:
 
     def tell(self) -> Story:
         """The whole story; the robot is up all the while."""
+        run = self.train()
         with self._chapter(_UP) as up:
             self.console.print(f"Watch it, stop it, take over: http://127.0.0.1:{up.page_port}")
         with running(up):
             self.record()
             classifier = self.train_classifier()
-            run = self.train()
             before = self.deploy(_BEFORE)
             finetuned = self.finetune()
             after = self.deploy(_AFTER)

@@ -65,7 +65,8 @@ _CALLS: dict[str, tuple[str, bool | None]] = {
     "pause": (PAUSE_LEARNING, True),
 }
 """Service of each button, and what it is told."""
-_HEARTBEAT = 0.02
+_HEARTBEAT, _REST = 0.02, 0.2
+"""Time between two words to the teleop node, while a button is held and while none is [s]."""
 _SECOND = 1.0
 
 
@@ -74,8 +75,7 @@ class PageNode(Node):
 
     def __init__(self) -> None:
         super().__init__("page")
-        self._loops: list[Loop] = []
-        self._server = None
+        self._hand = self._server = None
         settings = declare(self, PageSettings)
         self._contract = load_contract(settings.robot)
         self._page, self._time, self._ros_time = Page(settings), Monotonic(), NodeClock(self)
@@ -85,23 +85,21 @@ class PageNode(Node):
         triggers = {service for service, value in _CALLS.values() if value is None}
         switches = {service for service, value in _CALLS.values() if value is not None}
         self._buttons = ServiceButtons(self, triggers, switches, self._answered)
-        self._streams, inbox = Streams.of(self._contract), Inbox(self)
-        self._listener = StateListener(inbox, self._contract, self._streams)
-        self._listen(inbox)
+        self._streams = Streams.of(self._contract, looks=1 / settings.rate)
+        self._inbox, self._quiet, self._held = Inbox(self), 0.0, False
+        self._listener = StateListener(self._inbox, self._contract, self._streams)
+        self._listen(self._inbox)
         self._serve(settings)
-        self._loops = [
-            Loop(self, Pacer(_HEARTBEAT, Monotonic()), lambda _: self._publish_hand()),
-            inbox.poll(),
-        ]
-        self._loops[0].start()
+        self._hand = Loop(self, Pacer(_HEARTBEAT, Monotonic()), self._repeat_hand)
+        self._hand.start()
         self.create_timer(1 / settings.rate, self._draw)
         self.create_timer(_SECOND, self._draw_texts)
         report_health(self, self._contract.name, self._examine)
 
     def destroy_node(self) -> None:
         """Lets go of the arm, closes the page, then ends the node."""
-        for loop in self._loops:
-            loop.end()
+        if self._hand is not None:
+            self._hand.end()
         if self._server is not None:
             self._server.stop()
         super().destroy_node()
@@ -109,6 +107,7 @@ class PageNode(Node):
     def _serve(self, settings: PageSettings) -> None:
         contract, self._arm = self._contract, arm_shapes(self._contract)
         self._server = serve(settings.host, settings.port, f"robot_rl · {contract.name}")
+        self._viewers = self._server.get_clients
         self._scene = PageScene(self._server, contract, self._arm)
         handlers = Handlers(self._hold, self._release, self._press)
         cameras = [camera.name for camera in contract.cameras]
@@ -152,6 +151,14 @@ class PageNode(Node):
         service, value = _CALLS[button]
         self._buttons.press(service, value)
 
+    def _repeat_hand(self, now: float) -> None:
+        """Says again what is held, at once when nothing is any more, and that now and then."""
+        held = self._page.asked(self._time.now()) is not None
+        if held or self._held or now >= self._quiet:
+            self._quiet = now + _REST
+            self._publish_hand()
+        self._held = held
+
     def _publish_hand(self) -> None:
         asked = self._page.asked(self._time.now())
         if not self.context.ok():  # ROS has ended, and browsers go after it.
@@ -171,6 +178,9 @@ class PageNode(Node):
         self._page.said.append((at, f"{service}: {answer}" if service else answer))
 
     def _draw(self) -> None:
+        self._inbox.take()
+        if not self._viewers():
+            return
         self._view.show_control(self._page.control(self._ros_time.now()))
         for name in self._streams.names:
             sample = self._streams[name].newest()

@@ -18,7 +18,6 @@ from hardware.ros import convert
 from hardware.ros.clock import NodeClock
 from hardware.ros.diagnostics import report_health
 from hardware.ros.inbox import Inbox
-from hardware.ros.loop import Loop
 from hardware.ros.names import DEADMAN, ENABLE, GRIP, JOY, TELEOP_REQUEST, TWIST
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
@@ -33,15 +32,15 @@ class TeleopNode(Node):
 
     def __init__(self) -> None:
         super().__init__("teleop")
-        self._hearing: Loop | None = None
         settings = declare(self, TeleopSettings)
         contract = load_contract(settings.robot)
         if settings.mode:
             contract = contract.with_mode(settings.mode)  # pyright: ignore[reportArgumentType]
         self._teleop = Teleop(contract, kinematics_of(contract), settings)
         self._ros_time, self._time = NodeClock(self), Monotonic()
-        inbox = Inbox(self)
-        self._listener = StateListener(inbox, contract, self._teleop.streams)
+        # Taken when it is needed: the state comes 25 times as often.
+        self._state = Inbox(self)
+        self._listener = StateListener(self._state, contract, self._teleop.streams)
         self._requests = self.create_publisher(JointState, TELEOP_REQUEST, 1)
         self._deadman = self.create_publisher(Bool, DEADMAN, profile(LATCHED))
         self._deadman.publish(Bool(data=False))
@@ -55,15 +54,8 @@ class TeleopNode(Node):
         # Nobody sets the steady clock; /clock counts if it is used.
         steady = None if self._ros_time.simulated else Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1 / contract.rates.policy, self._tick, clock=steady)
-        self._hearing = inbox.poll()
         if settings.realtime:
             self.get_logger().info(be_punctual())
-
-    def destroy_node(self) -> None:
-        """Hears no more, then ends the node."""
-        if self._hearing is not None:
-            self._hearing.end()
-        super().destroy_node()
 
     def _joy(self, message: Joy) -> None:
         pressed = self._teleop.joy(message.axes, message.buttons, self._time.now())
@@ -84,10 +76,12 @@ class TeleopNode(Node):
         self._teleop.grip(message.data)
 
     def _update(self) -> None:
+        self._state.take()
         before = self._teleop.moving
         self._tell(before, self._teleop.update(self._time.now(), self._ros_time.now()))
 
     def _tick(self) -> None:
+        self._state.take()
         before, ros = self._teleop.moving, self._ros_time.now()
         request = self._teleop.tick(self._time.now(), ros)
         self._tell(before, self._teleop.moving)
@@ -102,6 +96,7 @@ class TeleopNode(Node):
         self.get_logger().info(f"{service}: {answer}")
 
     def _examine(self) -> Health:
+        self._state.take()
         health, ros = Health(), self._ros_time.now()
         health.of_streams(self._teleop.streams, ros)
         health.count({"made": self._teleop.requests}, "requests")
