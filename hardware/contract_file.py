@@ -1,7 +1,8 @@
 """Contracts as YAML: the presets in ``robots/``, and files of one's own.
 
-A file has the keys of ``hardware.contract.Contract``. What does not fit is refused with the file,
-the key and the choices; a key given twice as well, which YAML itself lets pass.
+A file has the keys of ``hardware.contract.Contract``, or ``extends``, which names another robot,
+and those that differ. What does not fit is refused with the file, the key and the choices; a key
+given twice as well, which YAML itself lets pass.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import difflib
 import math
 import types
 from collections.abc import Iterable
-from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -38,16 +39,8 @@ def load_contract(name_or_path: str | Path) -> Contract:
     Raises:
         ContractError: There is no such robot, or the file does not fit.
     """
-    path = Path(name_or_path)
-    if str(name_or_path) in robots():
-        path = _ROBOTS / f"{name_or_path}.yaml"
-    if not path.is_file():
-        name = str(name_or_path)
-        raise ContractError(
-            f"no robot and no file {name!r}{_hint(name, robots())}; choose from "
-            f"{', '.join(robots())}, or give the path of a contract (YAML)"
-        )
-    return _beside(path, from_values(_parse(path), path.name))
+    path = _find(name_or_path, Path())
+    return from_values(_values(path, ()), path.name)
 
 
 def from_values(values: Any, name: str = "contract") -> Contract:
@@ -75,12 +68,42 @@ def to_values(part: Any) -> Any:
     return [to_values(item) for item in part] if isinstance(part, tuple) else part
 
 
-def _beside(path: Path, contract: Contract) -> Contract:
-    """The contract with its model's file looked up beside the contract's own."""
-    model = contract.model
-    if model is None or ":" in model.file:
-        return contract
-    return replace(contract, model=replace(model, file=str(path.parent / model.file)))
+def _find(name_or_path: str | Path, beside: Path) -> Path:
+    """The file of a preset, or one of one's own in the folder ``beside``."""
+    name = str(name_or_path)
+    path = _ROBOTS / f"{name}.yaml" if name in robots() else beside / name
+    if not path.is_file():
+        raise ContractError(
+            f"no robot and no file {name!r}{_hint(name, robots())}; choose from "
+            f"{', '.join(robots())}, or give the path of a contract (YAML)"
+        )
+    return path
+
+
+def _values(path: Path, extending: tuple[Path, ...]) -> Any:
+    """What a file holds, over what it extends; a model's file is looked up beside its own."""
+    values = _parse(path)
+    if not isinstance(values, dict):
+        return values
+    model = values.get("model")
+    if isinstance(model, dict) and isinstance(file := model.get("file"), str) and ":" not in file:
+        values["model"] = model | {"file": str(path.parent / file)}
+    if (base := values.pop("extends", None)) is None:
+        return values
+    if path in extending:
+        raise ContractError(f"{path.name} extends itself; name another robot, or leave it out")
+    try:
+        found = _find(_require(str, base, "extends"), path.parent)
+    except ContractError as error:
+        raise ContractError(f"{path.name}: extends: {error}") from error
+    return _over(_values(found, (*extending, path)), values)
+
+
+def _over(base: Any, values: Any) -> Any:
+    """Values over those of a base, key by key; lists are replaced whole."""
+    if not (isinstance(base, dict) and isinstance(values, dict)):
+        return values
+    return base | {key: _over(base.get(key), value) for key, value in values.items()}
 
 
 class _Loader(yaml.SafeLoader):

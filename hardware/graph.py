@@ -194,7 +194,10 @@ def _arm(settings: GraphSettings, contract: Contract) -> Iterator[Process]:
     mode = "" if contract.command.mode == "cartesian_pose" else settings.mode
     wanted = {"robot": settings.robot, "driver": driver, "mode": mode}
     if driver == TWIN:
-        wanted |= {"robot": TWIN, "speed": settings.speed, **_stream(settings), **_scene(settings)}
+        # Whatever is commanded, the twin's own arm takes joints.
+        robot = settings.robot if contract.command.in_joints else TWIN
+        wanted |= {"robot": robot, "speed": settings.speed}
+        wanted |= {**_stream(settings), **_scene(settings)}
     yield _process(settings, "arm", ArmSettings, Stage.ARM, wanted, respawn=driver != TWIN)
 
 

@@ -53,14 +53,17 @@ def test_a_contract_survives_the_way_through_yaml_unchanged(robot: str, tmp_path
     assert to_values(load_contract(path)) == values
 
 
-def test_the_presets_are_six_arms_and_the_twin_behind_our_cartesian_controller() -> None:
-    assert robots() == ("fr3", "gen3", "so101", "twin", "twin_cartesian", "ur5e", "xarm7")
+TWINS = ("twin", "twin_cartesian", "twin_light")
+
+
+def test_the_presets_are_six_arms_and_kinds_of_the_twin() -> None:
+    assert robots() == ("fr3", "gen3", "so101", *TWINS, "ur5e", "xarm7")
 
 
 def test_only_the_twins_count_as_verified() -> None:
     folder = Path(__file__).parents[2] / "hardware" / "robots"
     unverified = {p.stem for p in folder.glob("*.yaml") if "ot verified on" in p.read_text()}
-    assert unverified == set(robots()) - {"twin", "twin_cartesian"}
+    assert unverified == set(robots()) - set(TWINS)
 
 
 def test_the_twin_is_our_panda() -> None:
@@ -83,6 +86,36 @@ def test_behind_its_controller_the_twin_is_the_same_arm() -> None:
     assert to_values(joints.command) == to_values(twin.command)
     for name in ("joints", "limits", "frames", "cameras", "extra", "gripper", "home", "model"):
         assert to_values(getattr(poses, name)) == to_values(getattr(twin, name))
+
+
+def test_a_file_that_extends_another_holds_what_differs(tmp_path: Path) -> None:
+    (tmp_path / "arm.xml").write_text("<mujoco/>")
+    (tmp_path / "base.yaml").write_text(
+        "extends: fr3\nname: base\nmodel: {file: arm.xml, tool_site: tool}\n"
+    )
+    mine = tmp_path / "deeper" / "mine.yaml"
+    mine.parent.mkdir()
+    mine.write_text("extends: ../base.yaml\nname: mine\nlimits: {speed: 0.1}\ncameras: []\n")
+    fr3, found = load_contract("fr3"), load_contract(mine)
+    assert (found.name, found.limits.speed, found.cameras) == ("mine", 0.1, ())
+    assert found.model is not None
+    assert found.model.path.samefile(tmp_path / "arm.xml")
+    assert to_values(replace(found.limits, speed=fr3.limits.speed)) == to_values(fr3.limits)
+    assert to_values(found.command) == to_values(fr3.command)
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        ("fr33", r"mine\.yaml: extends: no robot and no file 'fr33' \(did you mean 'fr3'\?\)"),
+        ("mine.yaml", r"mine\.yaml extends itself; name another robot"),
+        ("5", r"mine\.yaml: extends: extends is 5; give a string"),
+    ],
+)
+def test_what_cannot_be_extended_is_answered(tmp_path: Path, base: str, message: str) -> None:
+    (tmp_path / "mine.yaml").write_text(f"extends: {base}\nname: mine\n")
+    with pytest.raises(ContractError, match=message):
+        load_contract(tmp_path / "mine.yaml")
 
 
 def test_every_message_type_of_every_preset_has_a_full_name() -> None:
