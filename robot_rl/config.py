@@ -328,15 +328,15 @@ class DemoConfig:
 
     folder: Path = Path("runs/demo")
     """Where everything goes; an older demo there is replaced."""
-    demonstrations: int = 10
+    demonstrations: int = 8
     """Successful episodes to record on the robot."""
-    steps: int = 3_000
+    steps: int = 1_500
     """Steps of the simulator."""
-    minutes: float = 3.0
+    minutes: float = 2.5
     """How long it goes on learning on the robot."""
     episodes: int = 10
     """Episodes before and after that, in which it does not learn."""
-    gap: str = "lab-2"
+    gap: str = "lab-1"
     """In what the robot differs from the one in the simulator (none, lab-1, lab-2)."""
     seed: int = 0
     """Seed of everything."""

@@ -34,12 +34,12 @@ from robot_rl.train import train
 
 COMMANDS = {
     "A policy learns in simulation": (
-        "train --env peg_insert --options action_history=2 --steps {steps} --evaluate-every 1000 "
+        "train --env peg_insert --options action_history=2 --steps {steps} --evaluate-every 500 "
         "--evaluation-episodes 50 --seed {seed} --videos --folder {folder}/simulator"
     ),
     "The robot comes up": "up --robot twin_light --gap {gap} --seed {seed} --page --page-port {port}",
     "Demonstrations, and beside each an attempt that nearly was one": (
-        "record {folder}/recorded --robot twin_light --scripted {demonstrations} --near-misses 1 "
+        "record {folder}/recorded --robot twin_light --scripted {demonstrations} --near-misses 1 --noise 0.05 "
         "--seed {seed} --options cameras=front,wrist linger=8 action_history=2 timeout=60"
     ),
     "A classifier of success learns from their pictures": (

@@ -28,6 +28,8 @@ ENVIRONMENTS: dict[str, str] = {
 }
 """``module:factory`` by name; a factory takes ``num_envs``, ``seed`` and options of its own."""
 
+ROBOT = "robot"
+"""Name of the environment that is a robot over ROS 2."""
 GYMNASIUM_PREFIX = "gym:"
 """``gym:<id>`` is the Gymnasium environment of that id, e.g. ``gym:Pendulum-v1``."""
 HISTORY = "action_history"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import socket
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from robot_rl.actor_link import ActorLink
 from robot_rl.command_line import words_of
 from robot_rl.config import FinetuneConfig, LearnerConfig, TrainConfig, UpConfig
 from robot_rl.env import STATE, Env
-from robot_rl.environments import HISTORY, make_env, parse_options
+from robot_rl.environments import HISTORY, ROBOT, make_env, parse_options
 from robot_rl.episodes import Episodes
 from robot_rl.log import Log, read_log
 from robot_rl.message import Message
@@ -43,9 +44,9 @@ ROBOTS = "robots"
 """Folder of a run with a folder for each robot: ``episodes``, ``outbox`` and its log."""
 _PATIENCE = 60.0
 """Until the learner has caught up at the end [s]."""
+_NICE = 10
 _LOOK = 1.0
 """How often somebody who waits for the learner looks whether it is alive [s]."""
-_ROBOT = "robot"
 
 
 @dataclass(frozen=True)
@@ -133,12 +134,13 @@ def _robot(config: FinetuneConfig, task: str) -> UpConfig:
 
 
 def _task_of(config: FinetuneConfig) -> str:
-    """What was trained, or demonstrated."""
+    """What was trained, or demonstrated; empty if a person demonstrated without a task."""
     if config.source is not None:
         return Run.open(config.source).config(TrainConfig).env
     assert config.demonstrations is not None
     store = Episodes(config.demonstrations)
-    return next((e.metadata.task for e in store if e.metadata.task), store.schema.env)
+    usual = "" if store.schema.env == ROBOT else store.schema.env
+    return next((e.metadata.task for e in store if e.metadata.task), usual)
 
 
 @contextlib.contextmanager
@@ -162,6 +164,8 @@ def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[byt
         words += [] if value is None else [f"--{name}", str(value)]
     command = [sys.executable, "-m", "robot_rl.cli", *words]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    # Updates may wait, the robot's processes may not.
+    os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
     try:
         yield address, process
     finally:
@@ -183,12 +187,12 @@ def _offer_of(learner: subprocess.Popen[bytes], link: ActorLink) -> Message:
 def _environment(config: FinetuneConfig, where: dict[str, str], offer: Offer) -> Env:
     history = {HISTORY: history_of(offer.schema.observation[STATE])}
     options = history | parse_options(config.options)
-    if config.env != _ROBOT:
+    if config.env != ROBOT:
         env = make_env(config.env, 1, config.seed, **options)
         return _with_person(env, config) if config.person else env
     options |= {"backward": config.backward} if config.backward else {}
     patience = {"timeout": 30.0} if config.start else {}  # Processes that have just been started.
-    return make_env(_ROBOT, 1, config.seed, **where, **(patience | options))
+    return make_env(ROBOT, 1, config.seed, **where, **(patience | options))
 
 
 def _with_person(env: Env, config: FinetuneConfig) -> Env:

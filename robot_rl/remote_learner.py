@@ -15,6 +15,7 @@ from pathlib import Path
 from robot_rl.beginning import beginning_of
 from robot_rl.config import LearnerConfig
 from robot_rl.env import Closing
+from robot_rl.environments import ROBOT
 from robot_rl.interruption import Interruption
 from robot_rl.learner import Learner
 from robot_rl.learner_link import Arrival, LearnerLink
@@ -35,8 +36,6 @@ POLICY = f"finetuned{SUFFIX}"
 """File of a run with the policy of its last checkpoint, ready to be deployed."""
 ONLINE = "online"
 """Folder of a run with what robots did, beside ``DEMONSTRATIONS``: memory-mapped replays."""
-ROBOT = "robot"
-"""What the schema of a run on a robot is called."""
 _SPEAK = 0.2
 """How often actors are told how learning stands [s]."""
 _WAIT = 0.05

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from robot_rl.config import RecordConfig, UpConfig
 from robot_rl.demonstrations import seed_beside
 from robot_rl.env import Env
-from robot_rl.environments import make_env, parse_options
+from robot_rl.environments import ROBOT, make_env, parse_options
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
 from robot_rl.policy import HasContract
@@ -18,8 +18,6 @@ from robot_rl.robot_processes import running
 from robot_rl.robot_script import RobotScript, ScriptedRobot
 from robot_rl.schema import Schema
 
-ROBOT = "robot"
-"""Name of the environment."""
 SESSION = "hardware.session"
 """Its ``record`` lets somebody act on a robot, and records it."""
 _PATIENCE = 30.0

@@ -7,10 +7,9 @@ import importlib
 from typing import Protocol
 
 from robot_rl.config import ReplayConfig, UpConfig
-from robot_rl.environments import parse_options
+from robot_rl.environments import ROBOT, parse_options
 from robot_rl.episodes import Episodes
 from robot_rl.robot_processes import running
-from robot_rl.robot_recording import ROBOT
 
 REPEAT = "hardware.robot_replay"
 """Its ``repeat`` sends an episode to a robot."""
