@@ -225,7 +225,7 @@ def _record(config: RecordConfig) -> int:
         require_expert(env, config.env)  # before there is a store, which would be in the way
         store = Episodes(config.folder, schema_of(env, config.env, config.options))
         script: dict[str, Any] = {
-            "noise": config.noise,
+            "noise": config.tremble,
             "seed": config.seed,
             "operator": config.operator or "script",
         }

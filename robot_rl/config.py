@@ -383,8 +383,9 @@ class RecordConfig:
     """Settings of the environment, e.g. cameras=front,wrist; `robot-rl options ENV` lists them."""
     episodes: int = 20
     """Successful episodes to record; of a person, those they keep."""
-    noise: float = 0.1
-    """Standard deviation of the tremble, in units of the action."""
+    noise: float | None = None
+    """Standard deviation of the tremble, in units of the action; by default 0.1, and on a robot, whose
+    arm trembles by itself, 0.02."""
     keep_failures: bool = False
     """Keep failed episodes too, marked as such."""
     near_misses: int = 0
@@ -423,6 +424,11 @@ class RecordConfig:
                 "scripted goes with robot, for a simulator's expert always acts; add --robot twin, "
                 f"or type --episodes {self.scripted}"
             )
+
+    @property
+    def tremble(self) -> float:
+        """The noise, or what it is by default."""
+        return self.noise if self.noise is not None else 0.02 if self.robot else 0.1
 
     @property
     def folder(self) -> Path:

@@ -37,9 +37,11 @@ COMMANDS = {
         "train --env peg_insert --options action_history=2 --steps {steps} --evaluate-every 500 "
         "--evaluation-episodes 50 --seed {seed} --videos --folder {folder}/simulator"
     ),
-    "The robot comes up": "up --robot twin_light --gap {gap} --seed {seed} --page --page-port {port}",
+    "The robot comes up": (
+        "up --robot twin_light --gap {gap} --seed {seed} --page --page-port {port}"
+    ),
     "Demonstrations, and beside each an attempt that nearly was one": (
-        "record {folder}/recorded --robot twin_light --scripted {demonstrations} --near-misses 1 --noise 0.05 "
+        "record {folder}/recorded --robot twin_light --scripted {demonstrations} --near-misses 1 "
         "--seed {seed} --options cameras=front,wrist linger=8 action_history=2 timeout=60"
     ),
     "A classifier of success learns from their pictures": (
@@ -47,11 +49,13 @@ COMMANDS = {
         "--seed {seed}"
     ),
     "The policy acts on the robot, which it has never seen": (
-        "deploy {folder}/simulator --robot twin_light --episodes {episodes} --video {folder}/before.webp"
+        "deploy {folder}/simulator --robot twin_light --episodes {episodes} "
+        "--video {folder}/before.webp"
     ),
     "It learns on the robot, from what the classifier says": (
         "finetune {folder}/robot --from {folder}/simulator --demonstrations {folder}/recorded "
-        "--robot twin_light --steps {robot_steps} --seed {seed} --options rewards={folder}/rewards.yaml"
+        "--robot twin_light --steps {robot_steps} --seed {seed} "
+        "--options rewards={folder}/rewards.yaml"
     ),
     "It acts again, with what it has learned there": (
         "deploy {folder}/robot/finetuned.policy --robot twin_light --episodes {episodes} "

@@ -76,7 +76,7 @@ def _acting(env: Env, config: RecordConfig, seed: int) -> dict[str, Any]:
     if not config.scripted:
         return {"act": lambda: None}
     assert isinstance(env, ScriptedRobot)
-    script = RobotScript(env, config.near_misses, config.noise, seed)
+    script = RobotScript(env, config.near_misses, config.tremble, seed)
     return {"act": script.act, "pressed": script.pressed}
 
 
@@ -112,7 +112,7 @@ def _metadata(config: RecordConfig, env: Env) -> Metadata:
         control_mode=contract["command"]["mode"],
         action_representation="tool displacement",
         home_pose=tuple(contract["home"]["q"]),
-        config={"seed": config.seed, "noise": config.noise, "options": list(config.options)},
+        config={"seed": config.seed, "noise": config.tremble, "options": list(config.options)},
     )
 
 

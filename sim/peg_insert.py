@@ -42,6 +42,9 @@ class PegInsert:
     """Where the tool starts."""
     dense: bool = False
     """Adds a shaping term to the sparse reward."""
+    expert_gain: float = 2.0
+    """How far the expert asks for, in units of what it is off sideways: an arm that yields needs more
+    than 1, and one that answers late swings with much more."""
 
     name = "peg_insert"
     horizon = 100
@@ -51,6 +54,7 @@ class PegInsert:
 
     def __post_init__(self) -> None:
         require_positive(self, "clearance", "peg_width", "block_height", "insertion_depth")
+        require_positive(self, "expert_gain")
         require_not_negative(self, "hole_yaw")
 
     @property
@@ -112,7 +116,7 @@ class PegInsert:
         yaw = wrap(worlds.draw["hole_yaw"] - worlds.tool_yaw, np.pi / 2)
         inside = self._depth(worlds) > 0.001
         aligned = (np.linalg.norm(offset[:, :2], axis=1) < 0.003) & (np.abs(yaw) < 0.03)
-        goal = worlds.tool_position + offset * [2, 2, 1]
+        goal = worlds.tool_position + offset * [self.expert_gain, self.expert_gain, 1]
         slow = worlds.tool_position[:, 2] - np.where(inside, 2, 1) * SLOW
         goal[:, 2] = np.where(aligned | inside, slow, goal[:, 2] + HOVER)
         return Target(Pose(goal, worlds.tool_yaw + yaw), np.zeros(len(yaw)))
