@@ -384,8 +384,8 @@ class RecordConfig:
     episodes: int = 20
     """Successful episodes to record; of a person, those they keep."""
     noise: float | None = None
-    """Standard deviation of the tremble, in units of the action; by default 0.1, and on a robot, whose
-    arm trembles by itself, 0.02."""
+    """Standard deviation of the tremble, in units of the action; by default 0.1, and 0.02 on a robot,
+    whose arm trembles by itself."""
     keep_failures: bool = False
     """Keep failed episodes too, marked as such."""
     near_misses: int = 0

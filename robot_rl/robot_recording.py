@@ -22,6 +22,8 @@ SESSION = "hardware.session"
 """Its ``record`` lets somebody act on a robot, and records it."""
 _PATIENCE = 30.0
 """Processes that have just been started need their time [s]."""
+_TRIES = 3
+"""A near miss may succeed all the same; with so many times the episodes it is enough."""
 _LONG = 2400
 """Steps of an episode without a task, which a person's key ends."""
 
@@ -84,7 +86,7 @@ def _enough(config: RecordConfig) -> Callable[[Session], bool]:
     """Whether a session has what was asked for."""
     if config.scripted is None:
         return lambda session: session.counts.committed >= config.episodes
-    wanted = config.scripted
+    wanted, misses = config.scripted, config.scripted * config.near_misses
 
     def enough(session: Session) -> bool:
         if session.failures > 10 + 10 * wanted:
@@ -92,7 +94,9 @@ def _enough(config: RecordConfig) -> Callable[[Session], bool]:
                 f"the expert failed in {session.failures} episodes, and succeeded in "
                 f"{session.counts.successes}; lower the noise, or see what the robot does"
             )
-        return session.counts.successes >= wanted
+        done, right = session.counts.committed, session.counts.successes
+        missed = done - right >= misses or done >= _TRIES * (wanted + misses)
+        return right >= wanted and missed
 
     return enough
 

@@ -43,8 +43,8 @@ class PegInsert:
     dense: bool = False
     """Adds a shaping term to the sparse reward."""
     expert_gain: float = 2.0
-    """How far the expert asks for, in units of what it is off sideways: an arm that yields needs more
-    than 1, and one that answers late swings with much more."""
+    """How far the expert asks for, in units of what it is off sideways: an arm that yields needs
+    more than 1, and one that answers late swings with much more."""
 
     name = "peg_insert"
     horizon = 100
