@@ -330,7 +330,7 @@ class DemoConfig:
     """Where everything goes; an older demo there is replaced."""
     demonstrations: int = 8
     """Successful episodes to record on the robot."""
-    steps: int = 1_500
+    steps: int = 1_000
     """Steps of the simulator."""
     minutes: float = 2.5
     """How long it goes on learning on the robot."""
@@ -384,8 +384,8 @@ class RecordConfig:
     episodes: int = 20
     """Successful episodes to record; of a person, those they keep."""
     noise: float | None = None
-    """Standard deviation of the tremble, in units of the action; by default 0.1, and 0.02 on a robot,
-    whose arm trembles by itself."""
+    """Standard deviation of the tremble, in units of the action; by default 0.1, on a robot 0.02, for
+    its arm trembles by itself."""
     keep_failures: bool = False
     """Keep failed episodes too, marked as such."""
     near_misses: int = 0

@@ -59,7 +59,7 @@ def record_on_robot(config: RecordConfig) -> str:
                 env,
                 store,
                 _metadata(config, env),
-                enough=_enough(config),
+                enough=until_enough(config),
                 seed=seed,
                 keep_failures=config.keep_failures or config.near_misses > 0,
                 **_acting(env, config, seed),
@@ -82,8 +82,12 @@ def _acting(env: Env, config: RecordConfig, seed: int) -> dict[str, Any]:
     return {"act": script.act, "pressed": script.pressed}
 
 
-def _enough(config: RecordConfig) -> Callable[[Session], bool]:
-    """Whether a session has what was asked for."""
+def until_enough(config: RecordConfig) -> Callable[[Session], bool]:
+    """Whether a session has what was asked for.
+
+    Raises:
+        RuntimeError: When asked, if the expert fails nearly always.
+    """
     if config.scripted is None:
         return lambda session: session.counts.committed >= config.episodes
     wanted, misses = config.scripted, config.scripted * config.near_misses

@@ -50,14 +50,14 @@ class RobotScript:
     def __init__(self, env: ScriptedRobot, attempts: int, noise: float, seed: int) -> None:
         self._env, self._attempts, self._noise = env, attempts, noise
         self._rng = np.random.default_rng(seed)
-        self._episode, self._steps = -1, 0
+        self._episode, self._steps = -1, 1
         self._usual = 0
         """Steps of the last episode of the expert."""
         self._drawn = np.zeros((1, *env.action_spec.shape), np.float32)
 
     def act(self) -> np.ndarray:
         """The next action. Shape (1, action)."""
-        if self._env.elapsed == 0:
+        if self._env.elapsed < self._steps:  # It may have waited a step for the disk.
             self._begin()
         self._steps = self._env.elapsed + 1
         action = trembling(self._env.expert_action(), self._noise, self._rng)

@@ -5,6 +5,7 @@ import shlex
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from robot_rl.actor import Acted
@@ -52,7 +53,7 @@ def test_a_port_that_is_taken_is_left_to_who_has_it() -> None:
 def test_the_page_tells_what_the_robot_could_do_before_and_after(tmp_path: Path) -> None:
     films = (tmp_path / "before.webp", tmp_path / "after.webp")
     for film in films:
-        write_video(film, [_picture()] * 2, 20)
+        write_video(film, [np.zeros((24, 32, 3), np.uint8)] * 2, 20)
     story = _story(tmp_path)
     page = write_demo_report(tmp_path, story, DemoConfig()).read_text(encoding="utf-8")
     told = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
@@ -66,12 +67,6 @@ def test_the_page_tells_what_the_robot_could_do_before_and_after(tmp_path: Path)
     assert length["curves"][0]["y"][-1] == pytest.approx(600)
     assert told["table"][-1]["seconds"] == 75
     assert page.count("<img") == 2
-
-
-def _picture():
-    import numpy as np
-
-    return np.zeros((24, 32, 3), np.uint8)
 
 
 def _story(folder: Path) -> Story:

@@ -61,12 +61,12 @@ def test_a_script_aims_beside_the_goal_for_a_little_longer_than_a_success_took()
     script, lengths, aside = RobotScript(robot, 2, 0.0, 0), [], []
     drawn = np.zeros((1, 6))
     for episode in range(6):
-        success, robot.elapsed = 12 + episode if episode % 3 == 0 else 1000, 0
+        success, robot.elapsed = 12 + episode if episode % 3 == 0 else 1000, int(episode > 2)
         while robot.elapsed < success and script.pressed() != ["next"]:
             drawn = script.act() - robot.expert_action()
             robot.elapsed += 1
         lengths.append(robot.elapsed)
         aside.append(float(np.linalg.norm(drawn[0, :2])))
     assert lengths == [12, 22, 22, 15, 25, 25]
-    assert [way > 0.39 for way in aside] == [False, True, True] * 2
+    assert [way > 0.79 for way in aside] == [False, True, True] * 2
     assert len(set(aside)) == 5

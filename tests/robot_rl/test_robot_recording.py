@@ -1,6 +1,8 @@
 """What ``record --robot`` and ``replay`` make of their settings before any robot is needed."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ from robot_rl.config import RecordConfig, ReplayConfig
 from robot_rl.env import ArraySpec
 from robot_rl.episodes import Episodes
 from robot_rl.ranges import RangeError
-from robot_rl.robot_recording import record_on_robot
+from robot_rl.robot_recording import record_on_robot, until_enough
 from robot_rl.robot_replay import is_for_robot
 from robot_rl.schema import Schema
 
@@ -32,6 +34,26 @@ def test_an_unknown_robot_is_answered_with_the_known_ones(
     assert main(["record", str(tmp_path / "data"), "--robot", "fr33", "--scripted", "1"]) == 1
     assert "did you mean 'fr3'" in capsys.readouterr().err
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("committed", "successes", "expected"),
+    [(4, 4, False), (7, 4, False), (8, 4, True), (8, 3, False), (24, 24, True)],
+)
+def test_there_are_enough_once_as_many_misses_stand_beside_the_successes(
+    committed: int, successes: int, expected: bool
+) -> None:
+    config = RecordConfig(robot="twin", scripted=4, near_misses=1)
+    counts = SimpleNamespace(committed=committed, successes=successes)
+    session: Any = SimpleNamespace(failures=committed - successes, counts=counts)
+    assert until_enough(config)(session) is expected
+
+
+def test_an_expert_that_nearly_always_fails_is_given_up() -> None:
+    counts = SimpleNamespace(committed=0, successes=1)
+    session: Any = SimpleNamespace(failures=31, counts=counts)
+    with pytest.raises(RuntimeError, match="failed in 31 episodes, and succeeded in 1"):
+        until_enough(RecordConfig(robot="twin", scripted=2))(session)
 
 
 @pytest.mark.parametrize(
