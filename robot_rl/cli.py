@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
     if "" not in sys.path:
         sys.path.append("")  # for --env module:factory; last, so that it hides nothing installed
     try:
-        config = parse(arguments)
+        config = _parse(arguments)
         return _commands()[type(config)](config)
     except KeyboardInterrupt as interruption:
         print(f"\ninterrupted{interruption}", file=sys.stderr)
@@ -97,7 +97,7 @@ EXPECTED = (ValueError, TypeError, OSError, RuntimeError, ImportError)
 """Errors whose message is the answer; anything else is a defect and shows its trace."""
 
 
-def parse(arguments: list[str]) -> Any:
+def _parse(arguments: list[str]) -> Any:
     """The settings that were typed.
 
     Raises:

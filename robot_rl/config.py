@@ -324,32 +324,21 @@ def _require_a_beginning(config: LearnerConfig | FinetuneConfig) -> None:
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """Watch an arm learn to insert a peg, in simulation and behind ROS 2, in ten minutes."""
+    """Watch an arm learn to insert a peg, then do it behind ROS 2: seven minutes on two cores."""
 
     folder: Path = Path("runs/demo")
-    """Where everything goes; an older demo there is replaced."""
-    demonstrations: int = 8
-    """Successful episodes to record on the robot."""
-    steps: int = 1_000
-    """Steps of the simulator."""
-    minutes: float = 2.5
-    """How long it goes on learning on the robot."""
-    episodes: int = 10
-    """Episodes before and after that, in which it does not learn."""
-    gap: str = "lab-1"
-    """In what the robot differs from the one in the simulator (none, lab-1, lab-2)."""
+    """Where the report goes; an older demo there is replaced."""
+    steps: int = 12_000
+    """Environment steps."""
     seed: int = 0
     """Seed of everything."""
+    gap: str = "lab-1"
+    """In what the robot behind ROS 2 differs from the one that was trained on."""
+    episodes: int = 10
+    """Episodes on it; 0 leaves it out."""
 
     def __post_init__(self) -> None:
-        check(
-            self,
-            demonstrations=at_least(4, "so that some can be held out"),
-            steps=at_least(1),
-            minutes=above(0),
-            episodes=at_least(1),
-            seed=at_least(0),
-        )
+        check(self, steps=at_least(1), seed=at_least(0), episodes=at_least(0))
 
 
 @dataclass(frozen=True)
@@ -384,8 +373,8 @@ class RecordConfig:
     episodes: int = 20
     """Successful episodes to record; of a person, those they keep."""
     noise: float | None = None
-    """Standard deviation of the tremble, in units of the action; by default 0.1, on a robot 0.02, for
-    its arm trembles by itself."""
+    """Standard deviation of the tremble, in units of the action; by default 0.1, on a robot 0.02,
+    for its arm trembles by itself."""
     keep_failures: bool = False
     """Keep failed episodes too, marked as such."""
     near_misses: int = 0
