@@ -150,12 +150,10 @@ class _Collector:
         return lambda step: np.clip(expert(step) + drawn, -1, 1).astype(np.float32)
 
 
-def draw_aside(
-    action_spec: ArraySpec, rng: np.random.Generator, aside: tuple[float, float] = ASIDE
-) -> np.ndarray:
+def draw_aside(action_spec: ArraySpec, rng: np.random.Generator) -> np.ndarray:
     """What is added to every action of an attempt that aims beside the goal. Shape (1, action)."""
     angle = rng.uniform(0, 2 * np.pi)
     drawn = np.zeros((1, *action_spec.shape), np.float32)
-    drawn[0, :2] = rng.uniform(*aside) * np.array([np.cos(angle), np.sin(angle)])
+    drawn[0, :2] = rng.uniform(*ASIDE) * np.array([np.cos(angle), np.sin(angle)])
     drawn[0, 2] = rng.uniform(-0.5, 0.2)
     return drawn

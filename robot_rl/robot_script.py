@@ -10,10 +10,6 @@ from robot_rl.demonstrations import trembling
 from robot_rl.env import ArraySpec
 from robot_rl.near_misses import GIVE_UP, draw_aside
 
-ASIDE = (0.8, 2.0)
-"""How far beside the goal an attempt aims, in units of the action: an expert that knows of delays
-asks for less, and is not drawn as far."""
-
 
 @runtime_checkable
 class ScriptedRobot(Protocol):
@@ -38,7 +34,8 @@ class RobotScript:
     """An episode of the task's expert, then so many that aim beside the goal, and so on.
 
     Starts of a robot do not come again, so an attempt does not stop short of a success, as in
-    simulation: it goes on a little longer than the last success took.
+    simulation: it goes on a little longer than the last success took. One that succeeds all the
+    same is a success.
 
     Args:
         env: One robot.
@@ -72,7 +69,7 @@ class RobotScript:
         if not self._aside:
             self._usual = self._steps
         self._episode += 1
-        self._drawn[:] = draw_aside(self._env.action_spec, self._rng, ASIDE) if self._aside else 0
+        self._drawn[:] = draw_aside(self._env.action_spec, self._rng) if self._aside else 0
 
     @property
     def _aside(self) -> bool:

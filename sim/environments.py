@@ -33,7 +33,8 @@ def make(task: TaskClass, num_envs: int = 1, seed: int = 0, **options: Any) -> M
         num_envs: Number of worlds.
         seed: Seed of all draws.
         **options: Fields of the task (``clearance=0.0005``) and of ``EnvConfig``
-            (``cameras=("front",)``); ``randomization`` may also be ``"none"`` or ``"wide"``.
+            (``cameras=("front",)``); ``randomization`` may also be ``"none"``, ``"wide"`` or
+            ``"robot"``.
 
     Raises:
         TypeError: If an option is a field of neither, or a flag or box is given something else.
@@ -128,7 +129,11 @@ def _fields(settings: type) -> set[str]:
 
 
 def _randomization(name: str) -> Randomization:
-    presets = {"none": Randomization, "wide": Randomization.wide}
+    presets = {
+        "none": Randomization,
+        "wide": Randomization.wide,
+        "robot": Randomization.robot,
+    }
     if name not in presets:
         raise ValueError(f"no randomization {name!r}; choose from {', '.join(presets)}")
     return presets[name]()

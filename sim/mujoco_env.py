@@ -54,6 +54,9 @@ class MujocoEnv(TaskEnv):
         self._draw = task.draw(np.random.default_rng(0), num_envs)
         self._physics = self.config.randomization.draw(np.random.default_rng(0), num_envs)
         self._wrench = np.zeros((num_envs, 6))
+        longest = self._in_ticks(self.config.randomization.delay[1])
+        # Targets before the last one that may still be under way, newest first.
+        self._earlier = np.zeros((num_envs, max(0, -(-longest // self._ticks) - 1), self.model.nu))
         self._starts: np.ndarray | None = None
         self._start_share = 0.0
         self._tool = self._chain.forward(self._q)
@@ -137,13 +140,18 @@ class MujocoEnv(TaskEnv):
     def _q(self) -> np.ndarray:
         return self._batch.qpos[:, : len(panda.ARM_JOINTS)]
 
+    def _in_ticks(self, seconds: float | np.ndarray) -> Any:
+        """Whole time steps of the physics."""
+        return np.round(np.asarray(seconds) / self.model.opt.timestep).astype(int)
+
     def _advance(self, target: np.ndarray) -> None:
-        """Runs the physics for one policy step; the last target holds until a late one comes."""
-        delay = np.round(self._physics["delay"] / self.model.opt.timestep)
-        late = np.arange(self._ticks) < delay[:, None]
-        control = np.where(late[..., None], self._target[:, None], target[:, None])
+        """Runs the physics for one policy step; earlier targets hold until a late one comes."""
+        sent = np.concatenate([target[:, None], self._target[:, None], self._earlier], axis=1)
+        missing = self._in_ticks(self._physics["delay"])[:, None] - np.arange(self._ticks)
+        steps_ago = -(-np.maximum(missing, 0) // self._ticks)
+        control = np.take_along_axis(sent, steps_ago[..., None], axis=1)
         sensors = self._batch.advance(control)
-        self._target = target
+        self._target, self._earlier = target, sent[:, 1:-1]
         self._tool = self._chain.forward(self._q)
         rotation, weight = self._tool.rotation, self._tool_weight
         self._wrench = external_wrench(sensors.mean(axis=1), rotation, weight)
@@ -205,6 +213,7 @@ class MujocoEnv(TaskEnv):
         )
         self._batch.qpos[worlds, 7:9] = (1.0 if held is None else held) * panda.FINGER_TRAVEL
         self._target[worlds] = np.hstack([q, self._batch.qpos[worlds, 7:9]])
+        self._earlier[worlds] = self._target[worlds, None]
         self._placement.write_free(self._batch.qpos, worlds, self.task.place(self._draw))
         self._wrench[worlds] = 0
         self._tool = self._chain.forward(self._q)
@@ -212,7 +221,8 @@ class MujocoEnv(TaskEnv):
     def _parts(self) -> list[np.ndarray]:
         """Everything that a world consists of, worlds first."""
         draws = [d[key] for d in (self._draw, self._physics) for key in sorted(d)]
-        return [self._batch.state, self._target, self._elapsed, self._wrench, *draws]
+        targets = self._target, self._earlier
+        return [self._batch.state, *targets, self._elapsed, self._wrench, *draws]
 
     def _write_rows(self, worlds: np.ndarray, rows: np.ndarray) -> None:
         """Puts rows of ``world_states`` into the worlds with these indices."""

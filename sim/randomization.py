@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import mujoco
 import numpy as np
@@ -27,7 +27,7 @@ class Randomization:
     object_size: Range = SAME
     """Factor on the size of free objects."""
     delay: Range = NONE
-    """Delay of the command [s], at most one policy step."""
+    """Delay of the command [s]; beyond a policy step it takes ``action_history`` to cope with."""
     position_noise: float = 0.0
     """Standard deviation of the measured tool and task positions [m], constant over an episode."""
     force_noise: float = 0.0
@@ -62,6 +62,11 @@ class Randomization:
             camera_angle=0.035,
             light=(0.7, 1.3),
         )
+
+    @classmethod
+    def robot(cls) -> Randomization:
+        """As ``wide``, with the delays of arms behind ROS: up to two policy steps at 20 Hz."""
+        return replace(cls.wide(), delay=(0.0, 0.1))
 
     def draw(self, rng: np.random.Generator, worlds: int) -> dict[str, np.ndarray]:
         """Draws of ``worlds`` episodes, keyed as the fields."""

@@ -430,6 +430,49 @@ class TestRandomization:
         reference.advance(control)
         np.testing.assert_array_equal(mine, reference.state)
 
+    def test_a_command_may_be_later_than_a_step(self) -> None:
+        delay = 30 * panda.load().opt.timestep
+        with _env(Reach(), 2, Randomization(delay=(delay, delay))) as env:
+            env.reset(seed=1)
+            first = env.snapshot()
+            width = env.model.nq + env.model.nv
+            actions = np.random.default_rng(0).uniform(-1, 1, (3, 2, 6))
+            env.step(actions[0])
+            still = env.world_states()[:, 1 : 1 + width]
+            env.restore(first)
+            env.step(np.zeros((2, 6)))
+            held = env.world_states()[:, 1 : 1 + width]
+            env.step(actions[1])
+            middle = env.snapshot()
+            env.step(actions[2])
+            last = env.world_states()
+            env.restore(middle)
+            env.step(actions[2])
+            np.testing.assert_array_equal(env.world_states(), last)
+        np.testing.assert_array_equal(still, held)
+
+    def test_a_delayed_command_is_the_one_of_then(self) -> None:
+        delay = 30 * panda.load().opt.timestep
+        with _env(Reach(), 1, Randomization(delay=(delay, delay))) as env:
+            env.reset(seed=1)
+            reference = Batch(env.model, 1, threads=1)
+            reference.state[:] = env.world_states()[:, : reference.state.shape[1]]
+            start, q = reference.qpos[:, None, :9].copy(), reference.qpos[:, :7].copy()
+            action = np.array([[1.0, -1, 1, 0, 0, 0]])
+            for _ in range(2):
+                env.step(action)
+                action = -action
+            mine = env.world_states()[:, : reference.state.shape[1]]
+        chain = SerialChain.from_mujoco(env.model, panda.ARM_JOINTS, panda.TOOL_SITE)
+        target, _ = ToolControl(chain, panda.Q_READY, env.config).target(
+            action, chain.forward(q), q
+        )
+        control = np.tile(start, (1, 50, 1))
+        control[:, 30:, :7] = target[:, None]
+        for part in (control[:, :25], control[:, 25:]):
+            reference.advance(part)
+        np.testing.assert_array_equal(mine, reference.state)
+
     def test_a_position_bias_lasts_for_the_episode_and_moves_tool_and_goal_alike(self) -> None:
         bias = Randomization(position_noise=0.01)
         with _env(Reach(), 3) as exact, _env(Reach(), 3, bias) as biased:
