@@ -7,7 +7,7 @@ is when a value was measured, *received* when it came in. No ROS here: time is a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 from hardware.contract import Contract
@@ -89,18 +89,25 @@ class Streams:
         found = {name: stream.fault(now) for name, stream in self._streams.items()}
         return {name: fault for name, fault in found.items() if fault is not None}
 
-    def align(self, now: float) -> Aligned:
-        """The newest set at time ``now``; streams at fault are left out and named."""
+    def align(self, now: float, apart: Container[str] = ()) -> Aligned:
+        """The newest set at time ``now``; streams at fault are left out and named.
+
+        Args:
+            now: By the clock of the stamps [s].
+            apart: Streams that are no part of what is observed: of each the newest value, and the
+                others need not be as old.
+        """
         faults = self.faults(now)
         fresh = {name: s for name, s in self._streams.items() if name not in faults}
-        newest = [sample.stamp for s in fresh.values() if (sample := s.newest()) is not None]
+        together = [stream.newest() for name, stream in fresh.items() if name not in apart]
+        newest = [sample.stamp for sample in together if sample is not None]
         stamp = min(newest, default=math.nan)
         samples: dict[str, Sample] = {}
         for name, stream in fresh.items():
-            sample = stream.at(stamp)
+            sample = stream.newest() if name in apart else stream.at(stamp)
             if sample is None:
                 faults[name] = f"{name} has nothing from before {stamp:.3f} s yet"
-            elif stamp - sample.stamp > max(stream.gap, self._slack):
+            elif name not in apart and stamp - sample.stamp > max(stream.gap, self._slack):
                 late = 1e3 * (stamp - sample.stamp)
                 faults[name] = f"{name} has a gap: nothing in the last {late:.0f} ms of the set"
             else:

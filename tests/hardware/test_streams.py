@@ -216,6 +216,19 @@ def test_a_set_is_the_newest_picture_and_the_joints_of_that_moment(
     assert aligned.ages == {name: 2.0 + later - stamp for name, stamp in stamps.items()}
 
 
+def test_a_late_picture_that_is_apart_makes_no_set_older() -> None:
+    streams = Streams([stream(), stream("images/front", period=0.05, max_age=0.15)])
+    fill(streams["joint_states"], 1.0, 2.0)
+    fill(streams["images/front"], 1.0, 1.9, latency=0.1)
+    joints, picture = "joint_states", "images/front"
+    assert streams.align(2.0).stamp == pytest.approx(1.85)
+    aligned = streams.align(2.0, apart={picture})
+    assert aligned.whole
+    assert aligned.stamp == aligned.samples[joints].stamp == pytest.approx(1.99)
+    assert aligned.samples[picture].stamp == pytest.approx(1.85)
+    assert "silent" in streams.align(2.2, apart={picture}).faults[picture]
+
+
 def test_a_stale_stream_is_named_and_left_out_and_the_others_go_on() -> None:
     streams = observed()
     fill(streams["joint_states"], 2.0, 2.3)
