@@ -12,18 +12,17 @@ Runs lie in ``build/interventions`` and are not repeated; whatever lies there go
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.ablations import Apart, Pooled, as_terminal, drop_layer_norm
+from benchmarks.studies import learn_all, parser_of, setting_of
 from benchmarks.table import BUILD, Row, show_rows, write_rows
 from hardware.person_env import with_person
 from robot_rl.config import SacConfig
@@ -282,9 +281,7 @@ def _draw(setting: Setting, logs: dict[str, list[list[LogRow]]], alone: float) -
 def main(arguments: list[str]) -> int:
     """Learns what is missing, shows a table, writes JSON and curves."""
     asked, setting = _parse(arguments)
-    jobs = [(name, setting, seed) for seed in asked.seeds for name in asked.studies]
-    with ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(learn, *zip(*jobs, strict=True)))
+    learn_all(learn, setting, asked)
     alone = person_alone(setting, 100)
     logs = {
         name: [log for folder in folders if (log := read_log(folder))]
@@ -298,11 +295,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--studies", nargs="+", choices=list(STUDIES), default=list(STUDIES))
-    parser.add_argument("--jobs", type=int, default=1, help="runs side by side, a core each")
-    parser.add_argument("--gap", default="lab-2")
+    parser = parser_of(__doc__, STUDIES, "runs side by side, a core each")
     parser.add_argument("--clearance", type=float, default=0.001)
     parser.add_argument("--reach", type=float, default=0.08, help="half range sideways [m]")
     parser.add_argument("--turn", type=float, default=0.5, help="half range of turns [rad]")
@@ -310,9 +303,8 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser.add_argument("--skill", type=float, default=0.8)
     parser.add_argument("--steps", type=int, default=12_000)
     parser.add_argument("--every", type=int, default=1_000)
-    parser.add_argument("--episodes", type=int, default=50, help="of each evaluation")
     asked = parser.parse_args(arguments)
-    return asked, Setting(**{f.name: getattr(asked, f.name) for f in fields(Setting)})
+    return asked, setting_of(Setting, asked)
 
 
 if __name__ == "__main__":

@@ -12,16 +12,15 @@ truth. Runs lie in ``build/on_robot`` and are not repeated; whatever lies there 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.studies import learn_all, parser_of, setting_of
 from benchmarks.table import BUILD, Row, show_rows, write_rows
 from robot_rl.classifier_run import train as train_classifier
 from robot_rl.config import ClassifierTrainConfig, FinetuneConfig, TrainConfig
@@ -207,9 +206,7 @@ def _draw(setting: Setting) -> Path:
 def main(arguments: list[str]) -> int:
     """Learns what is missing, shows a table, writes JSON and curves."""
     asked, setting = _parse(arguments)
-    jobs = [(name, setting, seed) for name in asked.studies for seed in asked.seeds]
-    with ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(learn, *zip(*jobs, strict=True)))
+    learn_all(learn, setting, asked)
     done = {name: known for name in STUDIES if (known := _logs(name, setting))[0]}
     rows = [row for name, known in done.items() for row in _rows(name, *known)]
     show_rows(rows)
@@ -218,18 +215,13 @@ def main(arguments: list[str]) -> int:
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--studies", nargs="+", choices=list(STUDIES), default=list(STUDIES))
-    parser.add_argument("--jobs", type=int, default=1, help="seeds side by side, two cores each")
-    parser.add_argument("--gap", default="lab-2")
+    parser = parser_of(__doc__, STUDIES, "seeds side by side, two cores each")
     parser.add_argument("--history", type=int, default=2, help="last actions in the observation")
     parser.add_argument("--steps", type=int, default=12_000, help="of the simulator")
     parser.add_argument("--demonstrations", type=int, default=20)
     parser.add_argument("--attempts", type=int, default=3, help="near misses beside each")
-    parser.add_argument("--episodes", type=int, default=50, help="of each evaluation")
     asked = parser.parse_args(arguments)
-    return asked, Setting(**{f.name: getattr(asked, f.name) for f in fields(Setting)})
+    return asked, setting_of(Setting, asked)
 
 
 if __name__ == "__main__":

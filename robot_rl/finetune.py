@@ -45,6 +45,7 @@ ROBOTS = "robots"
 _PATIENCE = 60.0
 """Until the learner has caught up at the end [s]."""
 _NICE = 10
+"""By how much the learner yields to the robot's processes."""
 _LOOK = 1.0
 """How often somebody who waits for the learner looks whether it is alive [s]."""
 
@@ -164,7 +165,6 @@ def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[byt
         words += [] if value is None else [f"--{name}", str(value)]
     command = [sys.executable, "-m", "robot_rl.cli", *words]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-    # Updates may wait, the robot's processes may not.
     os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
     try:
         yield address, process

@@ -6,13 +6,13 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from robot_rl.demonstrations import trembling
+from robot_rl.demonstrations import HasExpert, trembling
 from robot_rl.env import ArraySpec
 from robot_rl.near_misses import GIVE_UP, draw_aside
 
 
 @runtime_checkable
-class ScriptedRobot(Protocol):
+class ScriptedRobot(HasExpert, Protocol):
     """A robot whose task has an expert."""
 
     @property
@@ -23,10 +23,6 @@ class ScriptedRobot(Protocol):
     @property
     def elapsed(self) -> int:
         """Steps of this episode so far."""
-        ...
-
-    def expert_action(self) -> np.ndarray:
-        """Shape (1, action)."""
         ...
 
 

@@ -20,7 +20,7 @@ from hardware.health import LEVELS, Health
 from hardware.link import Report
 from hardware.node_settings import PageSettings
 from hardware.pacer import Monotonic, Pacer
-from hardware.page import Page
+from hardware.page import Asked, Page
 from hardware.page_jog import JOGS
 from hardware.page_scene import PageScene
 from hardware.page_server import serve
@@ -153,14 +153,16 @@ class PageNode(Node):
 
     def _repeat_hand(self, now: float) -> None:
         """Says again what is held, at once when nothing is any more, and that now and then."""
-        held = self._page.asked(self._time.now()) is not None
-        if held or self._held or now >= self._quiet:
+        asked = self._page.asked(self._time.now())
+        if asked is not None or self._held or now >= self._quiet:
             self._quiet = now + _REST
-            self._publish_hand()
-        self._held = held
+            self._publish(asked)
+        self._held = asked is not None
 
     def _publish_hand(self) -> None:
-        asked = self._page.asked(self._time.now())
+        self._publish(self._page.asked(self._time.now()))
+
+    def _publish(self, asked: Asked | None) -> None:
         if not self.context.ok():  # ROS has ended, and browsers go after it.
             return
         self._enable.publish(Bool(data=asked is not None))

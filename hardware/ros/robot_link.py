@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,6 @@ from std_srvs.srv import SetBool, Trigger
 
 from hardware.contract import Contract
 from hardware.dds_profile import use_dds_profile
-from hardware.endpoints import subscriptions
 from hardware.keys import Key
 from hardware.link import Report
 from hardware.ros import convert
@@ -45,7 +45,6 @@ from hardware.ros.question import Question
 from hardware.ros.record_buttons import RecordButtons
 from hardware.ros.state_listener import StateListener
 from hardware.safety import GRIPPER, request_names
-from hardware.stream import Stream
 from hardware.streams import Streams
 
 _LOOK = 0.01
@@ -83,7 +82,8 @@ class RobotLink:
             namespace=namespace,
             parameter_overrides=[Parameter("use_sim_time", value=use_sim_time)],
         )
-        self._streams = _streams(contract, {f"images/{camera}" for camera in cameras})
+        wanted = tuple(camera for camera in contract.cameras if camera.name in cameras)
+        self._streams = Streams.of(replace(contract, cameras=wanted))
         inbox = Inbox(self.node)
         self._listener = StateListener(inbox, contract, self._streams)
         self._clock = NodeClock(self.node)
@@ -267,13 +267,3 @@ class RobotLink:
         told = found or apart or ["all of it came together only now; try again"]
         lines = "".join(f"\n  - {line}" for line in told)
         return f"{self.contract.name} is not whole after {timeout:g} s:{lines}"
-
-
-def _streams(contract: Contract, wanted: set[str]) -> Streams:
-    """The streams of the contract, of cameras the wanted ones alone."""
-    found = [
-        s for s in subscriptions(contract) if not s.name.startswith("images/") or s.name in wanted
-    ]
-    keep = 2 * max(s.max_age for s in found)
-    streams = (Stream(s.name, s.max_age, 1 / s.rate, keep) for s in found)
-    return Streams(streams, slack=0.5 / contract.rates.policy)
