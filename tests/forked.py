@@ -6,6 +6,7 @@ which Python reads its modules is not paid by each test again.
 
 from __future__ import annotations
 
+import faulthandler
 import functools
 import importlib
 import multiprocessing
@@ -104,5 +105,6 @@ def _run(
     output = os.open(said, os.O_WRONLY | os.O_APPEND)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(output, stream.fileno())
+    faulthandler.enable()  # SIGABRT then tells where it stands.
     sys.argv = [module, *arguments]
     raise SystemExit(importlib.import_module(module).main())

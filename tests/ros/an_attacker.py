@@ -10,10 +10,13 @@ from collections.abc import Iterator
 import numpy as np
 import rclpy
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import JointState
 
 from hardware.contract_file import load_contract
 from hardware.ros import convert
+from hardware.ros.inbox import Inbox
 
 TWIN = load_contract("twin")
 ARM, HOME = list(TWIN.joints.arm), np.array(TWIN.home.q)
@@ -29,7 +32,7 @@ KINDS = {
 """Share of the requests by kind."""
 MOST = 12
 """A request is repeated so often at most, so that the arm comes near what it asks for."""
-PAUSE = 0.0008
+PAUSE = 0.0002
 """Time between two requests [s]."""
 
 
@@ -41,24 +44,26 @@ class Attacker(Node):
         self._rng = np.random.default_rng(seed)
         self._q: list[np.ndarray] = []
         self._publisher = self.create_publisher(JointState, "request", 1)
-        self.create_subscription(JointState, "joint_states", self._see, 1)
+        self._inbox = Inbox(self)
+        self._inbox.subscribe(JointState, "joint_states", self._see, QoSProfile(depth=1))
 
     def run(self) -> None:
         """Publishes requests until somebody ends it."""
         for names, values in self.requests():
-            rclpy.spin_once(self, timeout_sec=0)
             now = 1e-9 * self.get_clock().now().nanoseconds
             self._publisher.publish(convert.joint_state(now, names, values))
             time.sleep(PAUSE)
 
-    def _see(self, message: JointState) -> None:
+    def _see(self, message: JointState, _: MessageInfo) -> None:
         self._q = [*self._q[:1], np.array(message.position[:7])]
 
     def requests(self) -> Iterator[tuple[list[str], np.ndarray]]:
         """Names and numbers, for ever."""
-        while not self._q:
-            rclpy.spin_once(self)
         while True:
+            self._inbox.take()
+            if not self._q:
+                time.sleep(PAUSE)
+                continue
             kind = self._rng.choice(list(KINDS), p=list(KINDS.values()))
             names, values = getattr(self, f"_{kind}")()
             for _ in range(MOST):

@@ -29,6 +29,8 @@ from tests.forked import Forked, Process  # noqa: E402
 ROOT = Path(__file__).parents[2]
 RETRY = 5.0
 """A question without an answer is asked again after so long [s]."""
+END = 5.0
+"""How long a process may take to end; it is 2 on a machine without other work [s]."""
 PATIENCE = 60.0
 """How long anything may take on a loaded machine before a test fails [s]."""
 
@@ -103,27 +105,34 @@ class Graph:
         status = process.wait(timeout=PATIENCE)
         return status, time.monotonic() - began
 
-    def close(self) -> str:
-        """Ends everything; returns what the processes said."""
+    def close(self) -> None:
+        """Ends everything, and prints what the processes said; fails if one does not end."""
         for process in self._processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 process.send_signal(signal.SIGINT)
-        said = []
-        for process in self._processes:
-            try:
-                out, _ = process.communicate(timeout=5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                out, _ = process.communicate()
-            said.append(out)
+        stuck = [process.args for process in self._processes if not self._has_ended(process)]
+        self._close_node()
+        assert not stuck, f"not ended {END:g} s after SIGINT, where they stood is above: {stuck}"
+
+    def _has_ended(self, process: Forked) -> bool:
+        """Whether a process ends by itself; one that does not says where it stands."""
+        try:
+            process.wait(END)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)
+            print(process.communicate()[0])
+            return False
+        print(process.communicate()[0])
+        return True
+
+    def _close_node(self) -> None:
         self._ending.set()
         self._hearing.end()
         self._thread.join()
         self._executor.shutdown()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
-        return "\n".join(said)
 
     def _spin(self) -> None:
         while not self._ending.is_set():
@@ -136,4 +145,4 @@ def graph(request: pytest.FixtureRequest) -> Iterator[Graph]:
     assert marker is not None, "name the test module's domain: pytestmark = pytest.mark.domain(41)"
     one = Graph(marker.args[0])
     yield one
-    print(one.close())
+    one.close()
