@@ -40,7 +40,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
     reports = one.listen(JointState, "/left/safety/report")
     wait_for(lambda: reports, "the safety node")
     yield one
-    print(one.close())
+    one.close()
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def other(monkeypatch: pytest.MonkeyPatch) -> Iterator[Graph]:
     monkeypatch.setenv("ROS_DOMAIN_ID", str(OTHER_DOMAIN))
     one = Graph(OTHER_DOMAIN)
     yield one
-    print(one.close())
+    one.close()
 
 
 def contract_values(**values: Any) -> dict[str, Any]:

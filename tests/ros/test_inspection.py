@@ -29,8 +29,9 @@ from robot_rl.environments import make_env
 from tests.ros.conftest import Graph, wait_for
 
 DOMAIN, EMPTY_DOMAIN = 60, 61
-TIMEOUT = 4.0
-"""Time in which a fault must be told; on a loaded machine nodes need it to find each other [s]."""
+TIMEOUT = 8.0
+"""Time in which a fault must be told. Nodes that miss each other find each other 3 s later, and on
+a busy machine that happens twice [s]."""
 GRACE = 1.0
 """How much later than ``TIMEOUT`` the error may come [s]."""
 
@@ -56,7 +57,7 @@ def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
     )
     wait_for(lambda: states and reports, "the twin")
     yield one
-    print(one.close())
+    one.close()
 
 
 def contract_values(*cameras: dict[str, Any]) -> dict[str, Any]:

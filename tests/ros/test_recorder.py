@@ -84,7 +84,7 @@ def robot() -> Iterator[Robot]:
         graph.start("safety_node", watch_cameras=False)
         yield Robot(graph, Policy(graph), graph.listen(DiagnosticArray, "/diagnostics"))
     finally:
-        print(graph.close())
+        graph.close()
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Robot]:
         assert main([*words, "--noise", "0.03", "--options", "timeout=20"]) == 0
         yield Robot(graph, dataset)
     finally:
-        print(graph.close())
+        graph.close()
 
 
 def test_a_scripted_session_leaves_whole_episodes_with_the_contract(robot: Robot) -> None:
