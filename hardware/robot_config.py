@@ -16,6 +16,9 @@ class RobotConfig(ToolSettings):
     """Whether ``state`` ends with the task's state, by the poses of its objects."""
     cameras: tuple[str, ...] = ()
     """Cameras of the contract that are observed as ``images/<camera>``."""
+    apart: bool = False
+    """Whether the state is the newest, and not as old as the pictures: for a policy that sees the
+    state alone, beside which pictures are recorded to judge by."""
     rewards: str = ""
     """YAML file that lists reward sources; empty takes the task's own reward."""
     linger: int = 0

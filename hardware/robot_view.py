@@ -55,7 +55,8 @@ class RobotView:
         self._name, self._link, self._reader, self._aim = contract.name, link, reader, aim
         self._task, self._config = task, config
         # Whoever judges by pictures alone must not make the policy see the arm as late as they are.
-        self._apart = {IMAGES + name for name in self._cameras if name not in config.cameras}
+        observed = () if config.apart else config.cameras
+        self._apart = {IMAGES + name for name in self._cameras if name not in observed}
         self._lookout = 0.1 / contract.rates.policy
         self._aligned: Aligned
 

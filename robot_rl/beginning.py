@@ -16,11 +16,12 @@ from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.learner import Learner
 from robot_rl.offer import Offer
+from robot_rl.replay import Replay
 from robot_rl.rlif import rlif_returns, without_rewards
 from robot_rl.run import Run
 from robot_rl.sac import Metrics
 from robot_rl.schema import Schema
-from robot_rl.train import DEMONSTRATIONS, known_returns
+from robot_rl.train import DEMONSTRATIONS, REPLAY, known_returns
 from robot_rl.transition import Transition
 
 
@@ -34,11 +35,17 @@ class Beginning:
     """Datasets that half of each batch is from."""
     state: dict[str, Any] | None = None
     """Of the agent; None: it clones the demonstrations first."""
+    buffer: Path | None = None
+    """Replay of what the agent did in simulation, to learn from as well."""
     rlif: bool = False
     """Whether takeovers alone are the reward."""
 
     def fill(self, learner: Learner) -> None:
-        """Gives the learner what it observes of its demonstrations, the successful ones."""
+        """Gives the learner what it observes of its demonstrations, the successful ones.
+
+        Raises:
+            FileNotFoundError: The simulator's run has lost what it did.
+        """
         keys = self.offer.schema.observation.keys()
         for path in self.demonstrations:
             for episode in filter(_succeeded, Episodes(path)):
@@ -46,6 +53,8 @@ class Beginning:
                 learner.demonstrations.extend(
                     without_rewards(transitions) if self.rlif else transitions
                 )
+        if self.buffer is not None:
+            learner.demonstrations.absorb(Replay.load(self.buffer))
 
     def teach(self, learner: Learner, updates: int) -> Metrics:
         """Loads the simulator's agent, or clones; then so many updates on demonstrations alone."""
@@ -79,6 +88,8 @@ def _beginning(config: LearnerConfig) -> Beginning:
         assert config.demonstrations is not None
         return _of_demonstrations(config.demonstrations, config.sac)
     own = _of_run(config.source)
+    if config.buffer:
+        own = replace(own, buffer=config.source / REPLAY)
     if config.demonstrations is None:
         return own
     recorded = Episodes(config.demonstrations).schema

@@ -194,6 +194,8 @@ class LearnerConfig:
     """Run folder of a simulator's training, to start from."""
     demonstrations: Path | None = None
     """Dataset of demonstrations; without --from they are cloned first."""
+    buffer: bool = False
+    """With --from: what its policy did in simulation counts among the demonstrations."""
     pretraining: int = 0
     """Updates on demonstrations alone before the first step."""
     address: str = ADDRESS
@@ -247,6 +249,8 @@ class FinetuneConfig:
     """Run folder of a simulator's training, to start from."""
     demonstrations: Path | None = None
     """Dataset of demonstrations; without --from they are cloned first."""
+    buffer: bool = False
+    """With --from: what its policy did in simulation counts among the demonstrations."""
     pretraining: int = 0
     """Updates on demonstrations alone before the first step."""
     robot: str = "twin"
@@ -315,6 +319,9 @@ def _require_a_beginning(config: LearnerConfig | FinetuneConfig) -> None:
             "there is nothing to start from: add --demonstrations DATASET, which robot-rl record "
             "makes, or --from RUN of robot-rl train, or both"
         )
+    if config.buffer and (config.source is None or config.rlif):
+        why = "rewards of a simulator are none of rlif" if config.rlif else "add --from RUN"
+        raise RangeError(f"buffer is what the run of --from did in simulation; {why}")
     if config.source is not None and config.sac != SacConfig():
         raise RangeError(
             f"--from {config.source} brings the settings of SAC that it was trained with; leave "

@@ -153,6 +153,7 @@ def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[byt
     usual = LearnerConfig(config.run, config.source, config.demonstrations)
     told = replace(
         usual,
+        buffer=config.buffer,
         pretraining=config.pretraining,
         address=address,
         utd_ratio=config.utd_ratio,

@@ -122,6 +122,20 @@ class Replay:
         for transition in transitions:
             self.append(transition)
 
+    def absorb(self, other: Replay) -> None:
+        """Appends all that another replay of the same specs holds, oldest first.
+
+        Raises:
+            SchemaError: If its arrays differ from the specs.
+        """
+        for number in other.indices:
+            slot = [number % other.spec.capacity]
+            rows = {name: column[slot] for name, column in other._rows.items()}
+            before, after = (
+                other._frames.gather(rows.pop(name)) for name in ("observation", "next_observation")
+            )
+            self._append(rows, before, after)
+
     def append_step(
         self,
         ids: WorldIds,

@@ -15,13 +15,17 @@ from robot_rl.demonstrations import record, schema_of
 from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
 from robot_rl.finetune import ROBOTS, finetune
+from robot_rl.learner import Learner
 from robot_rl.log import read_log
 from robot_rl.policy import Policy
 from robot_rl.ranges import RangeError
 from robot_rl.remote_learner import POLICY
+from robot_rl.replay import Replay
 from robot_rl.rlif import COST
 from robot_rl.run import Run
+from robot_rl.sac import Sac
 from robot_rl.schema import SchemaError
+from robot_rl.train import REPLAY
 
 
 def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
@@ -92,6 +96,40 @@ def test_people_and_ways_back_go_with_what_can_have_them() -> None:
 def _untouched(source: Path) -> np.ndarray:
     with make_env("reach") as env:
         return Policy.load(source).act(env.reset(0).observation)
+
+
+def test_what_the_simulators_policy_did_counts_among_the_demonstrations(
+    tmp_path: Path, source: Path
+) -> None:
+    alone, both = (_begun(LearnerConfig(tmp_path, source, buffer=b)) for b in (False, True))
+    simulated = Replay.load(source / REPLAY)
+    assert len(both.demonstrations) == len(alone.demonstrations) + len(simulated)
+    assert len(both.replay) == 0
+    last, expected = (
+        replay.gather(np.array(replay.indices[-5:])) for replay in (both.demonstrations, simulated)
+    )
+    np.testing.assert_array_equal(last.action, expected.action)
+    np.testing.assert_array_equal(
+        last.next_observation["state"], expected.next_observation["state"]
+    )
+
+
+def _begun(config: LearnerConfig) -> Learner:
+    beginning = beginning_of(config)
+    specs = beginning.offer.schema.observation, beginning.offer.schema.action
+    learner = Learner(
+        Sac(*specs, beginning.offer.sac), Replay(*specs, 1000), Replay(*specs, 1000), 0
+    )
+    beginning.fill(learner)
+    return learner
+
+
+def test_a_buffer_is_that_of_a_run_and_its_rewards() -> None:
+    run, data = Path("run"), Path("data")
+    with pytest.raises(RangeError, match="add --from RUN"):
+        FinetuneConfig(run, demonstrations=data, buffer=True)
+    with pytest.raises(RangeError, match="none of rlif"):
+        FinetuneConfig(run, run, buffer=True, rlif=True)
 
 
 def test_a_robot_that_does_something_else_is_refused(tmp_path: Path, source: Path) -> None:

@@ -370,6 +370,18 @@ def test_a_demonstration_is_known_in_every_batch() -> None:
     assert replay.gather(np.arange(2)).is_demonstration.tolist() == [True, False]
 
 
+def test_what_another_replay_holds_is_appended_as_it_was() -> None:
+    other, replay = make(30), make(60)
+    streams = zip(episode(40), episode(40, stream=7), strict=True)
+    held = append_all(other, itertools.chain.from_iterable(streams))[-30:]
+    own = append_all(replay, episode(5, stream=3))
+    replay.absorb(other)
+    assert len(replay) == 35
+    assert wrong(replay, own + held) == 0
+    assert replay.frames_written == 6 + 30 + 2  # each frame of a stream once
+    assert replay.last(7) == (0, 39)
+
+
 def through_file(replay: Replay, folder: Path) -> Replay:
     replay.save(folder / "replay.npz")
     return Replay.load(folder / "replay.npz")

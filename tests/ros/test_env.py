@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,9 +25,14 @@ def env(graph: Graph) -> Iterator[HardwareEnv]:
     graph.start("arm_node", task="reach")
     graph.start("twin_camera_node", task="reach")
     graph.start("safety_node")
-    with make_env("robot", task="reach", cameras=("front", "wrist"), timeout=20.0) as made:
-        assert isinstance(made, HardwareEnv)
+    with make() as made:
         yield made
+
+
+def make(**options: Any) -> HardwareEnv:
+    made = make_env("robot", task="reach", cameras=("front", "wrist"), timeout=20.0, **options)
+    assert isinstance(made, HardwareEnv)
+    return made
 
 
 def test_the_twin_over_ros_keeps_the_contract_of_environments(env: HardwareEnv) -> None:
@@ -69,3 +75,20 @@ def test_the_action_as_sent_is_the_action_while_nothing_limits_it(env: HardwareE
     delays = [float(each["command"][0] - each["sensor"][0]) for each in stamps]
     assert min(delays) > 0
     assert np.median(delays) < 0.2
+
+
+def test_pictures_that_stand_apart_do_not_make_the_state_as_old_as_they_are(
+    env: HardwareEnv,
+) -> None:
+    together = age_of_joints(env)
+    with make(apart=True) as other:
+        apart = age_of_joints(other)
+    print(f"age of the joints: {1e3 * together:.0f} ms, with pictures apart {1e3 * apart:.0f} ms")
+    assert apart < together
+
+
+def age_of_joints(env: HardwareEnv) -> float:
+    """Median over some steps [s]."""
+    env.reset(seed=0)
+    infos = [env.step(np.zeros((1, 6), np.float32)).info for _ in range(20)]
+    return float(np.median([info["age"]["joint_states"][0] for info in infos]))
