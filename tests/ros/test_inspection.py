@@ -147,7 +147,7 @@ def check(answer: Answer, subject: str, *told: str) -> str:
 
 def test_of_a_whole_robot_nobody_complains(robot: Graph, tmp_path: Path) -> None:
     with camera(robot, "front"):
-        answer = ask(tmp_path, contract_values(named("front")), timeout=6.0)
+        answer = ask(tmp_path, contract_values(named("front")))
     assert answer.error == ""
     assert [f for f in answer.findings.values() if f.status == "problem"] == []
     assert {"joint_states", "wrench", "images/front", "command", "safety"} <= set(answer.findings)
@@ -156,7 +156,7 @@ def test_of_a_whole_robot_nobody_complains(robot: Graph, tmp_path: Path) -> None
 def test_two_publishers_of_commands(robot: Graph, tmp_path: Path) -> None:
     second = robot.node.create_publisher(Float64MultiArray, "arm/commands", 1)
     with camera(robot, "front"):
-        answer = ask(tmp_path, contract_values(named("front")), timeout=6.0)
+        answer = ask(tmp_path, contract_values(named("front")))
     robot.node.destroy_publisher(second)
     kind = "std_msgs/msg/Float64MultiArray, reliable, volatile"
     told = f"2 publishers on /arm/commands (/safety, /test; {kind}), expected 1"
