@@ -71,10 +71,7 @@ def test_the_action_as_sent_is_the_action_while_nothing_limits_it(env: HardwareE
     for info in free:
         np.testing.assert_allclose(info["action_sent"], action, atol=1e-5)
         assert info["requested"].shape == info["sent"].shape == (1, 7)
-    stamps = [info["stamps"] for info in free]
-    delays = [float(each["command"][0] - each["sensor"][0]) for each in stamps]
-    assert min(delays) > 0
-    assert np.median(delays) < 0.2
+        assert 0 < info["stamps"]["command"][0] - info["stamps"]["sensor"][0] < 0.2
 
 
 def test_pictures_that_stand_apart_do_not_make_the_state_as_old_as_they_are(
