@@ -37,6 +37,7 @@ RATE = "rate"
 
 CHANGED = ~(Reason.VELOCITY | Reason.ACCELERATION | Reason.ENGAGE)
 """Reasons for which the command was not the one asked for; how fast it goes there is the arm's."""
+_HORIZON = 200
 _LATE = 0.1
 """Share of a period by which a step may be late and still count as on time."""
 
@@ -49,10 +50,10 @@ class HardwareEnv(Closing):
     Args:
         contract: The robot, commanded by joint positions with a model, or by a pose of the tool.
         link: Its topics.
-        task: What to do; without one an episode ends by ``horizon``.
+        task: What to do.
         seed: Seed of the starts until ``reset`` gives another.
         config: How far an action goes, what is observed.
-        horizon: Steps of an episode without a task.
+        horizon: Steps of an episode; None: the task's own, or 200 without one.
         rewards: Who judges; the task by default. Without either there is no reward.
 
     Attributes:
@@ -72,14 +73,15 @@ class HardwareEnv(Closing):
         task: RobotTask | None = None,
         seed: int = 0,
         config: RobotConfig | None = None,
-        horizon: int = 200,
+        horizon: int | None = None,
         rewards: Rewards | None = None,
     ) -> None:
         self.contract, self.task, self.config = contract, task, config or RobotConfig()
         self.dt = 1 / contract.rates.policy
         self.late_steps = 0
         self.backward: Act | None = None
-        self._link, self._horizon = link, horizon if task is None else task.horizon
+        usual = _HORIZON if task is None else task.horizon
+        self._link, self._horizon = link, usual if horizon is None else horizon
         chain = chain_of(contract)
         held = None if task is None else task.held_opening
         self._action = ToolAction(contract, chain, self.config, held)

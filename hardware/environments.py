@@ -34,8 +34,8 @@ class Robot:
     """Command mode; empty takes the contract's own."""
     use_sim_time: bool = False
     """Whether /clock counts."""
-    horizon: int = 200
-    """Steps of an episode without a task."""
+    horizon: int | None = None
+    """Steps of an episode; None: the task's own, or 200 without one."""
 
 
 class RobotFactory:

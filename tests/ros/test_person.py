@@ -29,7 +29,7 @@ def env(graph: Graph) -> Iterator[HardwareEnv]:
     graph.start("teleop_node", deadman_button=-1)
     # Who always does well, soon, and for as long as it takes.
     graph.start("person_node", task="reach", skill=1.0, longest=20.0, enough=1.0)
-    with make_env("robot", task="reach", timeout=20.0) as made:
+    with make_env("robot", task="reach", horizon=400, timeout=20.0) as made:
         assert isinstance(made, HardwareEnv)
         yield made
 
@@ -42,7 +42,7 @@ def test_a_person_takes_over_from_a_policy_that_stands_still_and_lets_go_after_i
     first = env.reset(seed=3)
     wait_for(lambda: graph.node.count_publishers("teleop/enable") > 0, "the person")
     steps: list[Step] = []
-    while not (steps and steps[-1].done[0]) and len(steps) < 400:
+    while not (steps and steps[-1].done[0]):
         steps.append(env.step(still))
     intervened = np.array([step.info[Info.INTERVENED][0] for step in steps])
     assert intervened.any()
