@@ -15,6 +15,9 @@ PROPRIOCEPTION = (
 )
 """Tool pose relative to the work area, twist, external wrench, opening (SERL's 19 numbers)."""
 
+LEAD = tuple(f"lead/{name}" for name in ("x", "y", "z", "rx", "ry", "rz"))
+"""By how many actions the last target leads the tool, with a leash (``ToolSettings``)."""
+
 _WORK_AREA = np.array([0.5, 0.0, 0.1])
 
 

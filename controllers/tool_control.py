@@ -34,10 +34,14 @@ class ToolSettings:
     """Corners of the box that the target cannot leave, base frame [m]."""
     relative_frame: bool = False
     """Actions, twist and wrench in the tool frame instead of the base frame (as SERL's wrapper)."""
+    leash: float = 0.0
+    """How many full actions the target may lead the measured tool by, before the next one is added
+    to it: then an arm that answers late is no slower, and ``state`` has the lead. 0 adds actions to
+    the measured pose."""
 
     def __post_init__(self) -> None:
         require_positive(self, "translation", "rotation")
-        require_not_negative(self, "tilt", "yaw")
+        require_not_negative(self, "tilt", "yaw", "leash")
         low, high = self.workspace
         if not all(a < b for a, b in zip(low, high, strict=True)):
             raise ValueError(
@@ -49,7 +53,8 @@ class ToolAim:
     """Where an action wants the tool: the *measured* pose plus the action, as in SERL.
 
     So the force in contact is bounded by stiffness times action, and the observation says all about
-    what an action will do.
+    what an action will do. With a leash the action adds to what the last target leads the measured
+    pose by, at most the leash, which bounds the force as well; ManiSkill calls that ``use_target``.
 
     Args:
         settings: How far an action goes, and where the tool may be.
@@ -58,42 +63,67 @@ class ToolAim:
     def __init__(self, settings: ToolSettings) -> None:
         self._settings = settings
 
-    def aim(self, action: np.ndarray, tool: ToolState) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def aim(
+        self, action: np.ndarray, tool: ToolState, lead: np.ndarray | float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Position, rotation, and the part of the action that workspace and cone let through.
 
         Args:
             action: Tool displacement in units of the settings. Shape (worlds, 6), in [-1, 1].
             tool: Measured tool.
+            lead: Of the last target, as of ``lead``.
 
         Returns:
             Shapes (worlds, 3) [m], (worlds, 3, 3) and (worlds, 6).
         """
         settings, frame = self._settings, self.frame(tool.rotation)
         back = frame.transpose(0, 2, 1)
-        shift = rotate(back, action[:, :3]) * settings.translation
-        turn = rotate(back, action[:, 3:]) * settings.rotation
+        whole = action + lead
+        shift = rotate(back, whole[:, :3]) * settings.translation
+        turn = rotate(back, whole[:, 3:]) * settings.rotation
         position = np.clip(tool.position + shift, *settings.workspace)
         rotation = self._within_cone(so3_exp(turn) @ tool.rotation)
-        return position, rotation, self.action_between(tool, position, rotation)
+        return position, rotation, self.action_between(tool, position, rotation, lead)
 
-    def action_towards(self, tool: ToolState, position: np.ndarray, yaw: np.ndarray) -> np.ndarray:
+    def action_towards(
+        self,
+        tool: ToolState,
+        position: np.ndarray,
+        yaw: np.ndarray,
+        lead: np.ndarray | float = 0.0,
+    ) -> np.ndarray:
         """The action that asks for an upright pose. Shape (worlds, 6), in [-1, 1]."""
-        return self.action_between(tool, position, upright(yaw))
+        return self.action_between(tool, position, upright(yaw), lead)
 
     def action_between(
-        self, tool: ToolState, position: np.ndarray, rotation: np.ndarray
+        self,
+        tool: ToolState,
+        position: np.ndarray,
+        rotation: np.ndarray,
+        lead: np.ndarray | float = 0.0,
     ) -> np.ndarray:
         """The action that asks for a pose. Shape (worlds, 6), in [-1, 1]."""
-        frame, twist = self.frame(tool.rotation), between(tool, position, rotation)
-        shift = rotate(frame, twist[:, :3]) / self._settings.translation
-        turn = rotate(frame, twist[:, 3:]) / self._settings.rotation
-        return np.clip(np.hstack([shift, turn]), -1, 1)
+        return np.clip(self._in_actions(tool, position, rotation) - lead, -1, 1)
+
+    def lead(self, tool: ToolState, position: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+        """By how many actions a target leads the tool, at most the leash. Shape (worlds, 6)."""
+        leash = self._settings.leash
+        return np.clip(self._in_actions(tool, position, rotation), -leash, leash)
 
     def frame(self, tool_rotation: np.ndarray) -> np.ndarray:
         """Turns base-frame vectors into the frame of actions and observations."""
         if self._settings.relative_frame:
             return tool_rotation.transpose(0, 2, 1)
         return np.broadcast_to(np.eye(3), tool_rotation.shape)
+
+    def _in_actions(
+        self, tool: ToolState, position: np.ndarray, rotation: np.ndarray
+    ) -> np.ndarray:
+        """The way from a tool to a pose in units of actions. Shape (worlds, 6)."""
+        frame, twist = self.frame(tool.rotation), between(tool, position, rotation)
+        shift = rotate(frame, twist[:, :3]) / self._settings.translation
+        turn = rotate(frame, twist[:, 3:]) / self._settings.rotation
+        return np.hstack([shift, turn])
 
     def _within_cone(self, rotation: np.ndarray) -> np.ndarray:
         """The nearest orientation within the allowed tilt and yaw."""
@@ -117,7 +147,11 @@ class ToolControl(ToolAim):
         self._chain, self._posture = chain, np.asarray(posture)
 
     def target(
-        self, action: np.ndarray, tool: ToolState, q: np.ndarray
+        self,
+        action: np.ndarray,
+        tool: ToolState,
+        q: np.ndarray,
+        lead: np.ndarray | float = 0.0,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Joint targets, and the part of the action that ``aim`` lets through.
 
@@ -125,11 +159,12 @@ class ToolControl(ToolAim):
             action: As of ``aim``.
             tool: Measured tool.
             q: Measured configuration. Shape (worlds, joints) [rad].
+            lead: As of ``aim``.
 
         Returns:
             Targets, shape (worlds, joints) [rad], and the action as sent, shape (worlds, 6).
         """
-        position, rotation, sent = self.aim(action, tool)
+        position, rotation, sent = self.aim(action, tool, lead)
         twist = between(tool, position, rotation)
         return self._chain.solve(tool, q, twist, self._posture), sent
 

@@ -16,7 +16,7 @@ from hardware.arm_model import chain_of
 from hardware.contract import Contract
 from hardware.contract_file import to_values
 from hardware.keys import Key
-from hardware.link import Link, Report
+from hardware.link import Link, Report, last_sent
 from hardware.robot_config import RobotConfig
 from hardware.robot_judge import RobotJudge
 from hardware.robot_view import RobotView
@@ -200,8 +200,8 @@ class HardwareEnv(Closing):
         """
         if self.task is None:
             raise TypeError("without a task nobody can demonstrate; give the option task")
-        target, tool = self.task.expert(self._view.worlds(self._elapsed)), self._view.arm.tool
-        motion = self._action.aim.action_towards(tool, *target.pose)
+        target = self.task.expert(self._view.worlds(self._elapsed))
+        motion = self._action.towards(self._view.arm, *target.pose)
         fingers = np.tile(2 * target.gripper[:, None] - 1, self.action_spec.shape[0] - 6)
         return np.hstack([motion, fingers]).astype(np.float32)
 
@@ -234,7 +234,7 @@ class HardwareEnv(Closing):
         self._judge.begin()
         self._began = self._now = self._next = self._link.now()
         self._link.announce(True)
-        return self._view.observation(0)
+        return self._view.observation(0, self._action.lead)
 
     def _pace(self) -> None:
         """Waits for the next tick; one that was missed is counted, and not made up for."""
@@ -253,7 +253,9 @@ class HardwareEnv(Closing):
         return self._link.now(), request._replace(target=np.full_like(request.target, np.nan))
 
     def _outcome(self, request: Request, before: Arm, stamp: float, reports: list[Report]) -> Step:
-        final = self._view.observation(self._elapsed)
+        action_sent = self._action_sent(request, before, reports)
+        self._action.follow(last_sent(reports), self._view.arm)
+        final = self._view.observation(self._elapsed, self._action.lead)
         intervened = np.array([any(report.person for report in reports)])
         stopped = bool(reports and reports[-1].latched)
         over = np.array([self._elapsed >= self._horizon or stopped])
@@ -262,7 +264,7 @@ class HardwareEnv(Closing):
         nothing = np.full_like(request.target, np.nan)
         info = {
             Info.FINAL_OBSERVATION: final,
-            Info.ACTION_SENT: self._action_sent(request, before, reports),
+            Info.ACTION_SENT: action_sent,
             Info.INTERVENED: intervened,
             Info.SUCCESS: judgement.success,
             Info.REWARD_TERMS: judgement.terms,
@@ -282,8 +284,9 @@ class HardwareEnv(Closing):
         sent = request.action
         acted = any(report.person for report in reports)
         if reports and (acted or Reason(_reasons(reports)) & CHANGED):
-            commands = [report.sent for report in reports if np.isfinite(report.sent).all()]
-            motion = self._action.amounts_to(commands[-1], before) if commands else np.zeros((1, 6))
+            command = last_sent(reports)
+            none = np.zeros((1, 6))
+            motion = none if command is None else self._action.amounts_to(command, before)
             fingers = self._action.fingers(self._link.gripper()) if acted else sent[:, 6:]
             sent = np.hstack([motion, fingers])
         return np.clip(sent, -1, 1).astype(np.float32)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from controllers.proprioception import PROPRIOCEPTION, proprioception
+from controllers.proprioception import LEAD, PROPRIOCEPTION, proprioception
 from controllers.tool_control import ToolAim
 from hardware.contract import Contract
 from hardware.endpoints import IMAGES
@@ -63,7 +63,7 @@ class RobotView:
     @property
     def spec(self) -> dict[str, ArraySpec]:
         """``state`` and one ``images/<camera>`` per camera."""
-        names = PROPRIOCEPTION
+        names = (*PROPRIOCEPTION, *(LEAD if self._config.leash else ()))
         if self._task is not None and self._config.privileged:
             names = (*names, *self._task.observation_names)
         specs = {"state": ArraySpec((len(names),), names=names)}
@@ -102,11 +102,18 @@ class RobotView:
         self._aligned, self.arm = aligned, self._reader.read(aligned)
         return self.arm
 
-    def observation(self, elapsed: int) -> Observation:
-        """Of the last look, ``elapsed`` steps after the episode began."""
+    def observation(self, elapsed: int, lead: np.ndarray) -> Observation:
+        """Of the last look.
+
+        Args:
+            elapsed: Steps since the episode began.
+            lead: As ``ToolAction`` has it; observed with a leash. Shape (1, 6).
+        """
         arm = self.arm
         frame = self._aim.frame(arm.tool.rotation)
         parts = [proprioception(arm.tool, arm.twist, arm.wrench, arm.opening, frame)]
+        if self._config.leash:
+            parts.append(lead)
         if self._task is not None and self._config.privileged:
             parts.append(self._task.observe(self.worlds(elapsed)))
         observation = {"state": np.hstack(parts).astype(np.float32)}

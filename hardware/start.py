@@ -16,7 +16,7 @@ from controllers.serial_chain import SerialChain
 from controllers.tool_control import upright
 from hardware.contract import Contract
 from hardware.homing import Homing
-from hardware.link import Link
+from hardware.link import Link, last_sent
 from hardware.robot_config import RobotConfig
 from hardware.robot_view import WAIT, RobotView
 from hardware.task import RobotTask
@@ -81,7 +81,7 @@ class Starter:
         """
         self._view.forget()
         self._unlatch()
-        self._view.look()
+        self._action.follow(None, self._view.look())
         if self._task is None:
             if self._config.home:
                 self._go_home()
@@ -108,15 +108,16 @@ class Starter:
                 return True
             if self._unlatch():
                 return False
-            action = self._action.accept(backward(self._view.observation(elapsed)))
-            request = self._action.request(action, self._view.arm)
-            self._link.request(request.target, request.gripper)
+            seen = self._view.observation(elapsed, self._action.lead)
+            request = self._action.request(self._action.accept(backward(seen)), self._view.arm)
+            stamp = self._link.request(request.target, request.gripper)
             self._pace()
-            self._view.look()
+            self._action.follow(last_sent(self._link.reports(stamp)), self._view.look())
         return False
 
     def _retreat(self, height: float) -> None:
         """Straight up, out of whatever the tool is in."""
+        self._action.follow(None, self._view.arm)
         tool = self._view.arm.tool
         position, yaw = (
             tool.position.copy(),
@@ -132,7 +133,7 @@ class Starter:
             self._require_time(began, self._config.timeout, str(position[0].round(3)))
             self._unlatch()
             arm = self._view.arm
-            motion = self._action.aim.action_towards(arm.tool, position, yaw)
+            motion = self._action.towards(arm, position, yaw)
             request = self._action.request(self._action.with_gripper(motion), arm)
             self._link.request(request.target, request.gripper)
             self._pace()

@@ -36,6 +36,8 @@ class ToolAction:
 
     Attributes:
         opening: Where the gripper is wanted, 0 closed to 1 open.
+        lead: By how many actions the last command leads the tool; zeros without a leash.
+            Shape (1, 6).
 
     Raises:
         ValueError: If the contract lacks what an action needs.
@@ -51,6 +53,7 @@ class ToolAction:
         _require_usable(contract, chain)
         self.aim = ToolAim(settings)
         self.opening = 1.0 if held is None else held
+        self.lead = np.zeros((1, 6))
         self._moves_gripper = held is None and contract.gripper is not None
         self._gripper, self._chain = contract.gripper, chain
         joints = contract.command.in_joints
@@ -91,20 +94,32 @@ class ToolAction:
         if self._moves_gripper:
             self.opening = float(action[0, 6] + 1) / 2
         if self._control is not None:
-            q, sent = self._control.target(action[:, :6], arm.tool, arm.q)
+            q, sent = self._control.target(action[:, :6], arm.tool, arm.q, self.lead)
             target = q[0]
         else:
-            position, rotation, sent = self.aim.aim(action[:, :6], arm.tool)
+            position, rotation, sent = self.aim.aim(action[:, :6], arm.tool, self.lead)
             target = np.r_[position[0], quat_from_so3(rotation[0])]
         return Request(target, self._grip(), np.hstack([sent, action[:, 6:]]))
 
+    def towards(self, arm: Arm, position: np.ndarray, yaw: np.ndarray) -> np.ndarray:
+        """The motion that asks for an upright pose. Shape (1, 6)."""
+        return self.aim.action_towards(arm.tool, position, yaw, self.lead)
+
     def amounts_to(self, command: np.ndarray, arm: Arm) -> np.ndarray:
         """The motion that asks for a command, from where the arm was. Shape (1, 6)."""
-        if self._control is not None and self._chain is not None:
-            tool = self._chain.forward(command[None])
-            return self.aim.action_between(arm.tool, tool.position, tool.rotation)
-        rotation = so3_from_quat(command[3:])[None]
-        return self.aim.action_between(arm.tool, command[None, :3], rotation)
+        return self.aim.action_between(arm.tool, *self._pose(command), self.lead)
+
+    def follow(self, command: np.ndarray | None, arm: Arm) -> None:
+        """The next action adds to this command, as long as the arm has not got there.
+
+        Args:
+            command: The last one that was sent, in the contract's mode; None if the arm was held.
+            arm: As measured since.
+        """
+        if command is None:
+            self.lead = np.zeros((1, 6))
+        else:
+            self.lead = self.aim.lead(arm.tool, *self._pose(command))
 
     def fingers(self, value: float | None) -> np.ndarray:
         """The gripper's part of the action that asks for a value, in the unit of its driver.
@@ -117,6 +132,13 @@ class ToolAction:
         if value is not None:
             opening = (value - gripper.closed) / (gripper.open - gripper.closed)
         return np.full((1, 1), 2 * opening - 1)
+
+    def _pose(self, command: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where a command wants the tool. Shapes (1, 3) and (1, 3, 3)."""
+        if self._control is not None and self._chain is not None:
+            tool = self._chain.forward(command[None])
+            return tool.position, tool.rotation
+        return command[None, :3], so3_from_quat(command[3:])[None]
 
     def _grip(self) -> float | None:
         gripper = self._gripper

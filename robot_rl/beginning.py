@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from robot_rl.config import LearnerConfig, SacConfig, TrainConfig
+from robot_rl.demonstrations import schema_of
 from robot_rl.env import STATE
 from robot_rl.environments import make_env, parse_options
 from robot_rl.episode import Episode
@@ -102,7 +103,7 @@ def _of_run(folder: Path) -> Beginning:
     source = Run.open(folder)
     settings = source.config(TrainConfig)
     with make_env(settings.env, 1, **parse_options(settings.options)) as env:
-        schema = Schema.of(env, settings.env)
+        schema = schema_of(env, settings.env, settings.options)
         sac = known_returns(settings.sac, env)
     state = source.load_checkpoint(schema).state["agent"]
     return Beginning(Offer(schema, sac), (folder / DEMONSTRATIONS,), state)
@@ -127,7 +128,8 @@ def _succeeded(episode: Episode) -> bool:
 
 def _learnable(schema: Schema) -> Schema:
     """What ``Sac`` observes of what was recorded: pictures may lie beside the state."""
-    return replace(schema, observation={STATE: schema.observation[STATE]}, contract={})
+    options = {"options": schema.contract.get("options", [])}
+    return replace(schema, observation={STATE: schema.observation[STATE]}, contract=options)
 
 
 def _seen(transition: Transition, keys: Iterable[str]) -> Transition:

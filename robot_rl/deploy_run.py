@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_rl.action_history import history_of
+from robot_rl.acting_options import acting_options
 from robot_rl.config import DeployConfig, UpConfig
 from robot_rl.deployment import Deployed, Watch, deploy
-from robot_rl.env import STATE
-from robot_rl.environments import HISTORY, make_env, parse_options
+from robot_rl.environments import make_env, parse_options
 from robot_rl.film import LINGER
 from robot_rl.policy import Policy
 from robot_rl.robot_processes import running
@@ -43,8 +42,7 @@ def deploy_run(config: DeployConfig, watch: Watch = lambda deployed: None) -> De
             stack.enter_context(running(up))
         # Processes that have just been started need their time.
         options = {"timeout": 30.0} if config.start else {}
-        options |= {HISTORY: history_of(policy.schema.observation[STATE])}
-        options |= parse_options(config.options)
+        options |= acting_options(policy.schema) | parse_options(config.options)
         env = stack.enter_context(make_env("robot", 1, config.seed, **where, **options))
         policy.require_fit(env)
         deployed = deploy(env, policy.act, config.episodes, config.seed, watch)

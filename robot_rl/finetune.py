@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from robot_rl.action_history import history_of
+from robot_rl.acting_options import acting_options
 from robot_rl.actor import Acted, Actor, Watch
 from robot_rl.actor_link import ActorLink
 from robot_rl.command_line import words_of
 from robot_rl.config import FinetuneConfig, LearnerConfig, TrainConfig, UpConfig
-from robot_rl.env import STATE, Env
-from robot_rl.environments import HISTORY, ROBOT, make_env, parse_options
+from robot_rl.env import Env
+from robot_rl.environments import ROBOT, make_env, parse_options
 from robot_rl.episodes import Episodes
 from robot_rl.log import Log, read_log
 from robot_rl.message import Message
@@ -186,8 +186,7 @@ def _offer_of(learner: subprocess.Popen[bytes], link: ActorLink) -> Message:
 
 
 def _environment(config: FinetuneConfig, where: dict[str, str], offer: Offer) -> Env:
-    history = {HISTORY: history_of(offer.schema.observation[STATE])}
-    options = history | parse_options(config.options)
+    options = acting_options(offer.schema) | parse_options(config.options)
     if config.env != ROBOT:
         env = make_env(config.env, 1, config.seed, **options)
         return _with_person(env, config) if config.person else env

@@ -170,6 +170,8 @@ class MujocoEnv(TaskEnv):
         frame = self._control.frame(worlds.tool_rotation)
         seen = replace(worlds, tool_position=worlds.tool_position + self._physics["bias"])
         parts = [felt(seen, self._felt_wrench(rows), frame)]
+        if self.config.leash:
+            parts.append(self._lead())
         if self.config.privileged:
             parts.append(self.task.observe(seen))
         observation = {"state": np.hstack(parts)[rows].astype(np.float32)}

@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from controllers.proprioception import PROPRIOCEPTION
+from controllers.proprioception import LEAD, PROPRIOCEPTION
 from controllers.serial_chain import SerialChain, ToolState
 from controllers.tool_control import ToolControl
 from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
@@ -55,7 +55,7 @@ class TaskEnv(Closing):
     @property
     def observation_spec(self) -> dict[str, ArraySpec]:
         """``state`` and one ``images/<camera>`` per camera."""
-        names = PROPRIOCEPTION
+        names = (*PROPRIOCEPTION, *(LEAD if self.config.leash else ()))
         if self.config.privileged:
             names = (*names, *self.task.observation_names)
         size = self.config.image_size
@@ -118,9 +118,16 @@ class TaskEnv(Closing):
 
     def _solve(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The action as sent, and the targets of joints and fingers. Shape (worlds, 9) [rad, m]."""
-        q, sent = self._control.target(action[:, :6], self._tool, self._q)
+        q, sent = self._control.target(action[:, :6], self._tool, self._q, self._lead())
         sent = np.hstack([sent, action[:, 6:]]).astype(np.float32)
         return sent, np.hstack([q, self._fingers(action)])
+
+    def _lead(self) -> np.ndarray:
+        """By how many actions the last target leads the measured tool. Shape (worlds, 6)."""
+        if not self.config.leash:
+            return np.zeros((self.num_envs, len(LEAD)))
+        target = self._chain.forward(self._target[:, :7])
+        return self._control.lead(self._tool, target.position, target.rotation)
 
     def _fingers(self, action: np.ndarray) -> np.ndarray:
         """Finger targets [m]. Shape (worlds, 2)."""
@@ -130,7 +137,7 @@ class TaskEnv(Closing):
 
     def _towards(self, target: Target) -> np.ndarray:
         (position, yaw), gripper = target
-        action = self._control.action_towards(self._tool, position, yaw)
+        action = self._control.action_towards(self._tool, position, yaw, self._lead())
         if self.task.held_opening is None:
             action = np.column_stack([action, 2 * gripper - 1])
         return action.astype(np.float32)

@@ -104,6 +104,8 @@ class TwinEnv(TaskEnv):
         seen = self._as_measured(worlds)
         frame = self._control.frame(seen.tool_rotation)
         parts = [felt(seen, self._state.wrench[None], frame)]
+        if self.config.leash:
+            parts.append(self._lead())
         if self.config.privileged:
             parts.append(self.task.observe(seen))
         self._stamps = {"state": self._state.stamp}

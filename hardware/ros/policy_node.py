@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rclpy.node import Node
 from std_srvs.srv import SetBool
 
-from hardware.env import HardwareEnv
-from hardware.environments import make_robot
 from hardware.health import Health
 from hardware.node_settings import PolicySettings
 from hardware.policy_runner import PolicyRunner
@@ -20,6 +19,8 @@ from hardware.ros.names import RUN_POLICY
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
 from hardware.timing import ENOUGH
+from robot_rl.acting_options import acting_options
+from robot_rl.environments import ROBOT, make_env
 
 _POLICY = "robot_rl.policy"
 """Module of the policies; torch loads with it."""
@@ -31,10 +32,12 @@ class PolicyNode(Node):
     def __init__(self) -> None:
         super().__init__("policy")
         self._runner: PolicyRunner | None = None
-        self._env: HardwareEnv | None = None
+        self._env: Any = None  # HardwareEnv, or one that remembers actions.
         settings = declare(self, PolicySettings)
         policy = importlib.import_module(_POLICY).Policy.load(Path(settings.policy))
-        self._env = env = make_robot(
+        self._env = env = make_env(
+            ROBOT,
+            **acting_options(policy.schema),
             robot=settings.robot,
             task=settings.task or policy.schema.env,
             namespace=self.get_namespace().strip("/"),
@@ -73,7 +76,6 @@ class PolicyNode(Node):
     def _examine(self) -> Health:
         health, runner, env = Health(), self._runner, self._env
         assert runner is not None
-        assert env is not None
         health.count(vars(runner.counts), "policy")
         rate, times = env.achieved_rate, list(runner.times)
         health.values["policy/rate [Hz]"] = f"{rate:.1f}"

@@ -39,8 +39,8 @@ class AskedTwist(SerialChain):
 ASKED = AskedTwist(**vars(CHAIN))
 
 
-def _control(relative: bool = False, chain: SerialChain = CHAIN) -> ToolControl:
-    return ToolControl(chain, panda.Q_READY, ToolSettings(relative_frame=relative))
+def _control(relative: bool = False, chain: SerialChain = CHAIN, leash: float = 0.0) -> ToolControl:
+    return ToolControl(chain, panda.Q_READY, ToolSettings(relative_frame=relative, leash=leash))
 
 
 def _tool(place: np.ndarray, turn: np.ndarray) -> tuple[ToolState, np.ndarray]:
@@ -89,6 +89,38 @@ def test_well_inside_an_action_is_sent_as_it_is(
     tool, q = _tool(0.8 * place, 0.4 * turn)
     _, sent = _control(relative).target(action[None], tool, q)
     np.testing.assert_allclose(sent[0], action, atol=1e-9)
+
+
+@both_frames
+@some
+@given(place=places, turn=places, first=actions, second=actions)
+def test_with_a_leash_actions_add_up_while_the_arm_has_not_moved(
+    relative: bool, place: np.ndarray, turn: np.ndarray, first: np.ndarray, second: np.ndarray
+) -> None:
+    control = _control(relative, leash=2.0)
+    tool, _ = _tool(0.8 * place, 0.1 * turn)
+    position, rotation, _ = control.aim(0.5 * first[None], tool)
+    lead = control.lead(tool, position, rotation)
+    np.testing.assert_allclose(lead[0], 0.5 * first, atol=1e-9)
+    position, _, sent = control.aim(second[None], tool, lead)
+    np.testing.assert_allclose(sent[0], second, atol=1e-9)
+    np.testing.assert_allclose(
+        control.action_between(tool, position, rotation)[0, :3],
+        np.clip(0.5 * first + second, -1, 1)[:3],
+        atol=1e-9,
+    )
+
+
+@some
+@given(place=places, turn=places, action=actions)
+def test_a_target_leads_the_tool_by_its_leash_at_most(
+    place: np.ndarray, turn: np.ndarray, action: np.ndarray
+) -> None:
+    control = _control(leash=2.0)
+    tool, _ = _tool(0.8 * place, 0.1 * turn)
+    far = tool.position + 10 * ToolSettings.translation * action[:3]
+    lead = control.lead(tool, far, tool.rotation)
+    np.testing.assert_allclose(lead[0, :3], np.clip(10 * action[:3], -2, 2), atol=1e-9)
 
 
 @some

@@ -54,6 +54,21 @@ def test_what_a_command_amounts_to_is_the_action_that_asked_for_it(contract: Con
     np.testing.assert_allclose(back, ACTION, atol=0.03)
 
 
+@pytest.mark.parametrize("contract", [TWIN, POSES], ids=["joints", "pose"])
+def test_with_a_leash_the_next_action_adds_to_what_was_sent_until_the_arm_was_held(
+    contract: Contract,
+) -> None:
+    action, arm = ToolAction(contract, CHAIN, ToolSettings(leash=2.0), 0.5), _arm()
+    first = action.request(ACTION, arm).target
+    action.follow(first, arm)
+    np.testing.assert_allclose(action.lead, ACTION, atol=0.03)
+    np.testing.assert_allclose(action.amounts_to(first, arm), np.zeros((1, 6)), atol=1e-9)
+    action.follow(action.request(ACTION, arm).target, arm)
+    np.testing.assert_allclose(action.lead, 2 * ACTION, atol=0.06)
+    action.follow(None, arm)
+    np.testing.assert_array_equal(action.request(ACTION, arm).target, first)
+
+
 def test_a_pose_keeps_its_orientation_convention() -> None:
     request = _action(POSES).request(np.zeros((1, 6)), _arm())
     np.testing.assert_allclose(

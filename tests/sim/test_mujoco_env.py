@@ -73,6 +73,10 @@ class TestContract:
         check_env(lambda: _env(kind(), 2, WIDE, relative_frame=True), steps=kind().horizon + 2)
 
     @every_task
+    def test_it_is_kept_with_a_leash(self, kind: type[Task]) -> None:
+        check_env(lambda: _env(kind(), 2, WIDE, leash=2.0), steps=kind().horizon + 2)
+
+    @every_task
     def test_it_is_kept_with_cameras(self, kind: type[Task]) -> None:
         cameras = {"cameras": ("front", "wrist"), "image_size": 32, "privileged": False}
         with warnings.catch_warnings(action="ignore"):  # No episode ends, which it warns of.
@@ -91,8 +95,11 @@ class TestContract:
 
 class TestRepetition:
     @every_task
-    def test_a_snapshot_reproduces_the_next_100_steps_to_the_bit(self, kind: type[Task]) -> None:
-        with _env(kind(), 3, WIDE) as env:
+    @pytest.mark.parametrize("leash", [0.0, 2.0])
+    def test_a_snapshot_reproduces_the_next_100_steps_to_the_bit(
+        self, kind: type[Task], leash: float
+    ) -> None:
+        with _env(kind(), 3, WIDE, leash=leash) as env:
             env.reset(seed=1)
             actions = _actions(env, 107)
             for action in actions[:7]:
@@ -472,6 +479,17 @@ class TestRandomization:
         for part in (control[:, :25], control[:, 25:]):
             reference.advance(part)
         np.testing.assert_array_equal(mine, reference.state)
+
+    def test_with_a_leash_a_late_arm_is_no_slower(self) -> None:
+        def way(delay: float, leash: float) -> float:
+            """Of the tool in half a second of full actions [m]."""
+            with _env(Reach(), 1, Randomization(delay=(delay, delay)), leash=leash) as env:
+                before = env.reset(seed=1).observation["state"]
+                after = _after(env, [np.array([[0, 1.0, 0, 0, 0, 0]])] * 10).observation["state"]
+            return float((after - before)[0, 1])
+
+        assert way(0.08, 0.0) < 0.7 * way(0.0, 0.0)
+        assert way(0.08, 2.0) > 0.9 * way(0.0, 0.0)
 
     def test_a_position_bias_lasts_for_the_episode_and_moves_tool_and_goal_alike(self) -> None:
         bias = Randomization(position_noise=0.01)

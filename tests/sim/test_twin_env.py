@@ -81,13 +81,14 @@ class TestLikeMujoco:
         np.testing.assert_array_equal(first, again)
         assert not np.isclose(second, again).all()
 
-    def test_without_a_gap_free_motion_is_the_same(self) -> None:
+    @pytest.mark.parametrize("leash", [0.0, 2.0])
+    def test_without_a_gap_free_motion_is_the_same(self, leash: float) -> None:
         """Force and torque roughly: MuJoCo's sensors take the acceleration before damping.
 
         Closed fingers rest on their stops, which yield by micrometres in MuJoCo.
         """
-        rng = np.random.default_rng(0)
-        with _env(Reach()) as env, MujocoEnv(Reach(), config=EnvConfig(threads=1)) as other:
+        rng, config = np.random.default_rng(0), EnvConfig(threads=1, leash=leash)
+        with _env(Reach(), leash=leash) as env, MujocoEnv(Reach(), config=config) as other:
             felt = np.isin(env.observation_spec["state"].names, FELT)
             env.reset(seed=2)
             other.reset(seed=2)

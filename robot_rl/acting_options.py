@@ -1,0 +1,32 @@
+"""What an environment must be made with, so that a policy finds there what it was trained with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from robot_rl.action_history import history_of
+from robot_rl.env import STATE
+from robot_rl.environments import HISTORY, parse_options
+from robot_rl.schema import Schema
+
+_IMAGES = "images/"
+KEPT = (
+    *("translation", "rotation", "tilt", "yaw", "workspace", "relative_frame", "leash"),
+    "privileged",
+)
+"""Options that say how an action moves the tool and what is observed, by the same names in
+simulation and on a robot."""
+
+
+def acting_options(schema: Schema) -> dict[str, Any]:
+    """Options for ``make_env``; those of one's own go before them.
+
+    Args:
+        schema: Of the policy; its ``contract`` has the ``options`` of the training.
+    """
+    trained = parse_options(schema.contract.get("options", ()))
+    options = {name: trained[name] for name in KEPT if name in trained}
+    cameras = [key.removeprefix(_IMAGES) for key in schema.observation if key.startswith(_IMAGES)]
+    history = history_of(schema.observation[STATE]) if STATE in schema.observation else 0
+    options |= {HISTORY: history} if history else {}
+    return options | ({"cameras": tuple(cameras)} if cameras else {})

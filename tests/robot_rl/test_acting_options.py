@@ -1,0 +1,38 @@
+"""A policy takes along what it was trained with, to whatever it acts on."""
+
+import dataclasses
+
+import pytest
+
+from controllers.tool_control import ToolSettings
+from robot_rl.acting_options import KEPT, acting_options
+from robot_rl.demonstrations import schema_of
+from robot_rl.environments import make_env, parse_options
+from robot_rl.schema import Schema
+
+
+def test_every_setting_of_the_tool_goes_along() -> None:
+    assert {field.name for field in dataclasses.fields(ToolSettings)} <= set(KEPT)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("action_history=2", "leash=2.0"),
+        ("relative_frame=True", "translation=0.02", "privileged=False", "clearance=0.0005"),
+        ("cameras=front,wrist", "image_size=32"),
+    ],
+)
+def test_what_is_made_with_them_observes_the_same(options: tuple[str, ...]) -> None:
+    with make_env("peg_insert", **parse_options(options)) as env:
+        schema = schema_of(env, "peg_insert", options)
+    size = {"image_size": 32} if "image_size=32" in options else {}
+    with make_env("peg_insert", **size, **acting_options(schema)) as other:
+        assert schema.differences(Schema.of(other, "peg_insert")) == []
+
+
+def test_what_is_of_the_simulator_alone_stays_there() -> None:
+    with make_env("reach") as env:
+        schema = schema_of(env, "reach", ("randomization=wide", "rotation=0.2", "linger=3"))
+    assert acting_options(schema) == {"rotation": 0.2}
