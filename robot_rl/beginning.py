@@ -41,8 +41,8 @@ class Beginning:
     rlif: bool = False
     """Whether takeovers alone are the reward."""
 
-    def fill(self, learner: Learner) -> None:
-        """Gives the learner what it observes of its demonstrations, the successful ones.
+    def fill(self, replay: Replay) -> None:
+        """Appends what the learner observes of its demonstrations, the successful ones.
 
         Raises:
             FileNotFoundError: The simulator's run has lost what it did.
@@ -51,11 +51,9 @@ class Beginning:
         for path in self.demonstrations:
             for episode in filter(_succeeded, Episodes(path)):
                 transitions = (_seen(one, keys) for one in episode.transitions())
-                learner.demonstrations.extend(
-                    without_rewards(transitions) if self.rlif else transitions
-                )
+                replay.extend(without_rewards(transitions) if self.rlif else transitions)
         if self.buffer is not None:
-            learner.demonstrations.absorb(Replay.load(self.buffer))
+            replay.absorb(Replay.load(self.buffer))
 
     def teach(self, learner: Learner, updates: int) -> Metrics:
         """Loads the simulator's agent, or clones; then so many updates on demonstrations alone."""

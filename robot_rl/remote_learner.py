@@ -7,12 +7,13 @@ were lost.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from robot_rl.beginning import beginning_of
+from robot_rl.beginning import Beginning, beginning_of
 from robot_rl.config import LearnerConfig
 from robot_rl.env import Closing
 from robot_rl.environments import ROBOT
@@ -81,15 +82,10 @@ class RemoteLearner(Closing):
         self._schema = replace(self._offer.schema, env=ROBOT, contract={})
         specs = self._schema.observation, self._schema.action
         agent = Sac(*specs, self._offer.sac, config.seed)
-        online, demonstrated = (
-            Replay(*specs, config.capacity, path=run.folder / name)
-            for name in (ONLINE, DEMONSTRATIONS)
-        )
-        self.learner = Learner(agent, online, demonstrated, config.seed)
+        online = Replay(*specs, config.capacity, path=run.folder / ONLINE)
+        self.learner = Learner(agent, online, self._demonstrated(beginning), config.seed)
         self._paid, self._version = 0, 0
         self._metrics = Metrics()
-        if not len(demonstrated):
-            beginning.fill(self.learner)
         if run.steps:
             self._resume()
         else:
@@ -125,6 +121,17 @@ class RemoteLearner(Closing):
         """Ends link and log; safe to call twice."""
         self._link.close()
         self._log.close()
+
+    def _demonstrated(self, beginning: Beginning) -> Replay:
+        """The demonstrations: all of them are there, or, if it was killed meanwhile, none yet."""
+        folder, capacity = self._run.folder / DEMONSTRATIONS, self._config.capacity
+        specs = self._schema.observation, self._schema.action
+        if not folder.exists():
+            part = folder.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            beginning.fill(Replay(*specs, capacity, path=part))
+            part.rename(folder)
+        return Replay(*specs, capacity, path=folder)
 
     def _take(self) -> None:
         """All that has come in; waits a little if there is nothing else to do."""

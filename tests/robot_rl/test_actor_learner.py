@@ -180,6 +180,18 @@ def test_a_robot_acts_with_weights_that_its_learner_made_of_its_steps(
     robot.close()
 
 
+def test_a_learner_that_was_killed_while_it_read_demonstrations_reads_them_all_again(
+    source: Path, learner: Learner
+) -> None:
+    episodes = Episodes(source / DEMONSTRATIONS)
+    part = learner.data(f"{DEMONSTRATIONS}.part")
+    part.extend(list(episodes[0].transitions())[:3])
+    learner.start()
+    wait_for((learner.folder / DEMONSTRATIONS).exists, "demonstrations")
+    learner.end(signal.SIGKILL)
+    assert len(learner.data(DEMONSTRATIONS)) == sum(map(len, episodes))
+
+
 def test_what_a_person_did_is_a_demonstration_as_well(
     tmp_path: Path, source: Path, learner: Learner
 ) -> None:

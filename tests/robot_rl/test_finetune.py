@@ -120,7 +120,7 @@ def _begun(config: LearnerConfig) -> Learner:
     learner = Learner(
         Sac(*specs, beginning.offer.sac), Replay(*specs, 1000), Replay(*specs, 1000), 0
     )
-    beginning.fill(learner)
+    beginning.fill(learner.demonstrations)
     return learner
 
 
