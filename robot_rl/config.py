@@ -615,8 +615,8 @@ class DoctorConfig:
     """Namespace of the robot's nodes."""
     mode: str = ""
     """Command mode of the arm; empty takes the contract's own."""
-    seconds: float = 3.0
-    """How long to listen to the robot."""
+    seconds: float = 5.0
+    """How long to listen to the robot; nodes that miss each other meet seconds later."""
 
     def __post_init__(self) -> None:
         check(self, seconds=within(0.5, 600))
