@@ -6,16 +6,27 @@ from typing import Any
 
 from robot_rl.action_history import history_of
 from robot_rl.env import STATE
-from robot_rl.environments import HISTORY, parse_options
+from robot_rl.environments import HISTORY, ROBOT, parse_options
 from robot_rl.schema import Schema
 
-_IMAGES = "images/"
+_IMAGES, _TWIN = "images/", "twin_"
 KEPT = (
     *("translation", "rotation", "tilt", "yaw", "workspace", "relative_frame", "leash"),
     "privileged",
 )
 """Options that say how an action moves the tool and what is observed, by the same names in
 simulation and on a robot."""
+
+
+def task_of(schema: Schema) -> str:
+    """What a policy was trained for, as robots call it; empty if people alone knew what to do.
+
+    Args:
+        schema: Of the policy.
+    """
+    if schema.env == ROBOT:
+        return parse_options(schema.contract.get("options", ())).get("task", "")
+    return schema.env.removeprefix(_TWIN)
 
 
 def acting_options(schema: Schema) -> dict[str, Any]:

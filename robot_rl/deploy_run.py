@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_rl.acting_options import acting_options
+from robot_rl.acting_options import acting_options, task_of
 from robot_rl.config import DeployConfig, UpConfig
 from robot_rl.deployment import Deployed, Watch, deploy
 from robot_rl.environments import make_env, parse_options
@@ -34,7 +34,7 @@ def deploy_run(config: DeployConfig, watch: Watch = lambda deployed: None) -> De
     """
     prepare_torch(1, "float32")  # Beside the robot's processes more threads would crawl.
     policy = Policy.load(config.policy)
-    task = config.task or policy.schema.env
+    task = config.task or task_of(policy.schema)
     where = {"robot": config.robot, "namespace": config.namespace, "task": task}
     with contextlib.ExitStack() as stack:
         if config.start:

@@ -19,7 +19,7 @@ from hardware.ros.names import RUN_POLICY
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
 from hardware.timing import ENOUGH
-from robot_rl.acting_options import acting_options
+from robot_rl.acting_options import acting_options, task_of
 from robot_rl.environments import ROBOT, make_env
 
 _POLICY = "robot_rl.policy"
@@ -39,7 +39,7 @@ class PolicyNode(Node):
             ROBOT,
             **acting_options(policy.schema),
             robot=settings.robot,
-            task=settings.task or policy.schema.env,
+            task=settings.task or task_of(policy.schema),
             namespace=self.get_namespace().strip("/"),
             mode=settings.mode,
             use_sim_time=bool(self.get_parameter("use_sim_time").value),

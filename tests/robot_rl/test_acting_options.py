@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from controllers.tool_control import ToolSettings
-from robot_rl.acting_options import KEPT, acting_options
+from robot_rl.acting_options import KEPT, acting_options, task_of
 from robot_rl.demonstrations import schema_of
 from robot_rl.environments import make_env, parse_options
 from robot_rl.schema import Schema
@@ -36,3 +36,19 @@ def test_what_is_of_the_simulator_alone_stays_there() -> None:
     with make_env("reach") as env:
         schema = schema_of(env, "reach", ("randomization=wide", "rotation=0.2", "linger=3"))
     assert acting_options(schema) == {"rotation": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "task"),
+    [
+        ("peg_insert", (), "peg_insert"),
+        ("twin_reach", (), "reach"),
+        ("robot", ("robot=twin", "task=push"), "push"),
+        ("robot", ("robot=my_arm.yaml", "task="), ""),
+    ],
+)
+def test_a_robot_is_given_the_task_that_was_learned(
+    name: str, options: tuple[str, ...], task: str
+) -> None:
+    with make_env("point") as env:
+        assert task_of(schema_of(env, name, options)) == task
