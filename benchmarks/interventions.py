@@ -43,6 +43,8 @@ from robot_rl.train import known_returns, prepare_torch
 from robot_rl.transition import Transition, WorldIds, split_step
 from sim.task import Box, Start
 
+Seeds = dict[int, list[LogRow]]
+"""Rows of a study's runs, by their seeds."""
 SUITE = "interventions"
 RUNS = BUILD / SUITE
 ENV = "twin_peg_insert"
@@ -88,6 +90,8 @@ class Setting:
     """What all runs have in common; runs of another setting lie in another folder."""
 
     gap: str
+    leash: float
+    """By how many actions a target may lead the tool; 0 adds actions to the measured pose."""
     clearance: float
     reach: float
     """Half range of where hole and tool start, sideways [m]."""
@@ -105,6 +109,7 @@ class Setting:
         sideways = (self.reach, self.reach)
         return {
             "gap": self.gap,
+            "leash": self.leash,
             "clearance": self.clearance,
             "hole_yaw": self.turn,
             "hole": Box((0.5, 0.0, 0.0), (*sideways, 0.0)),
@@ -114,7 +119,14 @@ class Setting:
     @property
     def folder(self) -> Path:
         """Where its runs lie."""
-        numbers = (self.clearance, self.reach, self.turn, self.demonstrations, self.skill)
+        numbers = (
+            self.leash,
+            self.clearance,
+            self.reach,
+            self.turn,
+            self.demonstrations,
+            self.skill,
+        )
         return RUNS / "-".join([self.gap, *(f"{number:g}" for number in numbers)])
 
 
@@ -223,12 +235,17 @@ def person_alone(setting: Setting, episodes: int) -> float:
     return float(success.mean())
 
 
-def _rows(setting: Setting, logs: dict[str, list[list[LogRow]]], alone: float) -> Iterator[Row]:
+def _seeds(setting: Setting, name: str) -> Seeds:
+    folders = sorted(setting.folder.glob(f"{name}-[0-9]*"))
+    return {int(f.name.rpartition("-")[2]): log for f in folders if (log := read_log(f))}
+
+
+def _rows(setting: Setting, logs: dict[str, Seeds], alone: float) -> Iterator[Row]:
     interval = wilson_interval(round(alone * 100), 100)
     yield Row(f"{SUITE}: the person alone (skill {setting.skill:g})", alone, "share")
     yield Row(f"{SUITE}: its 95 % interval, low end", interval.low, "share")
-    for name, seeds in logs.items():
-        numbers = list(range(len(seeds)))
+    for name, known in logs.items():
+        numbers, seeds = list(known), list(known.values())
         of = f"{SUITE}: {STUDIES[name].name}"
         last = [_mean(log[-LAST:], "greedy_success") for log in seeds]
         yield Row(f"{of}, success before learning", _first(seeds), "share", None, numbers)
@@ -248,14 +265,15 @@ def _mean(rows: Sequence[LogRow], name: str) -> float:
     return float(np.mean([row[name] for row in rows]))
 
 
-def _draw(setting: Setting, logs: dict[str, list[list[LogRow]]], alone: float) -> Path:
+def _draw(setting: Setting, logs: dict[str, Seeds], alone: float) -> Path:
     """Both curves of each study: the mean of its seeds, and the range between them."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     panels = figure.subplots(1, 2)
     for axes, quantity in zip(panels, ("greedy_success", "takeovers_per_1000"), strict=True):
-        for name, seeds in logs.items():
+        for name, known in logs.items():
+            seeds = list(known.values())
             if not STUDIES[name].is_whole:
                 continue
             if quantity != "greedy_success" and not STUDIES[name].person:
@@ -283,11 +301,7 @@ def main(arguments: list[str]) -> int:
     asked, setting = _parse(arguments)
     learn_all(learn, setting, asked)
     alone = person_alone(setting, 100)
-    logs = {
-        name: [log for folder in folders if (log := read_log(folder))]
-        for name in STUDIES
-        if (folders := sorted(setting.folder.glob(f"{name}-[0-9]*")))
-    }
+    logs = {name: seeds for name in STUDIES if (seeds := _seeds(setting, name))}
     rows = list(_rows(setting, logs, alone))
     show_rows(rows)
     print(f"written to {write_rows(rows, SUITE)} and {_draw(setting, logs, alone)}")
@@ -296,6 +310,7 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser = parser_of(__doc__, STUDIES, "runs side by side, a core each")
+    parser.add_argument("--leash", type=float, default=2.0, help="lead of a target [actions]")
     parser.add_argument("--clearance", type=float, default=0.001)
     parser.add_argument("--reach", type=float, default=0.08, help="half range sideways [m]")
     parser.add_argument("--turn", type=float, default=0.5, help="half range of turns [rad]")

@@ -52,6 +52,8 @@ class Setting:
     gap: str
     history: int
     """Last actions in the observation."""
+    leash: float
+    """By how many actions a target may lead the tool; 0 adds actions to the measured pose."""
     steps: int
     """Of the simulator."""
     demonstrations: int
@@ -63,7 +65,16 @@ class Setting:
     @property
     def options(self) -> tuple[str, ...]:
         """Of the robot."""
-        return (f"gap={self.gap}", f"action_history={self.history}")
+        return (f"gap={self.gap}", *self.seen)
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """Of simulator and robot alike."""
+        return (f"action_history={self.history}", f"leash={self.leash:g}")
+
+    def known(self, *numbers: object) -> str:
+        """Name of what runs of these have in common."""
+        return "-".join(map(str, (self.gap, self.history, f"{self.leash:g}", *numbers)))
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,7 @@ class Study:
 def _from_simulator(setting: Setting, seed: int, folder: Path) -> FinetuneConfig:
     simulated = TrainConfig(
         env=TASK,
-        options=(f"action_history={setting.history}",),
+        options=setting.seen,
         steps=setting.steps,
         evaluate_every=setting.steps,
         seed=seed,
@@ -118,13 +129,13 @@ STUDIES = {
         "from the simulator's policy",
         (0, 2, 5, 10),
         _from_simulator,
-        lambda s: f"{s.gap}-{s.history}-{s.steps}",
+        lambda s: s.known(s.steps),
     ),
     "demonstrations": Study(
         "from demonstrations, reward by camera",
         (2.5, 5, 7.5, 10, 12.5),
         _from_demonstrations,
-        lambda s: f"{s.gap}-{s.history}-{s.demonstrations}-{s.attempts}",
+        lambda s: s.known(s.demonstrations, s.attempts),
     ),
 }
 
@@ -217,6 +228,7 @@ def main(arguments: list[str]) -> int:
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser = parser_of(__doc__, STUDIES, "seeds side by side, two cores each")
     parser.add_argument("--history", type=int, default=2, help="last actions in the observation")
+    parser.add_argument("--leash", type=float, default=2.0, help="lead of a target [actions]")
     parser.add_argument("--steps", type=int, default=12_000, help="of the simulator")
     parser.add_argument("--demonstrations", type=int, default=20)
     parser.add_argument("--attempts", type=int, default=3, help="near misses beside each")
