@@ -119,14 +119,8 @@ class Setting:
     @property
     def folder(self) -> Path:
         """Where its runs lie."""
-        numbers = (
-            self.leash,
-            self.clearance,
-            self.reach,
-            self.turn,
-            self.demonstrations,
-            self.skill,
-        )
+        tool = (self.leash, self.clearance, self.reach, self.turn)
+        numbers = (*tool, self.demonstrations, self.skill)
         return RUNS / "-".join([self.gap, *(f"{number:g}" for number in numbers)])
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from controllers.lie import so3_exp
+from controllers.proprioception import LEAD
 from controllers.tool_control import ROTATION_DOWN, ToolSettings
 from hardware.node_settings import PersonSettings
 from hardware.person import Look, Person
@@ -49,6 +50,7 @@ class PersonEnv(Closing):
         self.task, self.config = env.task, env.config
         names = env.observation_spec["state"].names
         self._tool, self._turn = ([names.index(n) for n in part] for part in (_TOOL, _TURN))
+        self._leads = [names.index(n) for n in LEAD if n in names]
         self._seed, length = settings.seed, env.task.horizon * env.dt
         self.people = [Person(settings, length, rng) for rng in self._rngs(0)]
         self._elapsed = np.zeros(env.num_envs, int)
@@ -106,9 +108,10 @@ class PersonEnv(Closing):
         """How a person moves the tool, in units of the action, if they have it. Shape (6,)."""
         frame, state = self._frame(world), self._state[world]
         scale = np.repeat([self.config.translation, self.config.rotation], 3)
-        look = Look(state[self._tool], _turned(frame, scale * expert))
+        lead = state[self._leads] if self._leads else np.zeros(6)
+        look = Look(state[self._tool], _turned(frame, scale * (lead + expert)))
         wanted = self.people[world].look(look, float(self._elapsed[world]) * self.dt)
-        return None if wanted is None else np.clip(_turned(frame.T, wanted) / scale, -1, 1)
+        return None if wanted is None else np.clip(_turned(frame.T, wanted) / scale - lead, -1, 1)
 
     def _watch(self, observation: Observation, begun: np.ndarray) -> None:
         self._state = np.asarray(observation["state"], np.float64)

@@ -9,9 +9,12 @@ from robot_rl.env import Info
 from robot_rl.environments import make_env
 
 
+@pytest.mark.parametrize("leash", [0.0, 2.0])
 @pytest.mark.parametrize("relative", [False, True])
-def test_a_policy_that_stands_still_succeeds_by_the_hands_of_people(relative: bool) -> None:
-    inner = make_env("reach", 3, relative_frame=relative)
+def test_a_policy_that_stands_still_succeeds_by_the_hands_of_people(
+    relative: bool, leash: float
+) -> None:
+    inner = make_env("reach", 3, relative_frame=relative, leash=leash)
     with with_person(inner, skill=1.0, enough=1.0, longest=10.0) as env:
         still = np.zeros((3, *env.action_spec.shape), np.float32)
         step, done, sent = env.reset(0), np.zeros(3, bool), []
