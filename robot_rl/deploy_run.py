@@ -11,9 +11,10 @@ import numpy as np
 from robot_rl.acting_options import acting_options, task_of
 from robot_rl.config import DeployConfig, UpConfig
 from robot_rl.deployment import Deployed, Watch, deploy
-from robot_rl.environments import make_env, parse_options
+from robot_rl.environments import ROBOT, make_env
 from robot_rl.film import LINGER
 from robot_rl.policy import Policy
+from robot_rl.robot_options import robot_options
 from robot_rl.robot_processes import running
 from robot_rl.train import prepare_torch
 from robot_rl.video import write_video
@@ -35,15 +36,12 @@ def deploy_run(config: DeployConfig, watch: Watch = lambda deployed: None) -> De
     prepare_torch(1, "float32")  # Beside the robot's processes more threads would crawl.
     policy = Policy.load(config.policy)
     task = config.task or task_of(policy.schema)
-    where = {"robot": config.robot, "namespace": config.namespace, "task": task}
     with contextlib.ExitStack() as stack:
         if config.start:
             up = UpConfig(config.robot, config.namespace, task=task, gap=config.gap)
             stack.enter_context(running(up))
-        # Processes that have just been started need their time.
-        options = {"timeout": 30.0} if config.start else {}
-        options |= acting_options(policy.schema) | parse_options(config.options)
-        env = stack.enter_context(make_env("robot", 1, config.seed, **where, **options))
+        options = robot_options(config, task, **acting_options(policy.schema))
+        env = stack.enter_context(make_env(ROBOT, 1, config.seed, **options))
         policy.require_fit(env)
         deployed = deploy(env, policy.act, config.episodes, config.seed, watch)
     if config.video is not None:

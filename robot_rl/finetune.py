@@ -32,6 +32,7 @@ from robot_rl.offer import Offer
 from robot_rl.outbox import Outbox
 from robot_rl.remote_learner import POLICY, require_same_reward
 from robot_rl.rlif import TakeoverRewards
+from robot_rl.robot_options import robot_options
 from robot_rl.robot_processes import end, running
 from robot_rl.run import CONFIG, Run
 from robot_rl.sac import Sac
@@ -98,14 +99,13 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
     task = config.task or _task_of(config)
     name = Path(config.robot).stem
     folder = config.run / ROBOTS / name
-    where = {"robot": config.robot, "namespace": config.namespace, "task": task}
     with contextlib.ExitStack() as stack:
         address, learner = stack.enter_context(_learner(config))
         if config.start:
             stack.enter_context(running(_robot(config, task)))
         link = stack.enter_context(ActorLink(name, Outbox(folder / "outbox"), address))
         offer = Offer.of_message(_offer_of(learner, link))
-        env = stack.enter_context(_environment(config, where, offer))
+        env = stack.enter_context(_environment(config, task, offer))
         offer.require_fit(env)
         agent = Sac(offer.schema.observation, offer.schema.action, offer.sac, config.seed)
         before = max((round(row["step"]) for row in read_log(folder)), default=0)
@@ -185,14 +185,14 @@ def _offer_of(learner: subprocess.Popen[bytes], link: ActorLink) -> Message:
     raise ConnectionError("the learner has ended before it began; see what it says above")
 
 
-def _environment(config: FinetuneConfig, where: dict[str, str], offer: Offer) -> Env:
-    options = acting_options(offer.schema) | parse_options(config.options)
+def _environment(config: FinetuneConfig, task: str, offer: Offer) -> Env:
+    learned = acting_options(offer.schema)
     if config.env != ROBOT:
+        options = learned | parse_options(config.options)
         env = make_env(config.env, 1, config.seed, **options)
         return _with_person(env, config) if config.person else env
-    options |= {"backward": config.backward} if config.backward else {}
-    patience = {"timeout": 30.0} if config.start else {}  # Processes that have just been started.
-    return make_env(ROBOT, 1, config.seed, **where, **(patience | options))
+    learned |= {"backward": config.backward} if config.backward else {}
+    return make_env(ROBOT, 1, config.seed, **robot_options(config, task, **learned))
 
 
 def _with_person(env: Env, config: FinetuneConfig) -> Env:

@@ -10,18 +10,17 @@ from typing import Any, Protocol
 from robot_rl.config import RecordConfig, UpConfig
 from robot_rl.demonstrations import seed_beside
 from robot_rl.env import Env
-from robot_rl.environments import ROBOT, make_env, parse_options
+from robot_rl.environments import ROBOT, make_env
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
 from robot_rl.policy import HasContract
+from robot_rl.robot_options import robot_options
 from robot_rl.robot_processes import running
 from robot_rl.robot_script import RobotScript, ScriptedRobot
 from robot_rl.schema import Schema
 
 SESSION = "hardware.session"
 """Its ``record`` lets somebody act on a robot, and records it."""
-_PATIENCE = 30.0
-"""Processes that have just been started need their time [s]."""
 _TRIES = 3
 """A near miss may succeed all the same; with so many times the episodes it is enough."""
 _LONG = 2400
@@ -125,9 +124,4 @@ def _metadata(config: RecordConfig, env: Env) -> Metadata:
 
 
 def _options(config: RecordConfig) -> dict[str, Any]:
-    options: dict[str, Any] = {"timeout": _PATIENCE} if config.start else {}
-    if not config.env:
-        options["horizon"] = _LONG
-    options |= parse_options(config.options)
-    where = {"robot": config.robot, "namespace": config.namespace, "task": config.env}
-    return options | where
+    return robot_options(config, config.env, **({} if config.env else {"horizon": _LONG}))
