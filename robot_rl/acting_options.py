@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
+from controllers.tool_control import ToolSettings
 from robot_rl.action_history import history_of
 from robot_rl.env import STATE
 from robot_rl.environments import HISTORY, ROBOT, parse_options
 from robot_rl.schema import Schema
 
 _IMAGES, _TWIN = "images/", "twin_"
-KEPT = (
-    *("translation", "rotation", "tilt", "yaw", "workspace", "relative_frame", "leash"),
-    "privileged",
-)
+KEPT = (*(field.name for field in fields(ToolSettings)), "privileged")
 """Options that say how an action moves the tool and what is observed, by the same names in
 simulation and on a robot."""
 

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_rl.acting_options import acting_options, task_of
 from robot_rl.config import DeployConfig, UpConfig
 from robot_rl.deployment import Deployed, Watch, deploy
-from robot_rl.environments import ROBOT, make_env
 from robot_rl.film import LINGER
 from robot_rl.policy import Policy
 from robot_rl.robot_options import robot_options
@@ -35,14 +33,13 @@ def deploy_run(config: DeployConfig, watch: Watch = lambda deployed: None) -> De
     """
     prepare_torch(1, "float32")  # Beside the robot's processes more threads would crawl.
     policy = Policy.load(config.policy)
-    task = config.task or task_of(policy.schema)
+    task = config.task or policy.task
     with contextlib.ExitStack() as stack:
         if config.start:
             up = UpConfig(config.robot, config.namespace, task=task, gap=config.gap)
             stack.enter_context(running(up))
-        options = robot_options(config, task, **acting_options(policy.schema))
-        env = stack.enter_context(make_env(ROBOT, 1, config.seed, **options))
-        policy.require_fit(env)
+        options = robot_options(config, task)
+        env = stack.enter_context(policy.environment(config.seed, **options))
         deployed = deploy(env, policy.act, config.episodes, config.seed, watch)
     if config.video is not None:
         film_scenes(task, deployed.scenes[0], config.video, 1 / policy.schema.dt)

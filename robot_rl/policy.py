@@ -14,9 +14,10 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 
 from robot_rl import weights_file
+from robot_rl.acting_options import acting_options, task_of
 from robot_rl.config import SacConfig, TrainConfig
 from robot_rl.env import Env, Observation
-from robot_rl.environments import make_env, parse_options
+from robot_rl.environments import ROBOT, make_env, parse_options
 from robot_rl.machine import describe_machine
 from robot_rl.run import Run
 from robot_rl.sac import Sac
@@ -119,6 +120,29 @@ class Policy:
     def act(self, observation: Observation) -> np.ndarray:
         """The greedy action. Arrays of shape (batch, ...) -> (batch, action)."""
         return self._agent.act(observation, greedy=True)
+
+    @property
+    def task(self) -> str:
+        """What it was trained for, as robots call it; empty if people alone knew what to do."""
+        return task_of(self.schema)
+
+    def environment(self, seed: int = 0, **options: Any) -> Env:
+        """A robot as the policy has learned to move one, and to see it.
+
+        Args:
+            seed: Of the starts of episodes.
+            **options: Of ``make_env("robot")``; they go before what it was trained with.
+
+        Raises:
+            PolicyError: If it does not fit; the message lists how they differ.
+        """
+        env = make_env(ROBOT, 1, seed, **(acting_options(self.schema) | options))
+        try:
+            self.require_fit(env)
+        except PolicyError:
+            env.close()
+            raise
+        return env
 
     def require_fit(self, env: Env) -> None:
         """Refuses an environment that is not what the policy was trained for.

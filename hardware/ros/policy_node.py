@@ -19,8 +19,6 @@ from hardware.ros.names import RUN_POLICY
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
 from hardware.timing import ENOUGH
-from robot_rl.acting_options import acting_options, task_of
-from robot_rl.environments import ROBOT, make_env
 
 _POLICY = "robot_rl.policy"
 """Module of the policies; torch loads with it."""
@@ -35,22 +33,15 @@ class PolicyNode(Node):
         self._env: Any = None  # HardwareEnv, or one that remembers actions.
         settings = declare(self, PolicySettings)
         policy = importlib.import_module(_POLICY).Policy.load(Path(settings.policy))
-        self._env = env = make_env(
-            ROBOT,
-            **acting_options(policy.schema),
+        self._env = env = policy.environment(
+            settings.seed,
             robot=settings.robot,
-            task=settings.task or task_of(policy.schema),
+            task=settings.task or policy.task,
             namespace=self.get_namespace().strip("/"),
             mode=settings.mode,
             use_sim_time=bool(self.get_parameter("use_sim_time").value),
             timeout=settings.timeout,
-            seed=settings.seed,
         )
-        try:
-            policy.require_fit(env)
-        except ValueError:
-            env.close()
-            raise
         self._runner = PolicyRunner(env, policy.act, settings.episodes)
         self.create_service(SetBool, RUN_POLICY, self._set)
         report_health(self, env.contract.name, self._examine)

@@ -1,18 +1,11 @@
 """A policy takes along what it was trained with, to whatever it acts on."""
 
-import dataclasses
-
 import pytest
 
-from controllers.tool_control import ToolSettings
-from robot_rl.acting_options import KEPT, acting_options, task_of
+from robot_rl.acting_options import acting_options, task_of
 from robot_rl.demonstrations import schema_of
 from robot_rl.environments import make_env, parse_options
 from robot_rl.schema import Schema
-
-
-def test_every_setting_of_the_tool_goes_along() -> None:
-    assert {field.name for field in dataclasses.fields(ToolSettings)} <= set(KEPT)
 
 
 @pytest.mark.parametrize(
