@@ -13,10 +13,10 @@ from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool
 
 from robot_rl.config import SacConfig
-from robot_rl.environments import make_env
+from robot_rl.demonstrations import schema_of
+from robot_rl.environments import make_env, parse_options
 from robot_rl.policy import Policy
 from robot_rl.sac import Sac
-from robot_rl.schema import Schema
 from tests.ros.conftest import Graph, wait_for
 
 pytestmark = pytest.mark.domain(22)
@@ -24,9 +24,10 @@ pytestmark = pytest.mark.domain(22)
 
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Untrained, but a policy."""
-    with make_env("twin_reach") as env:
-        schema = Schema.of(env, "reach")
+    """Untrained, but a policy, which remembers actions and adds them up."""
+    options = ("action_history=1", "leash=2")
+    with make_env("twin_reach", **parse_options(options)) as env:
+        schema = schema_of(env, "reach", options)
         agent = Sac(env.observation_spec, env.action_spec, SacConfig(return_range=(0, 1)))
     return Policy(agent, schema, {}).save(tmp_path_factory.mktemp("policy") / "reach.policy")
 
@@ -61,4 +62,4 @@ def test_a_policy_of_another_task_is_refused_with_the_differences(
     said, _ = node.communicate(timeout=30)
     assert node.returncode == 1
     assert "trained for reach" in said
-    assert "observation.state.shape: expected [22], got [23]" in said
+    assert "observation.state.shape: expected [34], got [35]" in said
