@@ -16,7 +16,7 @@ from hardware.arm_model import chain_of
 from hardware.contract import Contract
 from hardware.contract_file import to_values
 from hardware.keys import Key
-from hardware.link import Link, Report, last_sent
+from hardware.link import Link, Report
 from hardware.robot_config import RobotConfig
 from hardware.robot_judge import RobotJudge
 from hardware.robot_view import RobotView
@@ -253,8 +253,9 @@ class HardwareEnv(Closing):
         return self._link.now(), request._replace(target=np.full_like(request.target, np.nan))
 
     def _outcome(self, request: Request, before: Arm, stamp: float, reports: list[Report]) -> Step:
-        action_sent = self._action_sent(request, before, reports)
-        self._action.follow(last_sent(reports), self._view.arm)
+        command = _command(request, reports)
+        action_sent = self._action_sent(request, command, before, reports)
+        self._action.follow(command, self._view.arm)
         final = self._view.observation(self._elapsed, self._action.lead)
         intervened = np.array([any(report.person for report in reports)])
         stopped = bool(reports and reports[-1].latched)
@@ -279,17 +280,40 @@ class HardwareEnv(Closing):
         observation = self._begin() if (terminated | truncated)[0] else _copied(final)
         return Step(observation, judgement.reward, terminated, truncated, info)
 
-    def _action_sent(self, request: Request, before: Arm, reports: list[Report]) -> np.ndarray:
+    def _action_sent(
+        self,
+        request: Request,
+        command: np.ndarray | None,
+        before: Arm,
+        reports: list[Report],
+    ) -> np.ndarray:
         """The action, or, where it was not what moved the arm, what the command amounts to."""
         sent = request.action
-        acted = any(report.person for report in reports)
-        if reports and (acted or Reason(_reasons(reports)) & CHANGED):
-            command = last_sent(reports)
+        if _is_changed(reports):
             none = np.zeros((1, 6))
             motion = none if command is None else self._action.amounts_to(command, before)
+            acted = any(report.person for report in reports)
             fingers = self._action.fingers(self._link.gripper()) if acted else sent[:, 6:]
             sent = np.hstack([motion, fingers])
         return np.clip(sent, -1, 1).astype(np.float32)
+
+
+def _command(request: Request, reports: list[Report]) -> np.ndarray | None:
+    """Where the arm goes: what was asked for, or what was sent in its place; None if it is held.
+
+    Of a request that only takes time the arm is told little by little, so the last command says
+    less than the request.
+    """
+    if _is_changed(reports):
+        sent = (report.sent for report in reversed(reports) if np.isfinite(report.sent).all())
+        return next(sent, None)
+    return request.target if np.isfinite(request.target).all() else None
+
+
+def _is_changed(reports: list[Report]) -> bool:
+    """Whether something else than the request moved the arm."""
+    reasons = Reason(_reasons(reports))
+    return any(report.person for report in reports) or bool(reasons & CHANGED)
 
 
 def _requested(request: Request, reports: list[Report]) -> np.ndarray:

@@ -35,12 +35,6 @@ class Report(NamedTuple):
         return cls(stamp, sent, requested, int(reasons), int(latched), bool(person))
 
 
-def last_sent(reports: list[Report]) -> np.ndarray | None:
-    """The last command among them; None if nothing was sent. Shape (size,)."""
-    commands = (report.sent for report in reversed(reports) if np.isfinite(report.sent).all())
-    return next(commands, None)
-
-
 class Link(Protocol):
     """A connection to one robot's topics; messages come in on a thread of its own."""
 

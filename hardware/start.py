@@ -16,7 +16,7 @@ from controllers.serial_chain import SerialChain
 from controllers.tool_control import upright
 from hardware.contract import Contract
 from hardware.homing import Homing
-from hardware.link import Link, last_sent
+from hardware.link import Link
 from hardware.robot_config import RobotConfig
 from hardware.robot_view import WAIT, RobotView
 from hardware.task import RobotTask
@@ -110,9 +110,9 @@ class Starter:
                 return False
             seen = self._view.observation(elapsed, self._action.lead)
             request = self._action.request(self._action.accept(backward(seen)), self._view.arm)
-            stamp = self._link.request(request.target, request.gripper)
+            self._link.request(request.target, request.gripper)
             self._pace()
-            self._action.follow(last_sent(self._link.reports(stamp)), self._view.look())
+            self._action.follow(request.target, self._view.look())
         return False
 
     def _retreat(self, height: float) -> None:
