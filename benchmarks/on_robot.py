@@ -58,6 +58,8 @@ class Setting:
     """Of the simulator."""
     steps: int
     """Of the simulator."""
+    simulated: int
+    """Scripted demonstrations there, which cost nothing."""
     demonstrations: int
     attempts: int
     """Near misses beside each demonstration, for the classifier."""
@@ -97,6 +99,7 @@ def _from_simulator(setting: Setting, seed: int, folder: Path) -> FinetuneConfig
         env=TASK,
         options=(*setting.seen, f"randomization={setting.randomization}"),
         steps=setting.steps,
+        demonstrations=setting.simulated,
         evaluate_every=setting.steps,
         seed=seed,
         folder=folder / "simulator",
@@ -131,7 +134,7 @@ STUDIES = {
         "from the simulator's policy",
         (0, 2, 5, 10),
         _from_simulator,
-        lambda s: s.known(s.randomization, s.steps),
+        lambda s: s.known(s.randomization, s.steps, s.simulated),
     ),
     "demonstrations": Study(
         "from demonstrations, reward by camera",
@@ -229,11 +232,12 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser = parser_of(__doc__, STUDIES, "seeds side by side, two cores each")
-    parser.add_argument("--history", type=int, default=2, help="last actions in the observation")
+    parser.add_argument("--history", type=int, default=3, help="last actions in the observation")
     parser.add_argument("--leash", type=float, default=2.0, help="lead of a target [actions]")
     parser.add_argument("--randomization", default="robot", help="of the simulator: none, robot")
     parser.add_argument("--steps", type=int, default=12_000, help="of the simulator")
-    parser.add_argument("--demonstrations", type=int, default=20)
+    parser.add_argument("--simulated", type=int, default=100, help="demonstrations there")
+    parser.add_argument("--demonstrations", type=int, default=20, help="on the robot")
     parser.add_argument("--attempts", type=int, default=3, help="near misses beside each")
     asked = parser.parse_args(arguments)
     return asked, setting_of(Setting, asked)
