@@ -258,10 +258,12 @@ class HardwareEnv(Closing):
         self._action.follow(command, self._view.arm)
         final = self._view.observation(self._elapsed, self._action.lead)
         intervened = np.array([any(report.person for report in reports)])
-        stopped = bool(reports and reports[-1].latched)
-        over = np.array([self._elapsed >= self._horizon or stopped])
+        latched = Reason(reports[-1].latched) if reports else Reason.NONE
+        over = np.array([self._elapsed >= self._horizon or bool(latched)])
         judgement, known = self._judge.judge(final, intervened, self._elapsed, over)
-        terminated, truncated = judgement.terminated, over & ~judgement.terminated
+        # Who presses too hard has failed, or it would be learned that all goes on from there.
+        terminated = judgement.terminated | bool(latched & Reason.FORCE)
+        truncated = over & ~terminated
         nothing = np.full_like(request.target, np.nan)
         info = {
             Info.FINAL_OBSERVATION: final,

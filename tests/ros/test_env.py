@@ -72,6 +72,17 @@ def test_the_action_as_sent_is_the_action_while_nothing_limits_it(env: HardwareE
         assert 0 < info["stamps"]["command"][0] - info["stamps"]["sensor"][0] < 0.2
 
 
+def test_who_presses_too_hard_has_failed(graph: Graph) -> None:
+    graph.start("arm_node", task="peg_insert")
+    graph.start("safety_node", watch_cameras=False)
+    with make_env("robot", task="peg_insert", timeout=20.0) as env:
+        env.reset(seed=0)
+        step = env.step(down := np.array([[0, 0, -1.0, 0, 0, 0]]))
+        while not step.done[0]:
+            step = env.step(down)
+    assert (step.terminated[0], step.truncated[0], step.info["success"][0]) == (True, False, False)
+
+
 def free_steps(env: HardwareEnv, action: np.ndarray) -> Iterator[dict[str, Any]]:
     """What is told of steps with an action that nothing holds up.
 
