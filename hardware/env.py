@@ -45,7 +45,8 @@ _LATE = 0.1
 class HardwareEnv(Closing):
     """One robot behind ROS topics.
 
-    Nothing is awaited before the first ``reset``, so specs can be read without a robot.
+    Nothing is awaited before the first ``reset``, so specs can be read without a robot. An arm that
+    presses too hard ends an episode as a failure; one that a person stops cuts it off.
 
     Args:
         contract: The robot, commanded by joint positions with a model, or by a pose of the tool.
