@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from robot_rl.acting_options import acting_options
+from robot_rl.acting_options import acting_options, task_of
 from robot_rl.actor import Acted, Actor, Watch
 from robot_rl.actor_link import ActorLink
 from robot_rl.command_line import words_of
@@ -140,8 +140,7 @@ def _task_of(config: FinetuneConfig) -> str:
         return Run.open(config.source).config(TrainConfig).env
     assert config.demonstrations is not None
     store = Episodes(config.demonstrations)
-    usual = "" if store.schema.env == ROBOT else store.schema.env
-    return next((e.metadata.task for e in store if e.metadata.task), usual)
+    return next((e.metadata.task for e in store if e.metadata.task), task_of(store.schema))
 
 
 @contextlib.contextmanager

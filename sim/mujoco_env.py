@@ -169,12 +169,8 @@ class MujocoEnv(TaskEnv):
         """What the worlds with these indices see; noise and pictures are made for them alone."""
         frame = self._control.frame(worlds.tool_rotation)
         seen = replace(worlds, tool_position=worlds.tool_position + self._physics["bias"])
-        parts = [felt(seen, self._felt_wrench(rows), frame)]
-        if self.config.leash:
-            parts.append(self._lead())
-        if self.config.privileged:
-            parts.append(self.task.observe(seen))
-        observation = {"state": np.hstack(parts)[rows].astype(np.float32)}
+        state = self._state(felt(seen, self._felt_wrench(rows), frame), seen)
+        observation = {"state": state[rows]}
         for camera in self._watched:
             images = [self.render(camera, int(world)) for world in rows]
             observation[f"images/{camera}"] = np.stack(images)

@@ -129,6 +129,15 @@ class TaskEnv(Closing):
         target = self._chain.forward(self._target[:, :7])
         return self._control.lead(self._tool, target.position, target.rotation)
 
+    def _state(self, felt: np.ndarray, seen: Worlds) -> np.ndarray:
+        """What ``observation_spec`` names, of all worlds. Shape (worlds, state)."""
+        parts = [felt]
+        if self.config.leash:
+            parts.append(self._lead())
+        if self.config.privileged:
+            parts.append(self.task.observe(seen))
+        return np.hstack(parts).astype(np.float32)
+
     def _fingers(self, action: np.ndarray) -> np.ndarray:
         """Finger targets [m]. Shape (worlds, 2)."""
         held = self.task.held_opening

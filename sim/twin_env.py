@@ -78,38 +78,34 @@ class TwinEnv(TaskEnv):
 
     @property
     def _q(self) -> np.ndarray:
-        return self._state.q[None, :7]
+        return self._measured.q[None, :7]
 
     def _start(self, seed: int | None = None) -> None:
         self.twin.reset(seed)
         self._elapsed[:] = 0
         self._measure()
-        self._target = self._state.q[None]
+        self._target = self._measured.q[None]
 
     def _begin(self, worlds: np.ndarray) -> None:
         self._start()
 
     def _measure(self) -> None:
-        self._state = self.twin.state()
+        self._measured = self.twin.state()
         self._tool = self._chain.forward(self._q)
 
     def _worlds(self) -> Worlds:
         return replace(self.twin.worlds(), elapsed=self._elapsed.copy())
 
     def _as_measured(self, worlds: Worlds) -> Worlds:
-        q, dq = self._state.q[None], self._state.dq[None]
+        q, dq = self._measured.q[None], self._measured.dq[None]
         return replace(worlds, **arm_fields(self._tool, q, dq))
 
     def _observation(self, worlds: Worlds, rows: np.ndarray) -> Observation:
         seen = self._as_measured(worlds)
         frame = self._control.frame(seen.tool_rotation)
-        parts = [felt(seen, self._state.wrench[None], frame)]
-        if self.config.leash:
-            parts.append(self._lead())
-        if self.config.privileged:
-            parts.append(self.task.observe(seen))
-        self._stamps = {"state": self._state.stamp}
-        observation = {"state": np.hstack(parts).astype(np.float32)}
+        felt_now = felt(seen, self._measured.wrench[None], frame)
+        self._stamps = {"state": self._measured.stamp}
+        observation = {"state": self._state(felt_now, seen)}
         size = self.config.image_size
         for camera in self._watched:
             picture = self.twin.image(camera, (size, size))
