@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hardware.finding import Finding
+from hardware.shared_memory import take_back
 
 PROBE = Path(__file__).parent / "ros" / "probe.py"
 OURS = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -51,6 +52,7 @@ def probe_ros(environment: Mapping[str, str] | None = None) -> Probe:
     Args:
         environment: The process's; None takes ours.
     """
+    take_back()
     command = [sys.executable, "-P", str(PROBE)]
     try:
         done = subprocess.run(

@@ -2,11 +2,15 @@
 
 A node that is killed leaves a segment of several megabytes, until the machine has no memory left.
 Its lock tells: whoever is alive holds it (as ``fastdds shm clean`` does it).
+
+One that is killed while it makes a segment leaves half of it, without a lock. Whoever opens that
+waits for the rest for ever: a node that starts in its place, or one that writes to it.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,7 +19,9 @@ from pathlib import Path
 FOLDER = Path("/dev/shm")
 _LOCK = "_el"
 _YOUNG = 10.0
-"""A lock that was made so recently may be about to be held [s]."""
+"""What was made so recently may be about to be held, or finished [s]."""
+_WHOLE = 2
+"""A segment begins with this number once it is finished (Boost.Interprocess)."""
 
 
 def take_back(folder: Path = FOLDER) -> int:
@@ -28,6 +34,9 @@ def take_back(folder: Path = FOLDER) -> int:
             segment.unlink()
         lock.unlink(missing_ok=True)
         os.close(opened)
+    for half in _unfinished(folder):
+        with suppress(OSError):
+            half.unlink()
     return freed
 
 
@@ -42,9 +51,22 @@ def _abandoned(folder: Path) -> Iterator[tuple[Path, int]]:
             opened = os.open(lock, os.O_RDONLY)
             try:
                 fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if time.time() - os.fstat(opened).st_mtime < _YOUNG:
+                if _young(os.fstat(opened)):
                     raise BlockingIOError
             except OSError:
                 os.close(opened)
                 continue
             yield lock, opened
+
+
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """Segments whose maker has ended before they were whole."""
+    for path in folder.glob("fastdds_*"):
+        with suppress(OSError), path.open("rb") as file:
+            whole = int.from_bytes(file.read(4), sys.byteorder) >= _WHOLE
+            if not (whole or path.name.endswith(_LOCK) or _young(os.fstat(file.fileno()))):
+                yield path
+
+
+def _young(status: os.stat_result) -> bool:
+    return time.time() - status.st_mtime < _YOUNG

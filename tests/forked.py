@@ -15,11 +15,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from hardware.program import end_with_parent
 
 NODES = (
     *("arm_node", "camera_node", "controller_node", "policy_node", "recorder_node", "safety_node"),
@@ -98,7 +97,7 @@ Process = subprocess.Popen[Any] | Forked
 def _run(
     module: str, arguments: list[str], environment: dict[str, str], folder: str, said: str
 ) -> None:
-    end_with_parent()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -108,3 +107,11 @@ def _run(
     faulthandler.enable()  # SIGABRT then tells where it stands.
     sys.argv = [module, *arguments]
     raise SystemExit(importlib.import_module(module).main())
+
+
+def _end_with_parent() -> None:
+    """Ends this process with the one that asked for it: the server lives as long as any of us."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -28,6 +28,7 @@ from hardware.keys import Key
 from hardware.link import Report
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
+from hardware.ros.context import new_context
 from hardware.ros.inbox import Inbox
 from hardware.ros.inspection import command_problem, commands, problems, safety_problem
 from hardware.ros.names import (
@@ -74,8 +75,7 @@ class RobotLink:
         self.contract = contract
         self._born = time.monotonic()
         os.environ.update(use_dds_profile(os.environ))  # Read when the first context is made.
-        self._context = rclpy.Context()
-        rclpy.init(args=[], context=self._context)
+        self._context = new_context()
         self.node = rclpy.create_node(
             "robot_link",
             context=self._context,

@@ -19,6 +19,7 @@ from std_srvs.srv import Trigger
 
 from hardware.contract_checks import relative
 from hardware.discovery_range import RANGE
+from hardware.ros.context import new_context
 from hardware.ros.names import ESTOP, RESET
 from hardware.ros.question import Question
 
@@ -116,9 +117,8 @@ class _Wire:
     """One participant; its callbacks run in a thread."""
 
     def __init__(self, namespace: str, discovery: str) -> None:
-        self._context = rclpy.Context()
         with _environment(RANGE, discovery):
-            rclpy.init(args=[], context=self._context)
+            self._context = new_context()
         self._node = rclpy.create_node(
             f"stop_button_{os.getpid()}_{discovery.lower()}",
             context=self._context,

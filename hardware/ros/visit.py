@@ -18,6 +18,7 @@ from hardware.endpoints import subscriptions
 from hardware.heard import Heard
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
+from hardware.ros.context import new_context
 from hardware.ros.inbox import Inbox
 from hardware.ros.names import REPORT
 from hardware.ros.qos import profile
@@ -49,8 +50,7 @@ class Visit:
     """
 
     def __init__(self, contract: Contract, namespace: str = "") -> None:
-        self._context = rclpy.Context()
-        rclpy.init(args=[], context=self._context)
+        self._context = new_context()
         self.node = rclpy.create_node("doctor", context=self._context, namespace=namespace)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)

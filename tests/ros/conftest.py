@@ -24,6 +24,7 @@ from rclpy.node import Node  # noqa: E402
 from rclpy.qos import QoSProfile  # noqa: E402
 
 from hardware.dds_profile import use_dds_profile  # noqa: E402
+from hardware.ros.context import new_context  # noqa: E402
 from hardware.ros.inbox import Inbox  # noqa: E402
 from hardware.ros.question import Question  # noqa: E402
 from tests.forked import Forked, Process  # noqa: E402
@@ -67,8 +68,7 @@ class Graph:
         }
         os.environ.update(self.environment)
         self._processes: list[Forked] = []
-        self._context = rclpy.Context()
-        rclpy.init(context=self._context)
+        self._context = new_context()
         self.node: Node = rclpy.create_node("test", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)

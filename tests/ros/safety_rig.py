@@ -19,6 +19,7 @@ from std_srvs.srv import Trigger
 
 from controllers.reason import Reason
 from hardware.contract_file import load_contract
+from hardware.dds_profile import without_shared_memory
 from hardware.link import Report
 from hardware.ros import convert
 from hardware.ros.inbox import Inbox
@@ -101,13 +102,15 @@ class Rig:
         """Starts a policy and waits until it asks."""
         before = self.now()
         space = ["--ros-args", "-r", f"__ns:=/{self._namespace}"] if self._namespace else []
-        process = Forked("tests.ros.a_policy", space, self.graph.environment, ROOT)
+        process = Forked(
+            "tests.ros.a_policy", space, without_shared_memory(self.graph.environment), ROOT
+        )
         self.keep(process)
         wait_for(lambda: max(self.requests, default=0) > before, "requests")
         return process
 
     def keep(self, process: Process) -> None:
-        """Ends a process with the rig."""
+        """Kills a process with the rig: one without shared memory, of which it could leave half."""
         self._sources.append(process)
 
     def now(self) -> float:

@@ -16,6 +16,7 @@ from std_msgs.msg import Bool
 
 from controllers.reason import Reason
 from hardware.arm_model import chain_of
+from hardware.dds_profile import without_shared_memory
 from hardware.link import Report
 from tests.ros.an_attacker import KINDS
 from tests.ros.conftest import PATIENCE, ROOT, Graph, wait_for
@@ -34,7 +35,8 @@ def attack(rig: Rig, diagnostics: list[Any]) -> None:
     """Requests at random until so many have been received; contact is answered with a reset."""
     script = str(Path(__file__).with_name("an_attacker.py"))
     command = [sys.executable, script, "0"]
-    process = subprocess.Popen(command, cwd=ROOT, env=rig.graph.environment)
+    environment = without_shared_memory(rig.graph.environment)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
     rig.keep(process)
 
     def enough() -> bool:

@@ -13,14 +13,17 @@ pytest.importorskip("rclpy")
 from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import Bool
 
+from hardware.dds_profile import without_shared_memory
 from tests.ros.conftest import ROOT, Graph, wait_for
 from tests.ros.safety_rig import TICK, Rig, Source
 
 pytestmark = pytest.mark.domain(39)
 LISTENER = """if True:
     import rclpy
+    from hardware.program import end_with_parent
     from sensor_msgs.msg import JointState
     from std_msgs.msg import Float64MultiArray
+    end_with_parent()
     rclpy.init()
     node = rclpy.create_node("listener")
     for kind, topic in ((Float64MultiArray, "arm/commands"), (JointState, "safety/report")):
@@ -69,7 +72,8 @@ def test_a_listener_that_stands_still_delays_no_command(graph: Graph) -> None:
         source = Source(rig)
         source.heard()
         source.target = rig.stands(0.0)
-        listener = subprocess.Popen([sys.executable, "-c", LISTENER], env=graph.environment)
+        environment = without_shared_memory(graph.environment)
+        listener = subprocess.Popen([sys.executable, "-c", LISTENER], env=environment)
         rig.keep(listener)
         wait_for(lambda: graph.node.count_subscribers("safety/report") > 1, "the listener")
         listener.send_signal(signal.SIGSTOP)
