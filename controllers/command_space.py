@@ -12,7 +12,7 @@ import numpy as np
 
 from controllers.lie import quat_exp, quat_inverse, quat_log, quat_multiply
 from controllers.limits import Limits
-from controllers.rate_limit import braking, furthest, stopping_distance, stopping_shift
+from controllers.rate_limit import braking, furthest, length, stopping_distance, stopping_shift
 from controllers.reason import Reason
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _ROUNDING = 1e-9
 """Margin inside the workspace for what arithmetic adds [m]."""
+_SHARES = np.linspace(0, 1, 17)[1:]
+"""Of the way from braking to what is wanted, in steps of a sixteenth."""
 _UNIT = 1e-2
 """How far the length of a quaternion may be from one before it counts as something else."""
 
@@ -63,6 +65,10 @@ class CommandSpace(Protocol):
         """The way between two commands. Shape (groups, dims)."""
         ...
 
+    def too_fast(self, start: np.ndarray, end: np.ndarray, duration: float) -> bool:
+        """Whether who gets from one to the other in this time [s] passes a limit of speed."""
+        ...
+
     def move(self, start: np.ndarray, gap: np.ndarray) -> np.ndarray:
         """The command at the end of a way."""
         ...
@@ -75,14 +81,18 @@ class CommandSpace(Protocol):
 
 
 class JointSpace:
-    """Joint positions, with joint limits and the workspace of the tool."""
+    """Joint positions, with joint limits, and the workspace and the speed of the tool.
+
+    How fast the tool moves is known from where it is at each command; that its way bends within a
+    period, and while the arm brakes, is left out.
+    """
 
     def __init__(self, limits: Limits, arm: Kinematics | None, engage_radius: float = 0.2) -> None:
         """Binds commands to an arm.
 
         Args:
             limits: Limits of the arm.
-            arm: Tells where the tool is; with None the workspace is not watched.
+            arm: Tells where the tool is; with None neither its workspace nor its speed is watched.
             engage_radius: How far each joint of a first command may be from the arm [rad].
         """
         if arm is not None and len(arm.joints) != limits.joints:
@@ -91,6 +101,7 @@ class JointSpace:
         self.speed, self.acceleration = limits.dq, limits.ddq
         self.engage_radius = np.full(self.size, engage_radius)
         self._limits = limits
+        self._tool_speed = np.array([limits.speed, limits.angular_speed])
         self._arm = arm
         self._reach = np.zeros(self.size) if arm is None else arm.reach()
 
@@ -113,6 +124,15 @@ class JointSpace:
         """Shape (joints, 1) [rad]."""
         return (end - start)[:, None]
 
+    def too_fast(self, start: np.ndarray, end: np.ndarray, duration: float) -> bool:
+        """Joint by joint, and the tool."""
+        with np.errstate(over="ignore"):
+            way = end - start
+            return bool((np.abs(way) > self.speed * duration).any()) or not (
+                self._arm is None
+                or (self._tool_way(start, way) <= self._tool_speed * duration).all()
+            )
+
     def move(self, start: np.ndarray, gap: np.ndarray) -> np.ndarray:
         """Shape (joints,) [rad]."""
         return self.clip(start + gap[:, 0])[0]
@@ -120,12 +140,16 @@ class JointSpace:
     def confine(
         self, start: np.ndarray, velocity: np.ndarray, wanted: np.ndarray, dt: float
     ) -> tuple[np.ndarray, Reason]:
-        """Joint limits one by one, then the workspace for all joints together."""
+        """Joint limits one by one, then workspace and speed of the tool for all joints together."""
         brake = braking(velocity, dt, self.acceleration)
-        between = furthest(brake, wanted, lambda v: self._stops_in_limits(start, v, dt))
-        chosen = furthest(brake, between, lambda v: self._stops_in_workspace(start, v, dt))
-        position = Reason.NONE if between is wanted else Reason.POSITION
-        return chosen, position | (Reason.NONE if chosen is between else Reason.WORKSPACE)
+        inside = furthest(brake, wanted, lambda v: self._stops_in_limits(start, v, dt))
+        reasons = Reason.NONE if inside is wanted else Reason.POSITION
+        if self._arm is None:
+            return inside, reasons
+        slow = self._slowly(self._arm.jacobian(start), brake, inside)
+        chosen = furthest(brake, slow, lambda v: self._stops_in_workspace(start, v, dt))
+        reasons |= Reason.NONE if slow is inside else Reason.VELOCITY
+        return chosen, reasons | (Reason.NONE if chosen is slow else Reason.WORKSPACE)
 
     def _stops_in_limits(self, start: np.ndarray, velocity: np.ndarray, dt: float) -> np.ndarray:
         end = start + (velocity * dt + stopping_shift(velocity, self.acceleration))[:, 0]
@@ -140,6 +164,29 @@ class JointSpace:
         """
         way = self._reach @ stopping_distance(velocity, self.acceleration)
         return np.array([self._room(start + velocity[:, 0] * dt) >= way])
+
+    def _slowly(self, jacobian: np.ndarray, brake: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """The velocity nearest to the wanted one with which the tool keeps its speeds to the end.
+
+        To the end of braking, for a joint that rests early may have held another's motion back.
+        Between two such moments all velocities change evenly, and the length of a twist is convex:
+        it is longest at one of them, or now.
+        """
+        if (_levers(jacobian) @ length(wanted) <= self._tool_speed).all():
+            return wanted
+        ways = (brake + _SHARES * (wanted - brake)).T
+        rates = np.abs(ways)
+        moments = np.concatenate([np.zeros_like(rates[:, :1]), rates / self.acceleration], 1)
+        left = np.maximum(0, rates[..., None] - self.acceleration[:, None] * moments[:, None])
+        twists = jacobian @ (np.sign(ways)[..., None] * left)
+        speeds = np.sqrt(np.square(twists).reshape(len(ways), 2, 3, -1).sum(2).max(-1))
+        slow = (speeds <= self._tool_speed).all(1)
+        return wanted if slow[-1] else ways[slow][-1][:, None] if slow.any() else brake
+
+    def _tool_way(self, start: np.ndarray, way: np.ndarray) -> np.ndarray:
+        """How far the tool moves and turns. Shape (2,) [m, rad]."""
+        assert self._arm is not None
+        return length((self._arm.jacobian(start) @ way).reshape(2, 3))
 
     def _room(self, command: np.ndarray) -> float:
         """Distance of the tool from the nearest wall of the box, less than 0 outside [m]."""
@@ -196,6 +243,11 @@ class PoseSpace:
         gap[1] = quat_log(quat_multiply(end[3:], quat_inverse(start[3:])))
         return gap
 
+    def too_fast(self, start: np.ndarray, end: np.ndarray, duration: float) -> bool:
+        """Translation or rotation."""
+        with np.errstate(over="ignore"):
+            return bool((length(self.gap(start, end)) > self.speed * duration).any())
+
     def move(self, start: np.ndarray, gap: np.ndarray) -> np.ndarray:
         """Shape (7,)."""
         quat = quat_multiply(quat_exp(gap[1]), start[3:])
@@ -213,6 +265,11 @@ class PoseSpace:
         shift = velocity * dt + stopping_shift(velocity, self.acceleration)
         end = start[:3] + shift[0]
         return np.array([((end >= self._lower) & (end <= self._upper)).all(), True])
+
+
+def _levers(jacobian: np.ndarray) -> np.ndarray:
+    """How much each joint moves and turns the tool. Shape (2, joints) [m/rad, 1]."""
+    return np.sqrt(np.square(jacobian).reshape(2, 3, -1).sum(1))
 
 
 def _length(vector: np.ndarray) -> float:

@@ -99,6 +99,13 @@ class Kinematics:
         pose = self._pose_base_world
         return pose[:3, :3] @ self._data.site_xpos[self._site] + pose[:3, 3]
 
+    def jacobian(self, q: np.ndarray) -> np.ndarray:
+        """Tool twist in the base frame per joint velocity, linear rows first. Shape (6, joints)."""
+        self._data.qpos[self.qpos_index] = q
+        mujoco.mj_kinematics(self.model, self._data)
+        mujoco.mj_comPos(self.model, self._data)
+        return self._jacobian()
+
     def state(self, q: np.ndarray, dq: np.ndarray | None = None) -> ArmState:
         """Everything at once at ``q`` and ``dq``, shapes (joints,); at rest without ``dq``."""
         model, data = self.model, self._data

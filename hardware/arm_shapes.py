@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from hardware.arm_model import load_model
 from hardware.contract import Contract
 
 if TYPE_CHECKING:
@@ -72,12 +73,13 @@ class ArmShapes:
 
 
 def arm_shapes(contract: Contract) -> ArmShapes | None:
-    """The contract's model, or None if it names none."""
+    """The contract's model, or None if it names none; without shapes where they are not there."""
     if contract.model is None:
         return None
-    import mujoco
-
-    model = mujoco.MjModel.from_xml_path(str(contract.model.path))
+    try:
+        model = load_model(contract.model, shapes=True)
+    except ValueError:
+        model = load_model(contract.model)
     return ArmShapes(model, joint_names(contract), contract.model.tool_site)
 
 

@@ -87,7 +87,7 @@ class Model:
     file: str
     """MJCF or URDF beside the contract, or ``package:file`` that a Python package ships."""
     tool_site: str
-    """Site at the tool centre point."""
+    """Site, or link of a URDF, at the tool centre point."""
 
     @property
     def path(self) -> Path:
@@ -137,6 +137,7 @@ class Contract:
         checks.units_are_si(self)
         checks.home_is_within_limits(self)
         checks.topics_differ(self)
+        checks.gripper_is_named(self)
 
     def in_namespace(self, namespace: str) -> Self:
         """The same robot with ``namespace/`` before each of its topics.

@@ -127,6 +127,16 @@ def home_is_within_limits(contract: Contract) -> None:
             )
 
 
+def gripper_is_named(contract: Contract) -> None:
+    """A trajectory says which joints it is for."""
+    gripper = contract.gripper
+    if gripper is not None and gripper.type == "JointTrajectory" and not contract.joints.gripper:
+        raise ValueError(
+            "gripper.type is 'JointTrajectory', and joints.gripper names no joint; name those that "
+            "the gripper's controller moves"
+        )
+
+
 def topics_differ(contract: Contract) -> None:
     """One role per topic and one topic per name."""
     _distinct("name", ((f"cameras[{i}]", c.name) for i, c in enumerate(contract.cameras)))

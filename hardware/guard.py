@@ -17,7 +17,6 @@ import numpy as np
 
 from controllers.command_space import CommandSpace, JointSpace, PoseSpace
 from controllers.kinematics import Kinematics
-from controllers.rate_limit import length
 from controllers.reason import Reason
 from controllers.safety import SafetyFilter
 from controllers.trajectory import (
@@ -205,9 +204,7 @@ class Guard:
         if not self._space.valid(target):
             return Reason.INVALID
         found = self._space.beyond(target)
-        with np.errstate(over="ignore"):
-            way = 0.0 if before is None else length(self._space.gap(before, target))
-        too_fast = np.any(way > self._space.speed * self._period)
+        too_fast = before is not None and self._space.too_fast(before, target, self._period)
         return found | (Reason.VELOCITY if too_fast else Reason.NONE)
 
 

@@ -22,6 +22,7 @@ from hardware.dds_profile import use_dds_profile
 from hardware.finding import Finding
 from hardware.ros_installation import installation, probe_ros
 from hardware.ros_network import frames, network
+from hardware.safety import unwatched
 
 HOURS = 0.25
 """Room for less recording than this is a problem [h]."""
@@ -48,6 +49,9 @@ def examine_robot(
         yield Finding.of_error("contract", error)
         return
     yield describe(contract)
+    if (gap := unwatched(contract)) is not None:
+        found, _, remedy = gap.rpartition("; ")
+        yield Finding("limits", "absent", found, remedy)
     yield frames(contract, probe.said, os.environ)
     yield room(contract, shutil.disk_usage(Path.cwd()).free)
     if probe.found:

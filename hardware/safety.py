@@ -53,6 +53,10 @@ class Decision(NamedTuple):
     person: bool
     """Whether a person's request counts."""
 
+    def too_late(self) -> Decision:
+        """The same for an arm to which its command was not sent."""
+        return self._replace(order=self.order._replace(command=None), command=None)
+
 
 class Safety:
     """Requests in from any thread, one decision per tick out.
@@ -311,6 +315,16 @@ class Safety:
 def request_names(contract: Contract) -> tuple[str, ...]:
     """Names of the numbers of a request."""
     return contract.joints.arm if contract.command.in_joints else POSE_NAMES
+
+
+def unwatched(contract: Contract) -> str | None:
+    """Which limits of a contract cannot be kept, and what to do about it; None if all are."""
+    if contract.model is not None or not contract.command.in_joints:
+        return None
+    return (
+        "limits.workspace, speed and angular_speed of the tool are not watched: nothing tells "
+        "where the tool of these joints is; give model.file and model.tool_site in the contract"
+    )
 
 
 def report_names(names: tuple[str, ...]) -> list[str]:

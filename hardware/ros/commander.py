@@ -90,7 +90,8 @@ class Commander:
         if gripper.type == "Float64":
             return Float64(data=value)
         if gripper.type == "JointTrajectory":
-            return self._trajectory(self._contract.joints.gripper, np.array([value]))
+            names = self._contract.joints.gripper
+            return self._trajectory(names, np.full(len(names), value))
         return Float64MultiArray(data=[value])
 
     def _trajectory(

@@ -30,7 +30,7 @@ from hardware.ros.parameters import declare
 from hardware.ros.process import run
 from hardware.ros.qos import LATCHED, profile
 from hardware.ros.state_listener import StateListener
-from hardware.safety import Decision, Safety
+from hardware.safety import Decision, Safety, unwatched
 from hardware.topics import SENSOR, Qos
 
 _EARS = (Qos(depth=10), SENSOR)
@@ -55,6 +55,8 @@ class SafetyNode(Node):
             contract = contract.with_mode(settings.mode)  # pyright: ignore[reportArgumentType]
         self._contract = contract
         self._safety = Safety(contract, kinematics_of(contract), settings.watch_cameras)
+        if (gap := unwatched(contract)) is not None:
+            self.get_logger().warning(gap)
         self._ros_time = NodeClock(self)
         # The wall's time is asked for in each tick, and rclpy takes ten times as long.
         self._ros_now = self._ros_time.now if self._ros_time.simulated else time.time
@@ -160,7 +162,9 @@ class SafetyNode(Node):
         self._inbox.take()
         decision = self._safety.tick(now, ros)
         # A process that was stopped in between must not send what it made before.
-        if decision.command is not None and self._pacer.silence() < _LATE:
+        if self._pacer.silence() >= _LATE:
+            decision = decision.too_late()
+        if decision.command is not None:
             self._commander.send(decision.command, ros)
         if decision.gripper is not None:
             self._commander.grip(decision.gripper)

@@ -1,12 +1,13 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from controllers.command_space import CommandSpace, JointSpace, PoseSpace
 from controllers.kinematics import Kinematics
-from controllers.lie import quat_exp, quat_multiply
-from controllers.limits import PANDA
+from controllers.lie import quat_exp, quat_multiply, vector_from_se3
+from controllers.limits import PANDA, Limits
 from controllers.rate_limit import length
 from controllers.reason import Reason
 from controllers.safety import SafetyFilter
@@ -14,7 +15,7 @@ from sim import panda
 
 DT = 0.002
 TIMEOUT = 0.1
-ACTIONS = {"joints": 50_000, "workspace": 25_000, "pose": 25_000}
+ACTIONS = {"joints": 50_000, "workspace": 20_000, "tool": 5_000, "pose": 25_000}
 """100,000 in all."""
 ROUNDING = 1e-9
 
@@ -124,17 +125,40 @@ class Checker:
         self.acceleration = np.maximum(self.acceleration, acceleration)
 
 
+class ToolChecker(Checker):
+    """Holds the tool's speed against its limits as well, without a Jacobian."""
+
+    def __init__(self, space: CommandSpace, arm: Kinematics, limits: Limits) -> None:
+        super().__init__(space, joints_inside)
+        self._arm, self._speeds = arm, np.array([limits.speed, limits.angular_speed])
+        self.tool = np.zeros(2)
+        """Largest share of speed and angular speed that was used."""
+
+    def _hold_against_limits(self, velocity: np.ndarray, change: np.ndarray, dt: float) -> None:
+        super()._hold_against_limits(velocity, change, dt)
+        assert self._last is not None
+        poses = [
+            self._arm.pose(self._last[0] + moved[:, 0]) for moved in (0 * velocity, velocity * dt)
+        ]
+        before, after = map(vector_from_se3, poses)
+        shares = length(PoseSpace(PANDA).gap(before, after)) / dt / self._speeds
+        # The way bends within a step, and the levers change while the arm brakes.
+        assert (shares <= 1.01).all()
+        self.tool = np.maximum(self.tool, shares)
+
+
 def attack(
-    space: CommandSpace, home: np.ndarray, inside: Callable[[np.ndarray], bool], actions: int
+    space: CommandSpace,
+    home: np.ndarray,
+    inside: Callable[[np.ndarray], bool],
+    actions: int,
+    checker: Checker | None = None,
 ) -> tuple[Checker, Reason]:
     """Sends random actions through a filter; returns what was seen, and the reasons."""
     rng = np.random.default_rng(0)
     source = Adversary(home, isinstance(space, PoseSpace), rng)
-    guard, checker, reasons = (
-        SafetyFilter(space, PANDA, TIMEOUT),
-        Checker(space, inside),
-        Reason.NONE,
-    )
+    guard, reasons = SafetyFilter(space, PANDA, TIMEOUT), Reason.NONE
+    checker = checker or Checker(space, inside)
     time, measured = 0.0, home
     for tick in source.ticks(actions):
         now = time + tick.dt
@@ -185,6 +209,16 @@ def test_random_joint_commands_keep_the_tool_in_the_workspace(arm: Kinematics) -
     assert seen.moves > ACTIONS["workspace"] / 2
     assert (seen.acceleration > 0.99).all()
     assert reasons == ANYWHERE | Reason.POSITION | Reason.WORKSPACE
+
+
+def test_random_joint_commands_keep_the_tool_slow(arm: Kinematics) -> None:
+    slow = replace(PANDA, speed=0.25, angular_speed=0.5)
+    space = JointSpace(slow, arm)
+    checker = ToolChecker(space, arm, slow)
+    _, reasons = attack(space, panda.Q_READY, joints_inside, ACTIONS["tool"], checker)
+    assert checker.moves > ACTIONS["tool"] / 2
+    assert (checker.tool > 0.99).all()
+    assert Reason.VELOCITY in reasons
 
 
 def test_random_poses_pass_no_limit() -> None:

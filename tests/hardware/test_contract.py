@@ -280,6 +280,13 @@ def test_streams_have_their_own_rate_and_limit() -> None:
     assert twin["extra/block"].type == "PoseStamped"
 
 
+def test_a_gripper_by_trajectory_needs_names() -> None:
+    values = changed("gripper.type", "JointTrajectory")
+    values["joints"]["gripper"] = []
+    with pytest.raises(ContractError, match=r"'JointTrajectory', and joints\.gripper names no jo"):
+        from_values(values)
+
+
 def test_a_compressed_camera_speaks_another_type() -> None:
     contract = from_values(changed("cameras.0.type", "compressed"))
     assert [s.type for s in subscriptions(contract)][-2:] == ["CompressedImage", "Image"]

@@ -19,7 +19,7 @@ from hardware.heard import Heard
 from hardware.robot_doctor import describe, examine_robot, room
 from hardware.ros_installation import explain, installation, probe_ros, sourced
 from hardware.ros_network import discovery_remedy, frames, network
-from hardware.safety import report_names, request_names
+from hardware.safety import report_names, request_names, unwatched
 from hardware.safety_report import safety_finding
 from hardware.topics import SENSOR
 
@@ -283,6 +283,20 @@ def test_a_contract_that_its_model_does_not_fit_is_a_problem(twin: Contract) -> 
     misnamed = describe(replace(twin, joints=joints))
     assert misnamed.status == "problem"
     assert "joint8" in misnamed.detail
+
+
+def test_limits_that_nobody_can_keep_are_told(twin: Contract) -> None:
+    gap = unwatched(replace(twin, model=None))
+    assert gap is not None
+    assert "workspace, speed and angular_speed of the tool" in gap
+    assert unwatched(twin) is None
+    cartesian = load_contract("twin_cartesian")
+    assert unwatched(replace(cartesian, model=None)) is None
+    ur5e = next(found for found in examine_robot("ur5e", seconds=0.1) if found.subject == "limits")
+    assert (ur5e.status, ur5e.remedy) == (
+        "absent",
+        "give model.file and model.tool_site in the contract",
+    )
 
 
 def test_a_home_that_the_safety_node_would_keep_the_arm_from_is_a_problem(twin: Contract) -> None:

@@ -1,5 +1,7 @@
 """Twin and safety node, two processes: a request moves the arm, and the report says all of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,10 +9,11 @@ pytest.importorskip("rclpy")
 
 from rclpy.serialization import deserialize_message
 from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory
 
 from controllers.reason import Reason
 from hardware.link import Report
-from hardware.ros.commander import serialized
+from hardware.ros.commander import Commander, serialized
 from tests.ros.conftest import Graph, wait_for
 from tests.ros.safety_rig import TICK, TWIN, Rig, Source
 
@@ -53,6 +56,17 @@ def every_report_is_of_a_command(rig: Rig) -> None:
         assert any(
             np.array_equal(command.values, report.sent) for command in rig.commands[near : near + 3]
         )
+
+
+def test_both_fingers_follow_a_trajectory(graph: Graph) -> None:
+    assert TWIN.gripper is not None
+    fingers = replace(TWIN.gripper, type="JointTrajectory", topic="fingers")
+    heard = graph.listen(JointTrajectory, "fingers")
+    commander = Commander(graph.node, replace(TWIN, gripper=fingers))
+    wait_for(lambda: graph.node.count_subscribers("fingers"), "the listener")
+    wait_for(lambda: commander.grip(0.02) or heard, "a trajectory")
+    assert heard[0].joint_names == list(TWIN.joints.gripper)
+    assert list(heard[0].points[0].positions) == [0.02, 0.02]
 
 
 @pytest.mark.parametrize("size", [0, 1, 6, 7, 8])
