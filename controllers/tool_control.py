@@ -81,7 +81,10 @@ class ToolAim:
         whole = action + lead
         shift = rotate(back, whole[:, :3]) * settings.translation
         turn = rotate(back, whole[:, 3:]) * settings.rotation
-        position = np.clip(tool.position + shift, *settings.workspace)
+        asked = tool.position + shift
+        position = np.clip(asked, *settings.workspace)
+        if (position != asked).any():
+            position = self._sayable(tool, position, np.broadcast_to(lead, action.shape)[:, :3])
         rotation = self._within_cone(so3_exp(turn) @ tool.rotation)
         return position, rotation, self.action_between(tool, position, rotation, lead)
 
@@ -124,6 +127,20 @@ class ToolAim:
         shift = rotate(frame, twist[:, :3]) / self._settings.translation
         turn = rotate(frame, twist[:, 3:]) / self._settings.rotation
         return np.hstack([shift, turn])
+
+    def _sayable(self, tool: ToolState, position: np.ndarray, lead: np.ndarray) -> np.ndarray:
+        """Nearer to the last target where no action says so much.
+
+        A wall that stands at an angle to a tilted tool takes from one of its axes and adds to
+        another. Both ends of the way are within the workspace, and so is all between; a tool
+        outside is brought back at once.
+        """
+        back = self.frame(tool.rotation).transpose(0, 2, 1)
+        start = tool.position + rotate(back, lead) * self._settings.translation
+        way = self._in_actions(tool, position, tool.rotation)[:, :3] - lead
+        share = 1 / np.maximum(1, np.abs(way).max(1, keepdims=True))
+        inside = (start == np.clip(start, *self._settings.workspace)).all(1, keepdims=True)
+        return np.where(inside & (share < 1), start + share * (position - start), position)
 
     def _within_cone(self, rotation: np.ndarray) -> np.ndarray:
         """The nearest orientation within the allowed tilt and yaw."""
