@@ -95,6 +95,7 @@ class HardwareEnv(Closing):
         self._rng = np.random.default_rng(seed)
         self._connected, self._elapsed, self._next = False, 0, 0.0
         self._began = self._now = 0.0
+        self._obstacle: Exception | None = None
 
     @property
     def observation_spec(self) -> dict[str, ArraySpec]:
@@ -159,6 +160,7 @@ class HardwareEnv(Closing):
         """
         if seed is not None:
             self._rng = np.random.default_rng(seed)
+        self._obstacle = None
         if not self._connected:
             self._link.connect(self.config.timeout)
             self._connected = True
@@ -180,8 +182,12 @@ class HardwareEnv(Closing):
         Raises:
             ValueError: If the action has another shape.
             ConnectionError: If a stream fails for longer than a second.
-            RuntimeError: If the arm cannot go to its next start.
+            RuntimeError: If the arm could not go to its next start after the step before, which
+                ended an episode.
         """
+        if self._obstacle is not None:
+            obstacle, self._obstacle = self._obstacle, None
+            raise obstacle
         before = self._view.arm
         request = self._action.request(self._action.accept(action), before)
         stamp, request = self._ask(request, bool(np.isfinite(action).all()))
@@ -237,6 +243,17 @@ class HardwareEnv(Closing):
         self._link.announce(True)
         return self._view.observation(0, self._action.lead)
 
+    def _begin_next(self, final: Observation) -> Observation:
+        """The first of the next episode; the last of this one if that does not come about.
+
+        Why not is said with the next step: the one that ends an episode, and what it pays, count.
+        """
+        try:
+            return self._begin()
+        except (ConnectionError, RuntimeError) as obstacle:
+            self._obstacle = obstacle
+            return _copied(final)
+
     def _pace(self) -> None:
         """Waits for the next tick; one that was missed is counted, and not made up for."""
         self._next += self.dt
@@ -280,7 +297,7 @@ class HardwareEnv(Closing):
             RATE: np.array([self.achieved_rate]),
             **known,
         }
-        observation = self._begin() if (terminated | truncated)[0] else _copied(final)
+        observation = self._begin_next(final) if (terminated | truncated)[0] else _copied(final)
         return Step(observation, judgement.reward, terminated, truncated, info)
 
     def _action_sent(

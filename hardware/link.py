@@ -89,7 +89,7 @@ class Link(Protocol):
         ...
 
     def open_latch(self) -> None:
-        """Opens the latch of the safety node.
+        """Opens the latch of the safety node, unless a person has closed it as well.
 
         Raises:
             ConnectionError: It does not answer.

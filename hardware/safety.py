@@ -178,6 +178,14 @@ class Safety:
                 self._barred = {True, False}
             self.guard.reset()
 
+    def reset_force(self) -> bool:
+        """The same for a latch of contact alone; whether it is open."""
+        with self._lock:
+            if Reason.STOP in self.guard.latched:
+                return False
+            self.guard.reset()
+            return True
+
     def contest(self, contested: bool) -> None:
         """Takes whether somebody else commands the arm; nothing is sent while that is so."""
         with self._lock:

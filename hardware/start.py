@@ -31,6 +31,8 @@ _HOME = 0.01
 """An arm this near to its home is there [rad, m]."""
 _BACK = np.array([0.08, 0.08, 0.03])
 """An arm that a policy has brought this near to its start may begin there [m]."""
+_FREED = 5
+"""So often an arm that presses too hard is freed on one way."""
 _SETTLED = 3
 """Policy periods after which reports are about a new way home."""
 _PLACED = 0.005
@@ -128,10 +130,15 @@ class Starter:
 
     def _go(self, position: np.ndarray, yaw: np.ndarray) -> None:
         position = np.clip(position, *self._config.workspace)
-        began = self._link.now()
+        began, freed, where = self._link.now(), 0, str(position[0].round(3))
         while not self._stands_at(position, yaw):
-            self._require_time(began, self._config.timeout, str(position[0].round(3)))
-            self._unlatch()
+            self._require_time(began, self._config.timeout, where)
+            freed += self._unlatch()
+            if freed > _FREED:
+                raise RuntimeError(
+                    f"{self._name} presses too hard on its way to {where}, again and again; see "
+                    "what is in its way, or move it by hand"
+                )
             arm = self._view.arm
             motion = self._action.towards(arm, position, yaw)
             request = self._action.request(self._action.with_gripper(motion), arm)

@@ -25,7 +25,12 @@ def task_of(schema: Schema) -> str:
     """
     if schema.env == ROBOT:
         return parse_options(schema.contract.get("options", ())).get("task", "")
-    return schema.env.removeprefix(_TWIN)
+    return robot_task(schema.env)
+
+
+def robot_task(env: str) -> str:
+    """What robots call the task of a simulated environment: the twin's is the same."""
+    return env.removeprefix(_TWIN)
 
 
 def acting_options(schema: Schema) -> dict[str, Any]:

@@ -203,9 +203,9 @@ class Actor(Closing):
         self._previous = key
 
     def _keep(self, transitions: list[Transition]) -> None:
-        """Commits an episode aside; one that could not be written is an error of the next."""
-        self._writing.result()
-        self._writing = self._disk.submit(self._commit, transitions)
+        """Commits an episode aside; one that could not be written is an error after the next."""
+        before, self._writing = self._writing, self._disk.submit(self._commit, transitions)
+        before.result()
 
     def _commit(self, transitions: list[Transition]) -> None:
         with self._store.writer(self._metadata) as writer:

@@ -9,6 +9,8 @@ import threading
 import time
 from typing import Any
 
+import zenoh
+
 from robot_rl.env import Closing
 from robot_rl.message import Message, MessageError, decode
 from robot_rl.outbox import Key, Outbox
@@ -115,7 +117,11 @@ class ActorLink(Closing):
         if now - self._answered > _AGAIN:
             self._sent, self._answered = -1, now
         for parcel in self._outbox.waiting(_WINDOW, self._sent):
-            self._session.put(f"{PREFIX}/{TRANSITION}/{self._boot}/{self._robot}", parcel.message)
+            self._session.put(
+                f"{PREFIX}/{TRANSITION}/{self._boot}/{self._robot}",
+                parcel.message,
+                congestion_control=zenoh.CongestionControl.BLOCK,  # It would drop some of them.
+            )
             self._sent = parcel.number
 
     def _ask(self, what: str) -> Message | None:

@@ -62,7 +62,7 @@ class Beginning:
             (agent.load_policy if self.rlif else agent.load_state_dict)(self.state)
         metrics = learner.clone() if self.state is None else Metrics()
         for _ in range(updates):
-            metrics |= learner.update()
+            metrics |= learner.study()
         return metrics
 
 

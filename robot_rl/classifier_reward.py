@@ -70,7 +70,7 @@ class ClassifierReward:
         self._streak.forget(np.flatnonzero(frozen >= _STALE))
         frames = self._streak.count(shown, where=fresh)
         return Verdict.of(
-            fresh & (frames >= self._frames),
+            frames >= self._frames,
             score=score,
             frames=frames.astype(float),
             covered=covered.astype(float),

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from robot_rl.acting_options import acting_options, task_of
+from robot_rl.acting_options import acting_options, robot_task, task_of
 from robot_rl.actor import Acted, Actor, Watch
 from robot_rl.actor_link import ActorLink
 from robot_rl.command_line import words_of
@@ -33,7 +33,7 @@ from robot_rl.outbox import Outbox
 from robot_rl.remote_learner import POLICY, require_same_reward
 from robot_rl.rlif import TakeoverRewards
 from robot_rl.robot_options import robot_options
-from robot_rl.robot_processes import end, running
+from robot_rl.robot_processes import end, running, with_us
 from robot_rl.run import CONFIG, Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema
@@ -137,7 +137,7 @@ def _robot(config: FinetuneConfig, task: str) -> UpConfig:
 def _task_of(config: FinetuneConfig) -> str:
     """What was trained, or demonstrated; empty if a person demonstrated without a task."""
     if config.source is not None:
-        return Run.open(config.source).config(TrainConfig).env
+        return robot_task(Run.open(config.source).config(TrainConfig).env)
     assert config.demonstrations is not None
     store = Episodes(config.demonstrations)
     return next((e.metadata.task for e in store if e.metadata.task), task_of(store.schema))
@@ -164,7 +164,9 @@ def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[byt
     for name, value in (("from", config.source), ("demonstrations", config.demonstrations)):
         words += [] if value is None else [f"--{name}", str(value)]
     command = [sys.executable, "-m", "robot_rl.cli", *words]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=with_us()
+    )
     os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
     try:
         yield address, process

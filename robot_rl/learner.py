@@ -51,7 +51,7 @@ class Learner:
         everything = np.array(self.demonstrations.indices)
         self.agent.observe(self.demonstrations.gather(everything).observation)
         for _ in range(steps):
-            metrics = self.agent.clone(self._sample())
+            metrics = self.agent.clone(self._demonstrated())
         if steps:
             self.agent.keep_clone()
         return metrics
@@ -72,6 +72,10 @@ class Learner:
         """One update of the agent; what it measured."""
         return self.agent.update(self._sample())
 
+    def study(self) -> Metrics:
+        """The same on demonstrations alone, whatever was done since."""
+        return self.agent.update(self._demonstrated())
+
     def state_dict(self) -> dict[str, Any]:
         """A copy of all but the data."""
         return {
@@ -89,7 +93,14 @@ class Learner:
         self.owed = state["owed"]
 
     def _sample(self) -> Batch:
+        return self._mix(0.5)
+
+    def _demonstrated(self) -> Batch:
+        return self._mix(1.0)
+
+    def _mix(self, demo_fraction: float) -> Batch:
         size = self.agent.config.batch_size
         if self._batch is None:
             self._batch = Batch.empty(self.replay.spec, size)
-        return mix(self.replay, self.demonstrations, size, self.rng, out=self._batch)
+        both = self.replay, self.demonstrations
+        return mix(*both, size, self.rng, demo_fraction, out=self._batch)

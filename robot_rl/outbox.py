@@ -1,7 +1,8 @@
 """Messages that must not be lost, until somebody has taken them.
 
-They wait in memory, and beyond a bound on disk; what is left when the sender ends goes to disk too,
-and is sent first by the next one. A process that is killed loses what waits in memory alone.
+They wait in memory, and beyond a bound the oldest on disk; what is left when the sender ends goes
+to disk too, and is sent first by the next one. A process that is killed loses what waits in memory:
+the newest, so that what is left has no hole.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Outbox:
         left = sorted(folder.glob(f"*{_SUFFIX}"))
         self._waiting = deque(_found(path, n) for n, path in enumerate(left))
         self._next = len(left)
+        self._spooled = len(left)
         # Numbers begin anew, and what is on disk keeps its place before what comes.
         self._first_name = 1 + int(left[-1].name.partition("-")[0]) - len(left) if left else 0
 
@@ -70,8 +72,7 @@ class Outbox:
     @property
     def on_disk(self) -> int:
         """How many of them wait on disk."""
-        with self._lock:
-            return sum(one.message is None for one in self._waiting)
+        return self._spooled
 
     def put(self, key: Key, message: bytes) -> None:
         """Adds a message.
@@ -84,8 +85,8 @@ class Outbox:
             one = _Waiting(self._next, key, message, self._folder / name)
             self._next, self._held = self._next + 1, self._held + len(message)
             self._waiting.append(one)
-            if self._held > self._memory:
-                self._spool(one)
+            while self._held > self._memory:
+                self._spool()
 
     def waiting(self, count: int, beyond: int = -1) -> list[Parcel]:
         """Of the first ``count`` messages, those whose number is greater than ``beyond``."""
@@ -105,6 +106,7 @@ class Outbox:
                 one = self._waiting.popleft()
                 self._held -= len(one.message or b"")
                 if one.message is None:
+                    self._spooled -= 1
                     one.path.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -114,14 +116,17 @@ class Outbox:
             OSError: If there is no room.
         """
         with self._lock:
-            for one in self._waiting:
-                self._spool(one)
+            while self._spooled < len(self._waiting):
+                self._spool()
 
-    def _spool(self, one: _Waiting) -> None:
-        if one.message is not None:
-            durable.replace(one.path, one.message)
-            self._held -= len(one.message)
-            one.message = None
+    def _spool(self) -> None:
+        """Puts the oldest that waits in memory on disk."""
+        one = self._waiting[self._spooled]
+        assert one.message is not None
+        durable.replace(one.path, one.message)
+        self._held -= len(one.message)
+        one.message = None
+        self._spooled += 1
 
 
 def _found(path: Path, number: int) -> _Waiting:

@@ -2,7 +2,8 @@
 
 The step before a person takes over costs 1, every other step nothing. So nobody has to say what
 success is: a policy that needs no help has the highest return, 0. Episodes end as they always do;
-one that ended by success is worth 0 from there on.
+one that ended by success is worth 0 from there on, and one that the policy ended by failure, as by
+pressing too hard, costs what a takeover does, or failing would be the way not to be taken over.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class TakeoverRewards:
     def __call__(self, transition: Transition) -> list[Transition]:
         """Takes the next transition of one robot; returns those whose reward is known by now."""
         known = [] if self._held is None else [_rewarded(self._held, transition)]
-        self._held = replace(transition, reward=0.0)
+        failed = transition.terminated and not (transition.success or transition.intervened)
+        self._held = replace(transition, reward=COST if failed else 0.0)
         if transition.terminated or transition.truncated:
             known.append(self._held)
             self._held = None

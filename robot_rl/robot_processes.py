@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
@@ -35,7 +36,9 @@ def running(settings: UpConfig) -> Iterator[None]:
     os.environ.setdefault(RANGE, "LOCALHOST")
     with tempfile.TemporaryFile("w+") as said:
         command = [sys.executable, "-m", "robot_rl.cli", "up", *words_of(settings, UpConfig())]
-        process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=said, stderr=said, start_new_session=True, preexec_fn=with_us()
+        )
         try:
             yield
         except ConnectionError as error:
@@ -44,6 +47,12 @@ def running(settings: UpConfig) -> Iterator[None]:
             raise
         finally:
             end(process)
+
+
+def with_us() -> Callable[[], None]:
+    """What a new process does first, so that it ends when we are killed, as with Ctrl-C."""
+    # By name: robot_rl knows no hardware until somebody asks for it.
+    return importlib.import_module("hardware.program").end_with_parent
 
 
 def end(process: subprocess.Popen[bytes], grace: float = _GRACE) -> None:

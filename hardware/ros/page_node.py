@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import TwistStamped
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.subscription import MessageInfo
@@ -20,7 +20,7 @@ from hardware.health import LEVELS, Health
 from hardware.link import Report
 from hardware.node_settings import PageSettings
 from hardware.pacer import Monotonic, Pacer
-from hardware.page import Asked, Page
+from hardware.page import Page
 from hardware.page_jog import JOGS
 from hardware.page_scene import PageScene
 from hardware.page_server import serve
@@ -28,10 +28,10 @@ from hardware.page_view import Handlers, PageView
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
 from hardware.ros.diagnostics import report_health
+from hardware.ros.hand import Hand
 from hardware.ros.inbox import Inbox
 from hardware.ros.loop import Loop
 from hardware.ros.names import (
-    ENABLE,
     ESTOP,
     GRIP,
     LEARNING,
@@ -43,7 +43,6 @@ from hardware.ros.names import (
     REPORT,
     RESET,
     RUN_POLICY,
-    TWIST,
 )
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
@@ -65,8 +64,8 @@ _CALLS: dict[str, tuple[str, bool | None]] = {
     "pause": (PAUSE_LEARNING, True),
 }
 """Service of each button, and what it is told."""
-_HEARTBEAT, _REST = 0.02, 0.2
-"""Time between two words to the teleop node, while a button is held and while none is [s]."""
+_HEARTBEAT = 0.02
+"""Time between two words to the teleop node while a button is held [s]."""
 _SECOND = 1.0
 
 
@@ -75,31 +74,30 @@ class PageNode(Node):
 
     def __init__(self) -> None:
         super().__init__("page")
-        self._hand = self._server = None
+        self._loop = self._server = None
         settings = declare(self, PageSettings)
         self._contract = load_contract(settings.robot)
         self._page, self._time, self._ros_time = Page(settings), Monotonic(), NodeClock(self)
-        self._twist = self.create_publisher(TwistStamped, TWIST, 1)
-        self._enable = self.create_publisher(Bool, ENABLE, 1)
+        self._hand, self._pushing = Hand(self), threading.Lock()
         self._grip = self.create_publisher(Bool, GRIP, 1)
         triggers = {service for service, value in _CALLS.values() if value is None}
         switches = {service for service, value in _CALLS.values() if value is not None}
         self._buttons = ServiceButtons(self, triggers, switches, self._answered)
         self._streams = Streams.of(self._contract, looks=1 / settings.rate)
-        self._inbox, self._quiet, self._held = Inbox(self), 0.0, False
+        self._inbox = Inbox(self)
         self._listener = StateListener(self._inbox, self._contract, self._streams)
         self._listen(self._inbox)
         self._serve(settings)
-        self._hand = Loop(self, Pacer(_HEARTBEAT, Monotonic()), self._repeat_hand)
-        self._hand.start()
+        self._loop = Loop(self, Pacer(_HEARTBEAT, Monotonic()), lambda _: self._push())
+        self._loop.start()
         self.create_timer(1 / settings.rate, self._draw)
         self.create_timer(_SECOND, self._draw_texts)
         report_health(self, self._contract.name, self._examine)
 
     def destroy_node(self) -> None:
         """Lets go of the arm, closes the page, then ends the node."""
-        if self._hand is not None:
-            self._hand.end()
+        if self._loop is not None:
+            self._loop.end()
         if self._server is not None:
             self._server.stop()
         super().destroy_node()
@@ -139,41 +137,32 @@ class PageNode(Node):
     def _hold(self, client: int, button: str) -> None:
         refused = self._page.hold(client, button, self._time.now())
         if refused is None:
-            self._publish_hand()
+            self._push()
         elif not self._page.said or self._page.said[-1][1] != refused:
             self._answered("", refused)
 
     def _release(self, client: int) -> None:
         self._page.release(client)
-        self._publish_hand()
+        self._push()
 
     def _press(self, button: str) -> None:
         service, value = _CALLS[button]
         self._buttons.press(service, value)
 
-    def _repeat_hand(self, now: float) -> None:
-        """Says again what is held, at once when nothing is any more, and that now and then."""
-        asked = self._page.asked(self._time.now())
-        if asked is not None or self._held or now >= self._quiet:
-            self._quiet = now + _REST
-            self._publish(asked)
-        self._held = asked is not None
-
-    def _publish_hand(self) -> None:
-        self._publish(self._page.asked(self._time.now()))
-
-    def _publish(self, asked: Asked | None) -> None:
-        if not self.context.ok():  # ROS has ended, and browsers go after it.
-            return
-        self._enable.publish(Bool(data=asked is not None))
-        if asked is None:
-            return
-        frames = self._contract.frames
-        stamp, frame = self._ros_time.now(), frames.tool if asked.in_tool else frames.base
-        twist = convert.twist(asked.twist)
-        self._twist.publish(TwistStamped(header=convert.header(stamp, frame), twist=twist))
-        if asked.gripper is not None:
-            self._grip.publish(Bool(data=asked.gripper))
+    def _push(self) -> None:
+        """Says what is held, or that nothing is any more; browsers and our own loop ask for it."""
+        with self._pushing:
+            asked = self._page.asked(self._time.now())
+            if not self.context.ok():  # ROS has ended, and browsers go after it.
+                return
+            if asked is None:
+                self._hand.release()
+                return
+            frames = self._contract.frames
+            frame = frames.tool if asked.in_tool else frames.base
+            self._hand.push(asked.twist, frame, self._ros_time.now())
+            if asked.gripper is not None:
+                self._grip.publish(Bool(data=asked.gripper))
 
     def _answered(self, service: str, answer: str) -> None:
         at = time.strftime("%H:%M:%S")
@@ -205,7 +194,7 @@ class PageNode(Node):
         self._view.show_curves(self._page.curves)
         ready = {button: self._buttons.ready(service) for button, (service, _) in _CALLS.items()}
         ready["estop"] = True  # Its topic is heard even where its service is not found.
-        moved = self._enable.get_subscription_count() > 0
+        moved = self._hand.heard
         stopped = self._page.control(self._ros_time.now()).who == "stopped"
         ready["reset"] = ready["reset"] and stopped
         self._view.enable(ready | dict.fromkeys(JOGS, moved and not stopped))
@@ -215,7 +204,7 @@ class PageNode(Node):
         health.of_streams(self._streams, self._ros_time.now())
         for problem in self._listener.problems.values():
             health.warn(problem, "error")
-        if not self._enable.get_subscription_count():
+        if not self._hand.heard:
             health.warn("nobody moves the arm for this page; start the teleop node")
         return health
 

@@ -38,7 +38,7 @@ from hardware.ros.names import (
     PLACE,
     REPORT,
     REQUEST,
-    RESET,
+    RESET_FORCE,
     SCENE,
 )
 from hardware.ros.qos import LATCHED, profile
@@ -99,7 +99,7 @@ class RobotLink:
         self._buttons: RecordButtons | None = None
         inbox.subscribe(JointState, SCENE, self._see, QoSProfile(depth=1))
         self._told = self.node.create_publisher(JointState, LEARNING, 10)
-        self._reset = self.node.create_client(Trigger, RESET)
+        self._reset = self.node.create_client(Trigger, RESET_FORCE)
         self._episode: Publisher | None = None
         self._places: dict[str, Publisher] = {
             pose.name: self.node.create_publisher(PoseStamped, f"{pose.name}/{PLACE}", 1)
@@ -180,7 +180,7 @@ class RobotLink:
         return self._buttons.pressed()
 
     def open_latch(self, timeout: float = 2.0) -> None:
-        """Opens the latch of the safety node.
+        """Opens the latch of the safety node, unless a person has closed it as well.
 
         Raises:
             ConnectionError: It does not answer within ``timeout`` [s].

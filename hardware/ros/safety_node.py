@@ -25,7 +25,7 @@ from hardware.ros.commander import Commander
 from hardware.ros.diagnostics import report_health
 from hardware.ros.inbox import Inbox
 from hardware.ros.loop import Loop
-from hardware.ros.names import DEADMAN, ESTOP, REPORT, REQUEST, RESET, TELEOP_REQUEST
+from hardware.ros.names import DEADMAN, ESTOP, REPORT, REQUEST, RESET, RESET_FORCE, TELEOP_REQUEST
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
 from hardware.ros.qos import LATCHED, profile
@@ -93,6 +93,7 @@ class SafetyNode(Node):
             self._hear_stops(quality)
         self.create_service(Trigger, ESTOP, self._stop)
         self.create_service(Trigger, RESET, self._reset)
+        self.create_service(Trigger, RESET_FORCE, self._reset_force)
 
     def _subscribe(self, topic: str, person: bool) -> None:
         def request(message: JointState, info: MessageInfo) -> None:
@@ -139,6 +140,11 @@ class SafetyNode(Node):
         self._safety.reset()
         answer.success = True
         answer.message = "free; who commands begins anew, with a request near the arm"
+        return answer
+
+    def _reset_force(self, _: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
+        answer.success = self._safety.reset_force()
+        answer.message = "free" if answer.success else "stopped by a person, who frees it"
         return answer
 
     def _look(self) -> None:

@@ -76,8 +76,8 @@ class StateListener:
                 return lambda _: np.empty((2, 0))
             return lambda message: _joint_values(order, message)
         if stream.type == "WrenchStamped":
-            return convert.vector_of_wrench
-        return lambda message: convert.vector_of_pose(message.pose)
+            return lambda message: _finite(convert.vector_of_wrench(message))
+        return lambda message: _finite(convert.vector_of_pose(message.pose))
 
     def _pixels(self, name: str, message: Any) -> np.ndarray:
         whole = hasattr(message, "encoding")
@@ -95,4 +95,16 @@ def _joint_values(order: JointOrder, message: JointState) -> np.ndarray:
     """Positions and velocities in our order. Shape (2, joints)."""
     names = list(message.name)
     values = order(names, message.position, message.velocity, message.effort)
+    _require_finite(values.q, "a position")
     return np.stack([values.q, values.dq])
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    _require_finite(values, "a number")
+    return values
+
+
+def _require_finite(values: np.ndarray, what: str) -> None:
+    """What is no number would reach an arm as a velocity, and a learner's weights as their end."""
+    if not np.isfinite(values).all():
+        raise ValueError(f"{what} is not finite: {values.tolist()}; see its driver")

@@ -26,6 +26,8 @@ from hardware.ros.question import Question
 _RANGES = ("SUBNET", "LOCALHOST")
 """Nodes of one range do not find those of the other: without a choice we look in both."""
 _LOOK = 0.005
+_FOUND = 1.0
+"""Whoever is there is found within so long, so that nobody else is left out [s]."""
 _AGAIN = 0.5
 """A stop that nobody answers is asked for again after so long [s]."""
 _FREE, _END = "r", "q"
@@ -47,6 +49,7 @@ class StopButton:
             relative(namespace, "namespace")
         chosen = os.environ.get(RANGE)
         self._wires = [_Wire(namespace, r) for r in ((chosen,) if chosen else _RANGES)]
+        self._born = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +76,7 @@ class StopButton:
             time.sleep(_LOOK)
 
     def stop(self, timeout: float = 5.0) -> str:
-        """Stops the arm; returns the safety node's answer.
+        """Stops the arm, in each range one; returns the answer of a safety node.
 
         Raises:
             ConnectionError: Nobody answers within ``timeout`` [s].
@@ -93,17 +96,25 @@ class StopButton:
 
     def _ask(self, client: str, timeout: float, again: float) -> str:
         end = time.monotonic() + timeout
-        asked: list[Question] = []
-        while time.monotonic() < end:
-            clients = [getattr(wire, client) for wire in self._wires]
-            if not asked:
-                ready = [client for client in clients if client.service_is_ready()]
-                asked = [Question(client, Trigger.Request(), again) for client in ready]
-            for question in asked:
+        asked: dict[Client, Question] = {}
+        said: dict[Client, str] = {}
+        while time.monotonic() < end and not self._is_said(asked, said):
+            for one in (getattr(wire, client) for wire in self._wires):
+                if one not in asked and one.service_is_ready():
+                    asked[one] = Question(one, Trigger.Request(), again)
+            for one, question in asked.items():
                 if (answer := question.answer()) is not None:
-                    return answer.message
+                    said[one] = answer.message
             time.sleep(_LOOK)
-        raise ConnectionError(self._nobody(timeout))
+        if not said or len(said) < len(asked):
+            raise ConnectionError(self._nobody(timeout))
+        message, *others = said.values()
+        return f"{message} ({1 + len(others)} robots)" if others else message
+
+    def _is_said(self, asked: dict[Client, Question], said: dict[Client, str]) -> bool:
+        """Whether all that were found have answered, and time enough was to find them."""
+        all_found = len(asked) == len(self._wires) or time.monotonic() > self._born + _FOUND
+        return bool(asked) and len(said) == len(asked) and all_found
 
     def _nobody(self, timeout: float) -> str:
         name = self._wires[0].name

@@ -354,6 +354,20 @@ def test_after_a_reset_from_contact_the_source_may_go_on(desk: Desk) -> None:
     assert desk.tick().order.requested is not None
 
 
+def test_whoever_frees_an_arm_from_contact_never_frees_it_from_a_person(desk: Desk) -> None:
+    desk.wrench = np.array([0, 0, TWIN.limits.force + 1, 0, 0, 0])
+    desk.follow(Q, 0.1)
+    assert desk.safety.guard.latched == Reason.FORCE
+    desk.wrench = np.zeros(6)
+    desk.follow(Q, 0.1)
+    desk.safety.stop()
+    assert not desk.safety.reset_force()
+    assert desk.safety.guard.latched == Reason.FORCE | Reason.STOP
+    desk.safety.reset()
+    assert desk.safety.reset_force()
+    assert desk.safety.guard.latched == Reason.NONE
+
+
 def test_what_is_asked_while_stopped_is_not_followed_after_the_reset() -> None:
     desk = Desk()
     desk.hear()

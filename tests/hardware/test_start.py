@@ -133,6 +133,39 @@ def test_an_arm_that_was_held_on_its_way_home_goes_on_from_where_it_is() -> None
     assert np.abs(arm.q - HOME).max() < 0.01
 
 
+class LatchedArm(ObedientArm):
+    """Reports why it is latched, and opens no latch."""
+
+    latched = Reason.NONE
+
+    def reports(self, since: float) -> list[Report]:
+        nothing = np.full(7, np.nan)
+        return [Report(self.time, nothing, nothing, 0, self.latched.value, False)]
+
+
+def test_the_step_that_ends_an_episode_counts_although_the_next_cannot_begin() -> None:
+    arm = LatchedArm()
+    env = HardwareEnv(ROBOT, arm, TASK)
+    env.reset()
+    arm.latched = Reason.STOP
+    step = env.step(nowhere({}))
+    assert step.truncated[0]
+    assert np.array_equal(step.observation["state"], step.final_observation["state"])
+    with pytest.raises(RuntimeError, match="was stopped; see that all is well, then free it"):
+        env.step(nowhere({}))
+    arm.latched = Reason.NONE
+    assert not env.reset().done[0]
+
+
+def test_an_arm_that_presses_too_hard_on_its_way_is_not_freed_for_ever() -> None:
+    arm = LatchedArm()
+    env = HardwareEnv(ROBOT, arm, TASK)
+    arm.latched = Reason.FORCE
+    with pytest.raises(RuntimeError, match="presses too hard on its way to"):
+        env.reset()
+    assert len(arm.asked) < 10
+
+
 def upwards(observation: Observation) -> np.ndarray:
     return np.array([[0, 0, 1.0, 0, 0, 0]], np.float32)
 

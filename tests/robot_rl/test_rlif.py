@@ -16,8 +16,8 @@ def episode(people: str, number: int = 0, success: bool = True) -> list[Transiti
     action = np.zeros(1, np.float32)
     one = Transition(frame, frame, action, action, 0.0, False, False, episode=number)
     steps = [replace(one, step=i, intervened=c == "x") for i, c in enumerate(people)]
-    last = replace(steps[-1], terminated=success, truncated=not success, reward=float(success))
-    return [*steps[:-1], last]
+    how = {"terminated": success, "truncated": not success, "success": success}
+    return [*steps[:-1], replace(steps[-1], **how, reward=float(success))]
 
 
 def rewarded(transitions: list[Transition]) -> tuple[list[Transition], list[int]]:
@@ -61,6 +61,13 @@ def test_one_is_held_back_and_the_end_of_an_episode_holds_none() -> None:
     assert counts == [0, 1, 2, 4, 4, 5, 7]
     # A takeover at the start of an episode is not the fault of the one before.
     assert [one.reward for one in out] == [0, COST, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("people", "cost"), [("....", COST), ("..xx", 0.0)])
+def test_who_ends_an_episode_by_failure_pays_for_it(people: str, cost: float) -> None:
+    *before, last = episode(people, success=False)
+    out, _ = rewarded([*before, replace(last, terminated=True, truncated=False)])
+    assert out[-1].reward == cost
 
 
 def test_demonstrations_pay_nothing() -> None:

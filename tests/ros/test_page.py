@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from hardware.contract_file import load_contract
@@ -93,6 +94,22 @@ def delay(arm: WatchedArm, press: Press, let_go: LetGo) -> float:
     pressed = hold(arm, press, let_go, arm.began, "a command that follows the press")
     let_go()
     return 1e3 * (arm.began(pressed) - pressed)
+
+
+def test_a_page_that_nobody_touches_lets_go_of_nobody(
+    graph: Graph, arm: WatchedArm, port: int
+) -> None:
+    """Somebody else may hold the deadman beside it."""
+    said = graph.listen(Bool, "teleop/enable")
+    with Tab(port) as tab:
+        wait_for(lambda: tab.has("y +"), "the buttons")
+        assert not said
+        hold(arm, lambda: tab.press("y +"), tab.let_go, arm.began, "a command")
+        tab.let_go()
+        wait_for(lambda: said and not said[-1].data, "a word that it lets go")
+        count = len(said)
+        wait_for(arm.still, "an arm at rest")
+    assert len(said) == count
 
 
 def test_a_tab_moves_the_arm_while_it_is_there_and_stops_it_for_good(

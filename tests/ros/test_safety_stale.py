@@ -2,12 +2,14 @@
 
 import signal
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
 
 from diagnostic_msgs.msg import DiagnosticArray
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, JointState
+from std_msgs.msg import Float64MultiArray
 
 from controllers.reason import Reason
 from hardware.ros import convert
@@ -86,3 +88,23 @@ def test_no_command_leaves_while_a_camera_is_silent(graph: Graph) -> None:
         print(told("age of the picture at the last command", ages))
         assert max(ages) <= CAMERA + TICK
         assert longest_step(rig.commands) <= 1 + 1e-9
+
+
+def test_an_arm_that_reports_no_numbers_is_not_moved(graph: Graph) -> None:
+    diagnostics = graph.listen(DiagnosticArray, "/diagnostics")
+    sent = graph.listen(Float64MultiArray, "arm/commands")
+    states = graph.node.create_publisher(JointState, "joint_states", 10)
+    requests = graph.node.create_publisher(JointState, "request", 10)
+    graph.start("safety_node", watch_cameras=False)
+    joints = [*TWIN.joints.arm, *TWIN.joints.gripper]
+    q = np.r_[TWIN.home.q, 0, 0]
+
+    def says() -> bool:
+        now = 1e-9 * graph.node.get_clock().now().nanoseconds
+        states.publish(convert.joint_state(now, joints, np.r_[np.nan, q[1:]]))
+        requests.publish(convert.joint_state(now, joints[:7], q[:7]))
+        told = (status.message for array in diagnostics for status in array.status)
+        return any("a position is not finite: [nan" in message for message in told)
+
+    wait_for(says, "a word about it")
+    assert not sent
