@@ -186,6 +186,10 @@ class Safety:
             self.guard.reset()
             return True
 
+    def farewell(self) -> np.ndarray | None:
+        """What to send when nobody commands any more: an arm keeps its last velocity otherwise."""
+        return None if self._velocity is None or self._contested else self._velocity.rest
+
     def contest(self, contested: bool) -> None:
         """Takes whether somebody else commands the arm; nothing is sent while that is so."""
         with self._lock:

@@ -28,6 +28,11 @@ class VelocityCommand:
         self._follower = VelocityFollower(space, contract.command.gain, 1 / contract.rates.stream)
         self._rest: np.ndarray | None = None
 
+    @property
+    def rest(self) -> np.ndarray | None:
+        """The standstill; None before anything was sent."""
+        return self._rest
+
     def of(self, order: Order, measured: np.ndarray, time: float) -> np.ndarray | None:
         """The numbers to send; None: send nothing.
 

@@ -39,6 +39,8 @@ _LOOK = 0.1
 """How often the graph is asked for others who command the arm, and for buttons [s]."""
 _LATE = 0.02
 """A command that was made so long ago is not sent any more [s]."""
+_FAREWELLS = 5
+"""So often an arm that takes velocities is told to stand still before the node ends."""
 _DEAD = 0.5
 """A loop that has not ticked for so long has stopped [s]."""
 
@@ -80,10 +82,19 @@ class SafetyNode(Node):
         self._loop.start()
 
     def destroy_node(self) -> None:
-        """Ends the stream, then the node; the driver's own timeout keeps the arm held."""
+        """Ends the stream, then the node; the driver holds the arm, once it stands."""
         if self._loop is not None:
             self._loop.end()
+            self._stand_still()
         super().destroy_node()
+
+    def _stand_still(self) -> None:
+        rest = self._safety.farewell()
+        if rest is None or not self.context.ok():
+            return
+        for _ in range(_FAREWELLS):
+            self._commander.send(rest, self._ros_now())
+            time.sleep(self._pacer.period)
 
     def _listen(self) -> None:
         self._subscribe(REQUEST, person=False)
@@ -217,7 +228,7 @@ class SafetyNode(Node):
 
 def main() -> int:
     """Runs the node."""
-    return run(SafetyNode)
+    return run(SafetyNode, last_words=True)
 
 
 if __name__ == "__main__":

@@ -103,6 +103,16 @@ def test_it_is_told_to_stand_still_when_nobody_knows_where_it_is(robot: Robot) -
     assert not Reason(int(robot.step.info["reasons"][0])) & (Reason.FORCE | Reason.STOP)
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_is_told_to_stand_still_when_the_safety_node_ends(robot: Robot, how: int) -> None:
+    """Not every driver has a timeout."""
+    robot.set_out()
+    status, took = robot.graph.end(robot.safety, how)
+    assert status == 0
+    assert took < 2
+    wait_for(lambda: not robot.velocity().any(), "a standstill")
+
+
 def test_its_driver_holds_it_when_the_safety_node_is_killed(robot: Robot) -> None:
     robot.set_out()
     robot.safety.send_signal(signal.SIGKILL)
