@@ -253,6 +253,9 @@ class FinetuneConfig:
     """With --from: what its policy did in simulation counts among the demonstrations."""
     pretraining: int = 0
     """Updates on demonstrations alone before the first step."""
+    learner: str = ""
+    """Address of a learner that runs already, e.g. tcp/192.168.1.5:7447; several robots may share
+    one. Empty starts one beside the robot, with all of the above."""
     robot: str = "twin"
     """Contract: name of a preset, or path of a YAML file; with --env something else, any name."""
     env: str = "robot"
@@ -287,7 +290,10 @@ class FinetuneConfig:
     """Without --from, which brings its own."""
 
     def __post_init__(self) -> None:
-        _require_a_beginning(self)
+        if self.learner:
+            self._require_nothing_to_learn_with()
+        else:
+            _require_a_beginning(self)
         check(
             self,
             pretraining=at_least(0),
@@ -298,6 +304,21 @@ class FinetuneConfig:
             seed=at_least(0),
         )
         self._require_robot()
+
+    def _require_nothing_to_learn_with(self) -> None:
+        usual = FinetuneConfig(self.run, demonstrations=Path())
+        given = [
+            name
+            for name in ("source", "buffer", "pretraining", "utd_ratio", "sac")
+            if getattr(self, name) != getattr(usual, name)
+        ]
+        if self.demonstrations is not None:
+            given.append("demonstrations")
+        if given:
+            raise RangeError(
+                f"the learner at {self.learner} has settings of its own, and {given[0]} is one of "
+                "them; give it to robot-rl learner, and leave it out here"
+            )
 
     def _require_robot(self) -> None:
         on_robot = self.env == "robot"

@@ -71,8 +71,12 @@ class Finetuned:
             f"{acted.steps * self.dt / 60:.1f} minutes of robot time; success in the first half "
             f"{first.estimate:.0%} ({first.low:.0%} to {first.high:.0%}), in the second "
             f"{last.estimate:.0%} ({last.low:.0%} to {last.high:.0%})\n{self._takeovers(half)}"
-            f"policy: {self.run / POLICY}"
+            f"policy: {self._policy()}"
         )
+
+    def _policy(self) -> str:
+        ours = self.run / POLICY
+        return str(ours) if ours.exists() else f"{POLICY} in the folder of the learner"
 
     def _takeovers(self, half: int) -> str:
         """How often a person took over; nothing if nobody did."""
@@ -96,14 +100,16 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
     prepare_torch(1, "float32")  # Beside the learner and the robot's processes more would crawl.
     if (config.run / CONFIG).exists():
         require_same_reward(Run.open(config.run), config.rlif)
-    task = config.task or _task_of(config)
-    name = Path(config.robot).stem
+    task = config.task or ("" if config.learner else _task_of(config))
+    name = "-".join(filter(None, (Path(config.robot).stem, config.namespace)))
     folder = config.run / ROBOTS / name
     with contextlib.ExitStack() as stack:
         address, learner = stack.enter_context(_learner(config))
+        link = stack.enter_context(ActorLink(name, Outbox(folder / "outbox"), address))
+        if config.learner and not task:
+            task = task_of(Offer.of_message(link.offer(_PATIENCE)).schema)
         if config.start:
             stack.enter_context(running(_robot(config, task)))
-        link = stack.enter_context(ActorLink(name, Outbox(folder / "outbox"), address))
         offer = Offer.of_message(_offer_of(learner, link))
         env = stack.enter_context(_environment(config, task, offer))
         offer.require_fit(env)
@@ -144,8 +150,11 @@ def _task_of(config: FinetuneConfig) -> str:
 
 
 @contextlib.contextmanager
-def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Runs the learner beside us; gives its address and process."""
+def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[bytes] | None]]:
+    """Runs the learner beside us, unless there is one; gives its address and process."""
+    if config.learner:
+        yield config.learner, None
+        return
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp/127.0.0.1:{free.getsockname()[1]}"
@@ -174,12 +183,14 @@ def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[byt
         end(process, _PATIENCE)  # It writes its last checkpoint.
 
 
-def _offer_of(learner: subprocess.Popen[bytes], link: ActorLink) -> Message:
+def _offer_of(learner: subprocess.Popen[bytes] | None, link: ActorLink) -> Message:
     """What the learner offers, once it has cloned, which may take minutes.
 
     Raises:
-        ConnectionError: It has ended.
+        ConnectionError: It has ended, or is not there.
     """
+    if learner is None:
+        return link.offer(_PATIENCE)
     while learner.poll() is None:
         with contextlib.suppress(ConnectionError):
             return link.offer(_LOOK)
@@ -223,11 +234,11 @@ def _logging(log: Log, before: int) -> Watch:
     return write
 
 
-def _alive(learner: subprocess.Popen[bytes]) -> Watch:
-    """Refuses to go on without a learner; what was done is kept for the next one."""
+def _alive(learner: subprocess.Popen[bytes] | None) -> Watch:
+    """Refuses to go on without our own learner; what was done is kept for the next one."""
 
     def watch(acted: Acted) -> None:
-        if (status := learner.poll()) is not None:
+        if learner is not None and (status := learner.poll()) is not None:
             raise ConnectionError(
                 f"the learner has ended after {acted.steps:,} steps (status {status}); nothing is "
                 "lost: mend what it says above, and go on with the same command"

@@ -93,6 +93,8 @@ class RemoteLearner(Closing):
         self._log = Log(run.folder, resume_step=run.steps[-1] if run.steps else -1)
         self._link = LearnerLink(self._offer.to_message(), self._weights(), config.address)
         self._spoke = self._saved = time.monotonic()
+        if not run.steps:  # Or who is killed soon would begin anew, and give out a version twice.
+            self._checkpoint()
 
     @property
     def steps(self) -> int:

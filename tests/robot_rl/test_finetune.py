@@ -1,7 +1,11 @@
 """A policy from the simulator goes on learning elsewhere, and what it did there stays."""
 
 import os
+import signal
+import socket
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +54,32 @@ def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
         action = policy.act(env.reset(0).observation)
     assert not np.array_equal(action, _untouched(source))
     assert "minutes of robot time" in str(second)
+
+
+def test_robots_share_a_learner_that_runs_elsewhere(tmp_path: Path, source: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp/127.0.0.1:{free.getsockname()[1]}"
+    words = ["learner", str(tmp_path / "learner"), "--from", str(source), "--address", address]
+    learner = subprocess.Popen([sys.executable, "-m", "robot_rl.cli", *words])
+    try:
+        config = FinetuneConfig(tmp_path / "own", learner=address, env="reach", steps=60)
+        with ThreadPoolExecutor(2) as pool:
+            robots = [replace(config, robot=robot) for robot in ("left", "right")]
+            done = list(pool.map(finetune, robots))
+    finally:
+        learner.send_signal(signal.SIGINT)
+        assert learner.wait(60) == 0
+    assert all(finetuned.acted.version >= 0 for finetuned in done)
+    assert Run.open(tmp_path / "learner").steps[-1] == sum(one.acted.steps for one in done)
+    assert "in the folder of the learner" in str(done[0])
+
+
+def test_what_a_learner_elsewhere_has_settled_is_not_settled_here(tmp_path: Path) -> None:
+    with pytest.raises(RangeError, match=r"the learner at tcp/a:1 has settings .* utd_ratio is"):
+        FinetuneConfig(tmp_path, learner="tcp/a:1", utd_ratio=1.0)
+    with pytest.raises(RangeError, match="demonstrations is one of them"):
+        FinetuneConfig(tmp_path, learner="tcp/a:1", demonstrations=tmp_path)
 
 
 def test_a_person_takes_over_and_their_takeovers_are_what_is_learned_from(
