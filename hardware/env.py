@@ -26,12 +26,8 @@ from hardware.tool_action import Request, ToolAction
 from hardware.tool_reader import Arm, ToolReader
 from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
 from robot_rl.reward import Rewards
+from robot_rl.robot_step import REASONS, REQUESTED, SENT, STAMPS
 
-STAMPS = "stamps"
-"""Key in ``info``: ``sensor`` and ``command``, arrays (1,) [s]."""
-REQUESTED, SENT, REASONS = "requested", "sent", "reasons"
-"""Keys in ``info``: the last request and command of the step in the contract's mode, shape
-(1, size), and the bit mask of what the filter did to it, shape (1,)."""
 RATE = "rate"
 """Key in ``info``: steps per second of this episode so far, by the clock of the robot."""
 

@@ -9,9 +9,8 @@ import numpy as np
 
 from hardware.contract import Contract
 from hardware.contract_file import from_values
-from hardware.env import SENT
 from hardware.safety import GRIPPER
-from hardware.session import MEASURED
+from robot_rl.robot_step import MEASURED, SENT
 
 if TYPE_CHECKING:
     from robot_rl.episode import Episode

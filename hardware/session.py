@@ -9,23 +9,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hardware.env import REASONS, REQUESTED, SENT, STAMPS, HardwareEnv
+from hardware.env import HardwareEnv
 from hardware.keys import HELP, Key, Keys
 from hardware.recording import Recorder
 from robot_rl.env import Info, Step
+from robot_rl.robot_step import beside, stamped
 
 if TYPE_CHECKING:
     from robot_rl.episodes import Episodes
     from robot_rl.metadata import Metadata
     from robot_rl.transition import Transition
 
-MEASURED = "measured/"
-"""What the names of raw streams in ``Transition.extra`` begin with."""
 VERDICTS: dict[Key, bool | None] = {"next": None, "stop": None, "success": True, "failure": False}
 """What a key says of the episode that it ends."""
 _LOOK = 0.01
@@ -151,11 +149,9 @@ def _transition(
 
     info = after.info
     asked = info[Info.ACTION_SENT] if action is None else action
-    extra = {name: info[name] for name in (SENT, REQUESTED, REASONS)}
-    extra |= {MEASURED + name: value[None] for name, value in measured.items()}
+    extra = beside(info, measured)
     [one] = split_step(WorldIds(1), before.observation, asked, after, source="demo", extra=extra)
-    stamps = {name: float(info[STAMPS][name][0]) for name in ("sensor", "command")}
-    return replace(one, sensor_stamp=stamps["sensor"], command_stamp=stamps["command"])
+    return stamped(one, info)
 
 
 def record(

@@ -17,11 +17,11 @@ from itertools import pairwise
 import numpy as np
 
 from robot_rl.actor_link import ActorLink
-from robot_rl.deployment import STAMPS
 from robot_rl.env import Closing, Env, Step
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
 from robot_rl.outbox import Key
+from robot_rl.robot_step import beside, stamped
 from robot_rl.sac import Sac
 from robot_rl.transition import Transition, WorldIds, split_step
 from robot_rl.transition_message import to_message
@@ -148,9 +148,9 @@ class Actor(Closing):
         greedy, done = bool(self._rng.random() < self._greedy_share), False
         while not done:
             self._renew()
-            action = self._agent.act(step.observation, greedy)
+            action, measured = self._agent.act(step.observation, greedy), self._measured()
             after = self._env.step(action)
-            for one in self._reward(self._transition(step, action, after)):
+            for one in self._reward(self._transition(step, action, after, measured)):
                 self._send(one)
                 transitions.append(one)
             self._ids.advance(after.done)
@@ -180,7 +180,13 @@ class Actor(Closing):
             self.acted.version = newest.facts["version"]
         return newest is not None
 
-    def _transition(self, before: Step, action: np.ndarray, after: Step) -> Transition:
+    def _measured(self) -> dict[str, np.ndarray]:
+        """Raw streams of a robot, by name; nothing of a simulator."""
+        return dict(getattr(self._env, "measured", {}))
+
+    def _transition(
+        self, before: Step, action: np.ndarray, after: Step, measured: dict[str, np.ndarray]
+    ) -> Transition:
         [one] = split_step(
             self._ids,
             before.observation,
@@ -188,10 +194,9 @@ class Actor(Closing):
             after,
             source="real",
             policy_version=self.acted.version,
+            extra=beside(after.info, measured),
         )
-        if STAMPS in after.info:
-            stamps = {name: float(after.info[STAMPS][name][0]) for name in ("sensor", "command")}
-            one = replace(one, sensor_stamp=stamps["sensor"], command_stamp=stamps["command"])
+        one = stamped(one, after.info)
         self.acted.steps += 1
         self.acted.interventions += one.intervened
         return one
@@ -199,7 +204,8 @@ class Actor(Closing):
     def _send(self, one: Transition) -> None:
         key = Key(one.stream, one.episode, one.step)
         previous = None if self._previous is None else list(self._previous[1:])
-        self._link.send(key, to_message(one, previous=previous))
+        learned_from = replace(one, extra={})
+        self._link.send(key, to_message(learned_from, previous=previous))
         self._previous = key
 
     def _keep(self, transitions: list[Transition]) -> None:

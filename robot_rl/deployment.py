@@ -10,9 +10,7 @@ import numpy as np
 
 from robot_rl.env import Env, Step
 from robot_rl.evaluation import EVALUATION_SEED, Act, Evaluation
-
-STAMPS = "stamps"
-"""Key in ``info`` of a robot: when the observation was taken, and when the command was sent."""
+from robot_rl.robot_step import STAMPS
 
 
 @runtime_checkable

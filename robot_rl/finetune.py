@@ -30,6 +30,7 @@ from robot_rl.message import Message
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
 from robot_rl.outbox import Outbox
+from robot_rl.policy import HasContract
 from robot_rl.remote_learner import POLICY, require_same_reward
 from robot_rl.rlif import TakeoverRewards
 from robot_rl.robot_options import robot_options
@@ -121,7 +122,7 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
                 env,
                 agent,
                 link,
-                Episodes(folder / "episodes", Schema.of(env, config.env)),
+                Episodes(folder / "episodes", _schema(env, config, task)),
                 Metadata(task=task, operator="policy"),
                 config.greedy_share,
                 config.seed,
@@ -205,6 +206,14 @@ def _environment(config: FinetuneConfig, task: str, offer: Offer) -> Env:
         return _with_person(env, config) if config.person else env
     learned |= {"backward": config.backward} if config.backward else {}
     return make_env(ROBOT, 1, config.seed, **robot_options(config, task, **learned))
+
+
+def _schema(env: Env, config: FinetuneConfig, task: str) -> Schema:
+    """What is kept, with the robot's contract and what makes the environment again."""
+    if not isinstance(env, HasContract):
+        return Schema.of(env, config.env, {"options": list(config.options)})
+    options = [f"robot={config.robot}", f"task={task}", *config.options]
+    return Schema.of(env, config.env, {"options": options, "robot": env.contract_values})
 
 
 def _with_person(env: Env, config: FinetuneConfig) -> Env:

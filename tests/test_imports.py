@@ -13,7 +13,10 @@ import robot_rl
 
 ROOT = Path(__file__).parents[1]
 
-RECORDED = ("robot_rl.episodes", "robot_rl.metadata", "robot_rl.schema", "robot_rl.transition")
+RECORDED = (
+    *("robot_rl.episodes", "robot_rl.metadata", "robot_rl.robot_step", "robot_rl.schema"),
+    "robot_rl.transition",
+)
 """What an episode is made of; hardware's recorder writes the same store as everybody."""
 
 REWARDS = ("robot_rl.reward", "robot_rl.reward_file", "robot_rl.reward_sources")

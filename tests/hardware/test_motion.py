@@ -10,11 +10,11 @@ from hardware.contract_file import to_values
 from hardware.motion import Motion, contract_of
 from hardware.observer import Observer
 from hardware.recorded_start import RecordedStart
-from hardware.session import MEASURED
 from robot_rl.env import ArraySpec
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
+from robot_rl.robot_step import MEASURED
 from robot_rl.schema import Schema
 from robot_rl.transition import Transition
 from tests.hardware.test_observer import NOTHING, ROBOT, Robot, command

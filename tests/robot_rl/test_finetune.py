@@ -26,6 +26,7 @@ from robot_rl.ranges import RangeError
 from robot_rl.remote_learner import POLICY
 from robot_rl.replay import Replay
 from robot_rl.rlif import COST
+from robot_rl.robot_step import REWARD
 from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import SchemaError
@@ -46,6 +47,9 @@ def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
     assert len(rows) == len(first.acted.success) + len(second.acted.success)
     episodes = Episodes(config.run / ROBOTS / "left" / "episodes")
     assert sum(map(len, episodes)) == steps
+    for episode in episodes:
+        terms = [value for name, value in episode.extra.items() if name.startswith(REWARD)]
+        np.testing.assert_allclose(np.sum(terms, axis=0), episode.reward, atol=1e-6)
     assert second.acted.version > first.acted.version > 0
     with make_env("reach") as env:
         policy = Policy.load(config.run / POLICY)

@@ -20,13 +20,14 @@ from hardware.env import HardwareEnv
 from hardware.recording import EpisodeLimits, Recorder
 from hardware.robot_replay import Repeated
 from hardware.ros.robot_link import RobotLink
-from hardware.session import MEASURED, Session
+from hardware.session import Session
 from robot_rl.cli import main
 from robot_rl.config import ReplayConfig
 from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
 from robot_rl.robot_replay import replay_on_robot
+from robot_rl.robot_step import MEASURED, REWARD
 from robot_rl.schema import Schema
 from robot_rl.transition import Transition
 from tests.ros.conftest import Graph, wait_for
@@ -70,6 +71,8 @@ def test_a_scripted_session_leaves_whole_episodes_with_the_contract(robot: Robot
     assert metadata.operator == "script"
     assert extra["sent"].shape == extra["requested"].shape == (len(episode), 7)
     assert extra[f"{MEASURED}joint_states"].shape == (len(episode), 2, 9)
+    terms = [value for name, value in extra.items() if name.startswith(REWARD)]
+    np.testing.assert_allclose(np.sum(terms, axis=0), episode.reward, atol=1e-6)
     assert extra[f"{MEASURED}extra/goal"].shape == (len(episode), 7)
     assert (np.diff(episode.sensor_stamp) >= 0).all()
     assert (episode.command_stamp >= episode.sensor_stamp).all()

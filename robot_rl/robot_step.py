@@ -1,0 +1,41 @@
+"""What a robot says of a step, which lies beside it in datasets and is not learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from robot_rl.env import Info
+from robot_rl.transition import Transition
+
+STAMPS = "stamps"
+"""Key in ``info``: ``sensor``, when the observation was taken, and ``command``, when the action was
+asked for; arrays (1,) [s]."""
+REQUESTED, SENT, REASONS = "requested", "sent", "reasons"
+"""Keys in ``info``: the last request and command of the step in the contract's mode, shape
+(1, size), and the bit mask of what the filter did to it, shape (1,)."""
+MEASURED, REWARD = "measured/", "reward/"
+"""What names in ``Transition.extra`` begin with: of raw streams, and of terms of the reward."""
+
+
+def beside(info: Mapping[str, Any], measured: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays for ``split_step(extra=...)``; of a simulator the terms of its reward alone.
+
+    Args:
+        info: Of the step.
+        measured: Raw streams at its observation, by name.
+    """
+    kept = {name: info[name] for name in (SENT, REQUESTED, REASONS) if name in info}
+    kept |= {REWARD + name: np.array(t) for name, t in info.get(Info.REWARD_TERMS, {}).items()}
+    return kept | {MEASURED + name: value[None] for name, value in measured.items()}
+
+
+def stamped(transition: Transition, info: Mapping[str, Any]) -> Transition:
+    """The transition with the stamps of its robot, if it is one."""
+    if STAMPS not in info:
+        return transition
+    sensor, command = (float(info[STAMPS][name][0]) for name in ("sensor", "command"))
+    return replace(transition, sensor_stamp=sensor, command_stamp=command)
