@@ -106,8 +106,13 @@ class StopButton:
                 if (answer := question.answer()) is not None:
                     said[one] = answer.message
             time.sleep(_LOOK)
-        if not said or len(said) < len(asked):
+        if not said:
             raise ConnectionError(self._nobody(timeout))
+        if len(said) < len(asked):
+            raise ConnectionError(
+                f"{len(said)} of {len(asked)} safety nodes answer on {self._wires[0].name} within "
+                f"{timeout:g} s: use the other arm's own emergency stop"
+            )
         message, *others = said.values()
         return f"{message} ({1 + len(others)} robots)" if others else message
 
