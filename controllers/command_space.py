@@ -128,10 +128,12 @@ class JointSpace:
         """Joint by joint, and the tool."""
         with np.errstate(over="ignore"):
             way = end - start
-            return bool((np.abs(way) > self.speed * duration).any()) or not (
-                self._arm is None
-                or (self._tool_way(start, way) <= self._tool_speed * duration).all()
-            )
+            if (np.abs(way) > self.speed * duration).any():
+                return True
+        if self._arm is None:
+            return False
+        tool = length((self._arm.jacobian(start) @ way).reshape(2, 3))
+        return bool((tool > self._tool_speed * duration).any())
 
     def move(self, start: np.ndarray, gap: np.ndarray) -> np.ndarray:
         """Shape (joints,) [rad]."""
@@ -181,12 +183,9 @@ class JointSpace:
         twists = jacobian @ (np.sign(ways)[..., None] * left)
         speeds = np.sqrt(np.square(twists).reshape(len(ways), 2, 3, -1).sum(2).max(-1))
         slow = (speeds <= self._tool_speed).all(1)
-        return wanted if slow[-1] else ways[slow][-1][:, None] if slow.any() else brake
-
-    def _tool_way(self, start: np.ndarray, way: np.ndarray) -> np.ndarray:
-        """How far the tool moves and turns. Shape (2,) [m, rad]."""
-        assert self._arm is not None
-        return length((self._arm.jacobian(start) @ way).reshape(2, 3))
+        if slow[-1]:
+            return wanted
+        return ways[slow][-1][:, None] if slow.any() else brake
 
     def _room(self, command: np.ndarray) -> float:
         """Distance of the tool from the nearest wall of the box, less than 0 outside [m]."""

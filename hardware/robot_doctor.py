@@ -50,8 +50,7 @@ def examine_robot(
         return
     yield describe(contract)
     if (gap := unwatched(contract)) is not None:
-        found, _, remedy = gap.rpartition("; ")
-        yield Finding("limits", "absent", found, remedy)
+        yield Finding.of_error("limits", gap)._replace(status="absent")
     yield frames(contract, probe.said, os.environ)
     yield room(contract, shutil.disk_usage(Path.cwd()).free)
     if probe.found:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from robot_rl.config import TrainConfig
-from robot_rl.env import Env, Step
+from robot_rl.env import Env, HasContract, Step
 from robot_rl.environments import make_env, parse_options
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
@@ -162,8 +162,9 @@ def load_or_record(config: TrainConfig, folder: Path) -> list[Episode]:
 
 
 def schema_of(env: Env, name: str, options: Iterable[str]) -> Schema:
-    """Schema of episodes from an environment, with the options to make it again."""
-    return Schema.of(env, name, {"options": list(options)})
+    """Schema of episodes from an environment, with the options to make it again, and its robot."""
+    robot = {"robot": env.contract_values} if isinstance(env, HasContract) else {}
+    return Schema.of(env, name, {"options": list(options), **robot})
 
 
 def start_from_demonstrations(env: Env, episodes: Iterable[Episode], share: float) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from robot_rl.env import Env, Step
 from robot_rl.evaluation import EVALUATION_SEED, Act, Evaluation
-from robot_rl.robot_step import STAMPS
+from robot_rl.robot_step import stamps_of
 
 
 @runtime_checkable
@@ -111,7 +111,7 @@ def _episode(env: Env, act: Act, step: Step, deployed: Deployed) -> Step:
 
 def _note(info: dict[str, Any], deployed: Deployed, sent: list[float]) -> None:
     deployed.reasons |= int(info["reasons"][0]) if "reasons" in info else 0
-    if STAMPS in info:
-        sensor, command = (float(info[STAMPS][key][0]) for key in ("sensor", "command"))
+    if (stamps := stamps_of(info)) is not None:
+        sensor, command = stamps
         deployed.latency.append(command - sensor)
         sent.append(command)

@@ -168,3 +168,13 @@ class HasReturnRange(Protocol):
     def return_range(self) -> tuple[float, float] | None:
         """Lowest and highest return; None if not known."""
         ...
+
+
+@runtime_checkable
+class HasContract(Protocol):
+    """An environment of a real robot."""
+
+    @property
+    def contract_values(self) -> dict[str, Any]:
+        """The robot's contract as JSON values."""
+        ...

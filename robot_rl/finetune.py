@@ -22,6 +22,7 @@ from robot_rl.actor import Acted, Actor, Watch
 from robot_rl.actor_link import ActorLink
 from robot_rl.command_line import words_of
 from robot_rl.config import FinetuneConfig, LearnerConfig, TrainConfig, UpConfig
+from robot_rl.demonstrations import schema_of
 from robot_rl.env import Env
 from robot_rl.environments import ROBOT, make_env, parse_options
 from robot_rl.episodes import Episodes
@@ -30,7 +31,6 @@ from robot_rl.message import Message
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
 from robot_rl.outbox import Outbox
-from robot_rl.policy import HasContract
 from robot_rl.remote_learner import POLICY, require_same_reward
 from robot_rl.rlif import TakeoverRewards
 from robot_rl.robot_options import robot_options
@@ -209,11 +209,8 @@ def _environment(config: FinetuneConfig, task: str, offer: Offer) -> Env:
 
 
 def _schema(env: Env, config: FinetuneConfig, task: str) -> Schema:
-    """What is kept, with the robot's contract and what makes the environment again."""
-    if not isinstance(env, HasContract):
-        return Schema.of(env, config.env, {"options": list(config.options)})
-    options = [f"robot={config.robot}", f"task={task}", *config.options]
-    return Schema.of(env, config.env, {"options": options, "robot": env.contract_values})
+    robot = (f"robot={config.robot}", f"task={task}") if config.env == ROBOT else ()
+    return schema_of(env, config.env, (*robot, *config.options))
 
 
 def _with_person(env: Env, config: FinetuneConfig) -> Env:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import numpy as np
 
 from robot_rl import weights_file
 from robot_rl.acting_options import acting_options, task_of
 from robot_rl.config import SacConfig, TrainConfig
-from robot_rl.env import Env, Observation
+from robot_rl.demonstrations import schema_of
+from robot_rl.env import Env, HasContract, Observation
 from robot_rl.environments import ROBOT, make_env, parse_options
 from robot_rl.machine import describe_machine
 from robot_rl.run import Run
@@ -30,16 +31,6 @@ FORMAT = 1
 SUFFIX = ".policy"
 _BINDING = ("joints", "rates", "limits", "frames")
 """Parts of a robot's contract that a policy learned on it depends on."""
-
-
-@runtime_checkable
-class HasContract(Protocol):
-    """An environment of a real robot."""
-
-    @property
-    def contract_values(self) -> dict[str, Any]:
-        """The robot's contract as JSON values."""
-        ...
 
 
 class PolicyError(ValueError):
@@ -71,7 +62,7 @@ class Policy:
         settings = run.config(TrainConfig)
         with make_env(settings.env, 1, **parse_options(settings.options)) as env:
             config = known_returns(settings.sac, env)
-            schema = Schema.of(env, settings.env, _contract(env, settings))
+            schema = schema_of(env, settings.env, settings.options)
         agent = Sac(schema.observation, schema.action, config)
         checkpoint = run.load_checkpoint(schema)
         agent.load_state_dict(checkpoint.state["agent"])
@@ -165,9 +156,3 @@ class Policy:
                 f"this policy was trained for {self.schema.env}, and the robot differs:"
                 + "".join(f"\n  {line}" for line in lines)
             )
-
-
-def _contract(env: Env, settings: TrainConfig) -> dict[str, Any]:
-    """What the schema of a policy embeds."""
-    options: dict[str, Any] = {"options": list(settings.options)}
-    return options | ({"robot": env.contract_values} if isinstance(env, HasContract) else {})

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from robot_rl.config import RecordConfig, UpConfig
-from robot_rl.demonstrations import seed_beside
-from robot_rl.env import Env
+from robot_rl.demonstrations import schema_of, seed_beside
+from robot_rl.env import Env, HasContract
 from robot_rl.environments import ROBOT, make_env
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
-from robot_rl.policy import HasContract
 from robot_rl.robot_options import robot_options
 from robot_rl.robot_processes import running
 from robot_rl.robot_script import RobotScript, ScriptedRobot
@@ -105,10 +104,8 @@ def until_enough(config: RecordConfig) -> Callable[[Session], bool]:
 
 
 def _schema(env: Env, config: RecordConfig) -> Schema:
-    """What is recorded, with the robot's contract and what makes the environment again."""
-    options = [f"robot={config.robot}", f"task={config.env}", *config.options]
-    contract = {"robot": env.contract_values} if isinstance(env, HasContract) else {}
-    return Schema.of(env, ROBOT, {"options": options, **contract})
+    options = (f"robot={config.robot}", f"task={config.env}", *config.options)
+    return schema_of(env, ROBOT, options)
 
 
 def _metadata(config: RecordConfig, env: Env) -> Metadata:

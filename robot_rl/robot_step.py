@@ -33,9 +33,16 @@ def beside(info: Mapping[str, Any], measured: Mapping[str, np.ndarray]) -> dict[
     return kept | {MEASURED + name: value[None] for name, value in measured.items()}
 
 
+def stamps_of(info: Mapping[str, Any]) -> tuple[float, float] | None:
+    """When the observation was taken and the action asked for [s]; None in a simulator."""
+    if STAMPS not in info:
+        return None
+    sensor, command = (float(info[STAMPS][name][0]) for name in ("sensor", "command"))
+    return sensor, command
+
+
 def stamped(transition: Transition, info: Mapping[str, Any]) -> Transition:
     """The transition with the stamps of its robot, if it is one."""
-    if STAMPS not in info:
+    if (stamps := stamps_of(info)) is None:
         return transition
-    sensor, command = (float(info[STAMPS][name][0]) for name in ("sensor", "command"))
-    return replace(transition, sensor_stamp=sensor, command_stamp=command)
+    return replace(transition, sensor_stamp=stamps[0], command_stamp=stamps[1])

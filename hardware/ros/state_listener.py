@@ -95,16 +95,11 @@ def _joint_values(order: JointOrder, message: JointState) -> np.ndarray:
     """Positions and velocities in our order. Shape (2, joints)."""
     names = list(message.name)
     values = order(names, message.position, message.velocity, message.effort)
-    _require_finite(values.q, "a position")
-    return np.stack([values.q, values.dq])
+    return np.stack([_finite(values.q, "a position"), values.dq])
 
 
-def _finite(values: np.ndarray) -> np.ndarray:
-    _require_finite(values, "a number")
-    return values
-
-
-def _require_finite(values: np.ndarray, what: str) -> None:
+def _finite(values: np.ndarray, what: str = "a number") -> np.ndarray:
     """What is no number would reach an arm as a velocity, and a learner's weights as their end."""
     if not np.isfinite(values).all():
         raise ValueError(f"{what} is not finite: {values.tolist()}; see its driver")
+    return values

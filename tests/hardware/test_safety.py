@@ -85,6 +85,14 @@ class Desk:
             decisions += self.ticks(PERIOD)
         return decisions
 
+    def press_too_hard(self) -> None:
+        """For a moment, on the way that is followed."""
+        self.wrench = np.array([0, 0, TWIN.limits.force + 1, 0, 0, 0])
+        self.follow(Q, 0.1)
+        assert self.safety.guard.latched == Reason.FORCE
+        self.wrench = np.zeros(6)
+        self.follow(Q, 0.1)
+
 
 @pytest.fixture
 def desk() -> Desk:
@@ -344,22 +352,14 @@ def test_a_person_counts_after_a_reset_when_they_let_go_and_take_it_again(desk: 
 
 
 def test_after_a_reset_from_contact_the_source_may_go_on(desk: Desk) -> None:
-    desk.wrench = np.array([0, 0, TWIN.limits.force + 1, 0, 0, 0])
-    desk.follow(Q, 0.1)
-    assert desk.safety.guard.latched == Reason.FORCE
-    desk.wrench = np.zeros(6)
-    desk.follow(Q, 0.1)
+    desk.press_too_hard()
     desk.safety.reset()
     assert desk.ask(Q)
     assert desk.tick().order.requested is not None
 
 
 def test_whoever_frees_an_arm_from_contact_never_frees_it_from_a_person(desk: Desk) -> None:
-    desk.wrench = np.array([0, 0, TWIN.limits.force + 1, 0, 0, 0])
-    desk.follow(Q, 0.1)
-    assert desk.safety.guard.latched == Reason.FORCE
-    desk.wrench = np.zeros(6)
-    desk.follow(Q, 0.1)
+    desk.press_too_hard()
     desk.safety.stop()
     assert not desk.safety.reset_force()
     assert desk.safety.guard.latched == Reason.FORCE | Reason.STOP
