@@ -6,6 +6,7 @@ that a kill at any moment costs the running episode and no other. No ROS here.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -50,6 +51,8 @@ class Recorder:
         limits: When an episode ends by itself.
         say: Hears what was committed and what is wrong with it; prints unless given.
         accompany: Begins the file beside the episode of a uuid.
+        clock: Time on the clock of the stamps [s]. With it, what was seen before an episode began
+            is not of it, however late one hears of it.
     """
 
     def __init__(
@@ -59,9 +62,11 @@ class Recorder:
         limits: EpisodeLimits | None = None,
         say: Say | None = None,
         accompany: Callable[[str], Companion] | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.store, self._metadata = store, metadata
         self._limits, self._accompany = limits or EpisodeLimits(), accompany
+        self._clock, self._begun = clock, -math.inf
         self._say = say or _print
         self._saver = Saver(self._say, self._go_on, self._give_up)
         self._lock = threading.RLock()
@@ -117,8 +122,8 @@ class Recorder:
             Whether an episode goes on. Without one the transition is left out.
         """
         with self._lock:
-            if self._writer is None:
-                return False
+            if self._writer is None or transition.sensor_stamp < self._begun:
+                return self._writer is not None
             gap = self._timing.step_to(transition.sensor_stamp)
             if gap > self._limits.gap:
                 self._pending = None  # its action spans the gap
@@ -189,6 +194,7 @@ class Recorder:
                 writer.discard()
                 raise
             self._writer, self._timing = writer, Timing(self.store.schema.dt)
+            self._begun = self._clock() if self._clock else self._begun
             self._episode += 1
 
     def _give_up(self) -> None:

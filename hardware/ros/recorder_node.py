@@ -99,7 +99,7 @@ class RecorderNode(Node):
         )
         store = Episodes(dataset, self._observer.schema)
         begin = None if self._tap is None else self._tap.begin
-        return Recorder(store, metadata, limits, self._say, begin)
+        return Recorder(store, metadata, limits, self._say, begin, self._time.now)
 
     def _listen(self) -> None:
         self._inbox.subscribe(JointState, REPORT, self._hear, QoSProfile(depth=100))

@@ -163,6 +163,19 @@ def test_discarding_leaves_nothing_and_the_next_is_numbered_on(tmp_path: Path) -
     assert one.counts.discarded == 1
 
 
+def test_what_was_seen_before_an_episode_is_not_of_it_however_late_it_is_told(
+    tmp_path: Path,
+) -> None:
+    now = transition(10).sensor_stamp
+    one = Recorder(Episodes(tmp_path, SCHEMA), Metadata(), say=Said(), clock=lambda: now)
+    one.begin()
+    assert one.add(transition(7)), "it goes on"
+    fill(one, 10, start=8)
+    one.end()
+    one.wait()
+    assert Episodes(tmp_path)[0].observation["state"][0, 0] == 10
+
+
 def test_an_episode_without_transitions_is_none(tmp_path: Path) -> None:
     one = recorder(tmp_path)
     one.begin()
