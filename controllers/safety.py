@@ -67,6 +67,7 @@ class SafetyFilter:
         self._force, self._torque = limits.force, limits.torque
         self._timeout = timeout
         self._stream: _Stream | None = None
+        self._before: _Stream | None = None
         self._rest: np.ndarray | None = None
         self._followed_at: float | None = None
         self._latched = Reason.NONE
@@ -90,6 +91,13 @@ class SafetyFilter:
         if self._stream is not None:
             still = np.zeros_like(self._stream.velocity)
             self._stream = replace(self._stream, velocity=still)
+
+    def retract(self) -> None:
+        """The last command was not sent after all: the arm still stands at the one before."""
+        if self._stream is not None:
+            now = self._stream.time
+            self._stream = None if self._before is None else replace(self._before, time=now)
+            self.rest()
 
     def filter(
         self,
@@ -156,12 +164,13 @@ class SafetyFilter:
 
     def _clock_runs(self, time: float) -> bool:
         """Whether time advanced; forgets what silence or a jump of the clock has outdated."""
+        self._before = self._stream
         if not math.isfinite(time):
             return False
         if self._followed_at is not None and abs(time - self._followed_at) > self._timeout:
             self._followed_at = None
         if self._stream is not None and abs(time - self._stream.time) > self._timeout:
-            self._stream = None
+            self._stream = self._before = None
         return self._stream is None or time - self._stream.time >= _SHORTEST
 
     def _engage(

@@ -6,7 +6,7 @@ tick of the policy, and the streams, aligned by stamp, become the observation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,11 @@ from controllers.reason import Reason
 from hardware.arm_model import chain_of
 from hardware.contract import Contract
 from hardware.contract_file import to_values
-from hardware.keys import Key
+from hardware.keys import LABELS, Key
 from hardware.link import Link, Report
 from hardware.robot_config import RobotConfig
 from hardware.robot_judge import RobotJudge
-from hardware.robot_view import RobotView
+from hardware.robot_view import WAIT, RobotView
 from hardware.start import Act, Starter
 from hardware.task import RobotTask
 from hardware.tool_action import Request, ToolAction
@@ -90,7 +90,7 @@ class HardwareEnv(Closing):
         )
         self._rng = np.random.default_rng(seed)
         self._connected, self._elapsed, self._next = False, 0, 0.0
-        self._began = self._now = 0.0
+        self._began = self._now = self._told = 0.0
         self._obstacle: Exception | None = None
 
     @property
@@ -177,7 +177,7 @@ class HardwareEnv(Closing):
 
         Raises:
             ValueError: If the action has another shape.
-            ConnectionError: If a stream fails for longer than a second.
+            ConnectionError: If a stream fails, or the safety node is silent, for a second.
             RuntimeError: If the arm could not go to its next start after the step before, which
                 ended an episode.
         """
@@ -190,7 +190,7 @@ class HardwareEnv(Closing):
         self._pace()
         self._view.look()
         self._elapsed += 1
-        outcome = self._outcome(request, before, stamp, self._link.reports(stamp))
+        outcome = self._outcome(request, before, stamp, self._reports(stamp))
         if readings := outcome.info.get(Info.READINGS):
             self.tell({name: float(np.ravel(value)[0]) for name, value in readings.items()})
         return outcome
@@ -212,9 +212,13 @@ class HardwareEnv(Closing):
         """A person says how the running episode went; it counts with the next step."""
         self._judge.label(success)
 
-    def pressed(self) -> list[Key]:
-        """What the record services were called for since the last look, less what was a label."""
-        return self._judge.pressed()
+    def pressed(self, keys: Collection[Key] = (*LABELS, "redo")) -> list[Key]:
+        """What the record services were called for since the last look, less what was a label.
+
+        Args:
+            keys: Have a service from now on, as labels have where they are a reward.
+        """
+        return self._judge.pressed(keys)
 
     def scene(self) -> np.ndarray | None:
         """Positions of everything, as ``sim.twin_view`` draws them; None if it is no twin."""
@@ -235,7 +239,7 @@ class HardwareEnv(Closing):
         self._view.look()
         self._elapsed = 0
         self._judge.begin()
-        self._began = self._now = self._next = self._link.now()
+        self._began = self._now = self._next = self._told = self._link.now()
         self._link.announce(True)
         return self._view.observation(0, self._action.lead)
 
@@ -265,6 +269,21 @@ class HardwareEnv(Closing):
         if wanted:
             return self._link.request(request.target, request.gripper), request
         return self._link.now(), request._replace(target=np.full_like(request.target, np.nan))
+
+    def _reports(self, since: float) -> list[Report]:
+        """What the safety node has said since a time [s]; without a word a command counts as sent.
+
+        Raises:
+            ConnectionError: It has said nothing for a second.
+        """
+        if reports := self._link.reports(since):
+            self._told = reports[-1].stamp
+        elif (silence := self._now - self._told) > WAIT:
+            raise ConnectionError(
+                f"the safety node of {self.contract.name} has said nothing for {silence:.1f} s; "
+                f"look for it with `robot-rl doctor --robot {self.contract.name}`"
+            )
+        return reports
 
     def _outcome(self, request: Request, before: Arm, stamp: float, reports: list[Report]) -> Step:
         command = _command(request, reports)

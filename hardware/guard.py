@@ -169,6 +169,12 @@ class Guard:
         self.tally.masks[order.reasons.value] += 1
         return order
 
+    def retract(self) -> None:
+        """The command of the last tick came too late to be sent, and does not count."""
+        self._filter.retract()
+        self.tally.sent -= 1
+        self.tally.withheld += 1
+
     def _withhold(self, reasons: Reason) -> Order:
         self.release()
         return Order(None, None, reasons | self.latched)

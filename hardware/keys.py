@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Any, Literal, Self, TextIO
 
 Key = Literal["next", "redo", "stop", "success", "failure", "mistaken"]
+LABELS: tuple[Key, ...] = ("success", "failure")
+"""Keys by which a person says how an episode went."""
 
 _KEYS: dict[bytes, Key] = {
     **{

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
@@ -76,8 +76,8 @@ class Link(Protocol):
         """Asks whoever arranges objects to put one elsewhere; False if nobody does."""
         ...
 
-    def pressed(self) -> list[Key]:
-        """What the record services were called for since the last look, which begins to serve."""
+    def pressed(self, keys: Collection[Key]) -> list[Key]:
+        """What the record services were called for since the last look; these keys have one."""
         ...
 
     def scene(self) -> np.ndarray | None:

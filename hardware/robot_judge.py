@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
-from hardware.keys import Key
+from hardware.keys import LABELS, Key
 from hardware.link import Link
 from hardware.robot_view import RobotView
 from hardware.task import RobotTask
@@ -46,8 +47,7 @@ class RobotJudge:
 
     def begin(self) -> None:
         """A new episode, of which nothing has been said."""
-        if self.takes_labels:
-            self._hear()  # From the first look on somebody listens; what was pressed is over.
+        self._hear(())  # From the first look on somebody listens; what was pressed is over.
         self._said = None
         self._rewards.forget(np.array([0]))
 
@@ -55,11 +55,15 @@ class RobotJudge:
         """A person says how the running episode went; it counts with the next step."""
         self._said = success
 
-    def pressed(self) -> list[Key]:
-        """What the record services were called for since the last look, less what was a label."""
-        self._hear()
-        keys, self._keys = self._keys, []
-        return keys
+    def pressed(self, keys: Collection[Key]) -> list[Key]:
+        """What the record services were called for since the last look, less what was a label.
+
+        Args:
+            keys: Have a service from now on, as labels have where they are a reward.
+        """
+        self._hear(keys)
+        found, self._keys = self._keys, []
+        return found
 
     def judge(
         self, final: Observation, intervened: np.ndarray, elapsed: int, over: np.ndarray
@@ -73,17 +77,18 @@ class RobotJudge:
             over: Whether the episode ends here in any case. Shape (1,), bool.
         """
         truth = self._truth(elapsed)
-        judgement = self._rewards.judge(self._moments(final, intervened, elapsed, truth), over)
+        moments = self._moments(final, intervened, elapsed, truth)
+        judgement = self._rewards.judge(moments, over)
         if is_tasks_own(self._rewards):
             return judgement, {}
         known = {} if truth is None else {Info.TRUE_SUCCESS: truth.success}
-        return judgement, {Info.READINGS: judgement.readings, **known}
+        known |= {Info.READINGS: judgement.readings, Info.JUDGED: moments.beside(final)}
+        return judgement, known
 
     def _moments(
         self, final: Observation, intervened: np.ndarray, elapsed: int, truth: Verdict | None
     ) -> Moments:
-        if self.takes_labels:
-            self._hear()
+        self._hear(())
         (arm, cameras), said = (self._view.arm, self._rewards.cameras), self._said
         self._said = None
         return Moments(
@@ -106,10 +111,11 @@ class RobotJudge:
         terms = {name: w * term(worlds) for name, (w, term) in self._task.reward_terms.items()}
         return Verdict(np.asarray(self._task.success(worlds)), np.zeros(1, bool), terms)
 
-    def _hear(self) -> None:
+    def _hear(self, keys: Collection[Key]) -> None:
         """Takes a person's presses; of those that say how it went, the last one counts."""
-        for key in self._link.pressed():
-            if self.takes_labels and key in ("success", "failure"):
+        labels = LABELS if self.takes_labels else ()
+        for key in self._link.pressed({*keys, *labels}):
+            if key in labels:
                 self.label(key == "success")
             else:
                 self._keys.append(key)

@@ -53,10 +53,6 @@ class Decision(NamedTuple):
     person: bool
     """Whether a person's request counts."""
 
-    def too_late(self) -> Decision:
-        """The same for an arm to which its command was not sent."""
-        return self._replace(order=self.order._replace(command=None), command=None)
-
 
 class Safety:
     """Requests in from any thread, one decision per tick out.
@@ -228,6 +224,14 @@ class Safety:
             if self._velocity is not None:
                 command = self._velocity.of(order, measured, now)
             return Decision(order, command, self._take_grip(order), self._has_person(now))
+
+    def retract(self, decision: Decision) -> Decision:
+        """A decision that came too late: without its command, which then counts as not sent."""
+        if decision.order.command is None:
+            return decision
+        with self._lock:
+            self.guard.retract()
+        return decision._replace(order=decision.order._replace(command=None), command=None)
 
     def report(self, decision: Decision) -> tuple[list[str], np.ndarray]:
         """Names and numbers of ``safety/report``; NaN where nothing was sent or asked.

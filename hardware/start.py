@@ -37,6 +37,8 @@ _SETTLED = 3
 """Policy periods after which reports are about a new way home."""
 _PLACED = 0.005
 """An object this near to its place stands there [m]."""
+_ASKED = 3
+"""So often an object is placed that is not seen there within a second."""
 
 
 class Starter:
@@ -207,12 +209,19 @@ class Starter:
         """Has an object placed, if there is somebody to, and waits until it is seen there."""
         half = pose.yaw[0] / 2
         wanted = np.array([*pose.position[0], 0, 0, np.sin(half), np.cos(half)])
-        if not self._link.place(name, wanted):
-            return
+        for _ in range(_ASKED):
+            if not self._link.place(name, wanted) or self._is_seen(name, wanted[:3]):
+                return
+        raise RuntimeError(
+            f"{name} was not placed within {_ASKED * WAIT:.0f} s; is its way blocked?"
+        )
+
+    def _is_seen(self, name: str, where: np.ndarray) -> bool:
+        """Whether an object comes to be seen somewhere within a second."""
         end = self._link.now() + WAIT
         while self._link.now() < end:
             seen = self._link.streams[f"extra/{name}"].newest()
-            if seen is not None and np.abs(seen.value[:3] - wanted[:3]).max() < _PLACED:
-                return
+            if seen is not None and np.abs(seen.value[:3] - where).max() < _PLACED:
+                return True
             self._link.sleep_until(self._link.now() + 0.01)
-        raise RuntimeError(f"{name} was not placed within {WAIT:.0f} s; is its way blocked?")
+        return False

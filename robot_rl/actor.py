@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -27,6 +27,8 @@ from robot_rl.transition import Transition, WorldIds, split_step
 from robot_rl.transition_message import to_message
 from robot_rl.weights_message import acting_state
 
+REDO = "redo"
+"""Key by which a person cuts an episode off."""
 RECENT = 20
 """Episodes over which success is told while it changes."""
 _PATIENCE = 60.0
@@ -85,6 +87,8 @@ class Actor(Closing):
         watch: Called after each episode.
         paused: Whether to rest before the next episode, the arm held.
         reward: Has the last word on rewards; by default the environment's stay as they are.
+        pressed: Keys that a person has pressed since the last look; ``redo`` cuts the running
+            episode off.
     """
 
     def __init__(
@@ -99,8 +103,9 @@ class Actor(Closing):
         watch: Watch = lambda acted: None,
         paused: Callable[[], bool] = lambda: False,
         reward: Reward = _as_it_is,
+        pressed: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        self.acted, self._paused, self._reward = Acted(), paused, reward
+        self.acted, self._paused, self._reward, self._pressed = Acted(), paused, reward, pressed
         self._env, self._agent, self._link = env, agent, link
         self._store, self._metadata, self._watch = store, metadata, watch
         self._rng, self._greedy_share, self._seed = np.random.default_rng(seed), greedy_share, seed
@@ -145,11 +150,15 @@ class Actor(Closing):
     def _episode(self, step: Step) -> Step:
         """One episode; returns the first step of the next."""
         transitions: list[Transition] = []
-        greedy, done = bool(self._rng.random() < self._greedy_share), False
+        greedy = bool(self._rng.random() < self._greedy_share)
+        done = cut = False
+        self._pressed()  # What was pressed before it is over.
         while not done:
             self._renew()
             action, measured = self._agent.act(step.observation, greedy), self._measured()
             after = self._env.step(action)
+            if cut := REDO in self._pressed() and not after.done[0]:
+                after = after._replace(truncated=np.ones(1, bool))
             for one in self._reward(self._transition(step, action, after, measured)):
                 self._send(one)
                 transitions.append(one)
@@ -159,8 +168,8 @@ class Actor(Closing):
         self.acted.length.append(len(transitions))
         self.acted.greedy.append(greedy)
         self.acted.takeovers.append(_takeovers(transitions))
-        self._keep(transitions)
-        return step
+        self._keep(transitions, REDO if cut else None)
+        return self._env.reset() if cut else step
 
     def _await_weights(self) -> None:
         """Nobody acts with a network that has learned nothing."""
@@ -208,13 +217,13 @@ class Actor(Closing):
         self._link.send(key, to_message(learned_from, previous=previous))
         self._previous = key
 
-    def _keep(self, transitions: list[Transition]) -> None:
+    def _keep(self, transitions: list[Transition], reason: str | None) -> None:
         """Commits an episode aside; one that could not be written is an error after the next."""
-        before, self._writing = self._writing, self._disk.submit(self._commit, transitions)
+        before, self._writing = self._writing, self._disk.submit(self._commit, transitions, reason)
         before.result()
 
-    def _commit(self, transitions: list[Transition]) -> None:
-        with self._store.writer(self._metadata) as writer:
+    def _commit(self, transitions: list[Transition], reason: str | None) -> None:
+        with self._store.writer(replace(self._metadata, termination_reason=reason)) as writer:
             for transition in transitions:
                 writer.add(transition)
 

@@ -13,7 +13,9 @@ from torch import Tensor
 from robot_rl.classifier_network import shrunk
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
+from robot_rl.mistaken import MISTAKEN
 from robot_rl.near_misses import SCENE
+from robot_rl.robot_step import JUDGED
 
 IMAGES = "images/"
 
@@ -64,7 +66,21 @@ def cameras_of(paths: Sequence[Path], wanted: Sequence[str]) -> tuple[str, ...]:
 
 
 def _cameras(path: Path) -> list[str]:
-    keys = Episodes(path).schema.observation
+    """Those that the policy saw; where it saw none, those that judged what somebody looked at."""
+    store = Episodes(path)
+    told = _of_images(store.schema.observation)
+    if not told:
+        looked_at = (store[i] for i, m in enumerate(store.metadata()) if MISTAKEN in m.labels)
+        told = _judging(next(looked_at, None))
+    return told
+
+
+def _judging(episode: Episode | None) -> list[str]:
+    keys = () if episode is None else episode.extra
+    return _of_images(key.removeprefix(JUDGED) for key in keys if key.startswith(JUDGED))
+
+
+def _of_images(keys: Iterable[str]) -> list[str]:
     return [key.removeprefix(IMAGES) for key in keys if key.startswith(IMAGES)]
 
 
@@ -78,12 +94,16 @@ def clips_of(paths: Iterable[Path], cameras: Sequence[str], size: int) -> list[C
 
 
 def _clips(store: Episodes, cameras: Sequence[str], size: int) -> Iterator[Clip]:
-    for episode in store:
-        yield _clip(episode, cameras, size)
+    seen = _of_images(store.schema.observation)
+    for number, metadata in enumerate(store.metadata()):
+        # Where the policy saw no pictures a classifier said how it went, and shall not be its own
+        # teacher: what counts is what a person has looked at.
+        if seen or MISTAKEN in metadata.labels:
+            yield _clip(store[number], cameras, size)
 
 
 def _clip(episode: Episode, cameras: Sequence[str], size: int) -> Clip:
-    frames = {camera: episode.observation[IMAGES + camera] for camera in cameras}
+    frames = {camera: _frames(episode, IMAGES + camera) for camera in cameras}
     changed = [(f[1:] != f[:-1]).any(axis=(1, 2, 3)) for f in frames.values()]
     metadata = episode.metadata
     return Clip(
@@ -93,6 +113,14 @@ def _clip(episode: Episode, cameras: Sequence[str], size: int) -> Clip:
         metadata.uuid,
         metadata.labels.get(SCENE, metadata.uuid),
     )
+
+
+def _frames(episode: Episode, key: str) -> np.ndarray:
+    """Before the first step, then after each. Shape (length + 1, height, width, 3)."""
+    if key in episode.observation:
+        return episode.observation[key]
+    judged = episode.extra[JUDGED + key]
+    return np.concatenate([judged[:1], judged])
 
 
 def hold_out(clips: Sequence[Clip], share: float, seed: int) -> tuple[list[Clip], list[Clip]]:

@@ -38,6 +38,9 @@ class Info:
     READINGS = "readings"
     """What sources of reward saw and do not pay, by ``<source>/<reading>``, e.g. a classifier's
     score: dict of arrays (num_envs,)."""
+    JUDGED = "judged"
+    """Pictures that a source of reward saw and the observation does not hold, by its name for them:
+    dict of arrays (num_envs, height, width, 3), uint8."""
     TRUE_SUCCESS = "true_success"
     """Success by what the task itself knows, where it knows and something else judges too. For
     evaluation, never for learning. Shape (num_envs,), bool."""

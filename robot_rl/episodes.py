@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -30,6 +29,7 @@ from robot_rl import durable, episode_file, mistaken
 from robot_rl.env import Observation
 from robot_rl.episode import Episode
 from robot_rl.episode_file import CorruptEpisodeError, FormatError
+from robot_rl.lock import is_locked, lock
 from robot_rl.metadata import Metadata
 from robot_rl.replay import Replay
 from robot_rl.schema import Schema, SchemaError, check_arrays
@@ -177,7 +177,7 @@ class Episodes:
         findings = [
             Finding(path, "unfinished: the process that wrote it ended before the commit")
             for path in sorted(self._folder.glob(f"{WRITING}*"))
-            if not _is_locked(path)
+            if not is_locked(path)
         ]
         for path in self.paths:
             try:
@@ -247,7 +247,7 @@ class EpisodeWriter:
         self._rows: list[Transition] = []
         self._aside = store.path / EPISODES / f"{WRITING}{name}.zarr"
         self._aside.mkdir()
-        self._lock: int | None = _lock(self._aside)
+        self._lock: int | None = lock(self._aside)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -401,25 +401,6 @@ def _nothing_in(path: Path) -> str:
 
 def _is_committed(path: Path) -> bool:
     return path.suffix == ".zarr" and not path.name.startswith(".")
-
-
-def _lock(folder: Path) -> int:
-    """Locks a folder until its process ends, however it ends: only a living writer holds it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _is_locked(folder: Path) -> bool:
-    try:
-        os.close(_lock(folder))
-    except (BlockingIOError, FileNotFoundError):  # being written, or just committed
-        return True
-    return False
 
 
 def _copied(arrays: Observation) -> Observation:

@@ -7,18 +7,19 @@ goes on with the policy that it has. This process is the actor.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robot_rl.acting_options import acting_options, robot_task, task_of
-from robot_rl.actor import Acted, Actor, Watch
+from robot_rl.actor import REDO, Acted, Actor, Watch
 from robot_rl.actor_link import ActorLink
 from robot_rl.command_line import words_of
 from robot_rl.config import FinetuneConfig, LearnerConfig, TrainConfig, UpConfig
@@ -26,6 +27,7 @@ from robot_rl.demonstrations import schema_of
 from robot_rl.env import Env
 from robot_rl.environments import ROBOT, make_env, parse_options
 from robot_rl.episodes import Episodes
+from robot_rl.lock import alone_in
 from robot_rl.log import Log, read_log
 from robot_rl.message import Message
 from robot_rl.metadata import Metadata
@@ -93,6 +95,7 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
     """Acts and learns for so many steps; a later call goes on there.
 
     Raises:
+        BlockingIOError: This robot learns there already.
         FileNotFoundError: There is nothing to start from.
         ConnectionError: Learner or robot is not there.
         ValueError: The run was begun with other rewards.
@@ -105,6 +108,7 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
     name = "-".join(filter(None, (Path(config.robot).stem, config.namespace)))
     folder = config.run / ROBOTS / name
     with contextlib.ExitStack() as stack:
+        stack.enter_context(alone_in(folder))
         address, learner = stack.enter_context(_learner(config))
         link = stack.enter_context(ActorLink(name, Outbox(folder / "outbox"), address))
         if config.learner and not task:
@@ -128,6 +132,7 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
                 config.seed,
                 _all(_logging(log, before), telling(env, link, before), watch, _alive(learner)),
                 getattr(env, "offer_pause", lambda: lambda: False)(),
+                pressed=_presses(env),
                 **({"reward": TakeoverRewards()} if config.rlif else {}),
             )
         )
@@ -206,6 +211,12 @@ def _environment(config: FinetuneConfig, task: str, offer: Offer) -> Env:
         return _with_person(env, config) if config.person else env
     learned |= {"backward": config.backward} if config.backward else {}
     return make_env(ROBOT, 1, config.seed, **robot_options(config, task, **learned))
+
+
+def _presses(env: Env) -> Callable[[], Sequence[str]]:
+    """Where a robot has a service for it, a person may cut an episode off."""
+    pressed = getattr(env, "pressed", None)
+    return tuple if pressed is None else functools.partial(pressed, (REDO,))
 
 
 def _schema(env: Env, config: FinetuneConfig, task: str) -> Schema:

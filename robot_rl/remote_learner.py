@@ -20,6 +20,7 @@ from robot_rl.environments import ROBOT
 from robot_rl.interruption import Interruption
 from robot_rl.learner import Learner
 from robot_rl.learner_link import Arrival, LearnerLink
+from robot_rl.lock import alone_in
 from robot_rl.log import Log
 from robot_rl.machine import describe_machine
 from robot_rl.message import MessageError
@@ -223,13 +224,15 @@ def run_learner(config: LearnerConfig, watch: Watch = lambda standing: None) -> 
     """Learns in a run's folder until somebody interrupts; a later call goes on there.
 
     Raises:
+        BlockingIOError: Another one learns there.
         ValueError: The folder's run has learned other rewards.
     """
-    try:
-        run = Run.open(config.run)
-        require_same_reward(run, config.rlif)
-    except FileNotFoundError:
-        run = Run.create(config.run, config, config.seed)
-    with RemoteLearner(config, run, watch) as learner:
-        learner.learn()
+    with alone_in(config.run):
+        try:
+            run = Run.open(config.run)
+            require_same_reward(run, config.rlif)
+        except FileNotFoundError:
+            run = Run.create(config.run, config, config.seed)
+        with RemoteLearner(config, run, watch) as learner:
+            learner.learn()
     return run.folder

@@ -68,6 +68,10 @@ class Moments:
         """Number of worlds."""
         return len(self.elapsed)
 
+    def beside(self, observation: Observation) -> Observation:
+        """What is seen here and not in an observation of the policy's."""
+        return {k: value for k, value in self.observation.items() if k not in observation}
+
 
 class RewardSource(Protocol):
     """One way to know success."""

@@ -17,12 +17,13 @@ asked for; arrays (1,) [s]."""
 REQUESTED, SENT, REASONS = "requested", "sent", "reasons"
 """Keys in ``info``: the last request and command of the step in the contract's mode, shape
 (1, size), and the bit mask of what the filter did to it, shape (1,)."""
-MEASURED, REWARD = "measured/", "reward/"
-"""What names in ``Transition.extra`` begin with: of raw streams, and of terms of the reward."""
+MEASURED, REWARD, JUDGED = "measured/", "reward/", "judged/"
+"""What names in ``Transition.extra`` begin with: of raw streams, of terms of the reward, and of
+pictures of what the step led to that its judge alone saw."""
 
 
 def beside(info: Mapping[str, Any], measured: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Arrays for ``split_step(extra=...)``; of a simulator the terms of its reward alone.
+    """Arrays for ``split_step(extra=...)``; of a simulator no more than how it was judged.
 
     Args:
         info: Of the step.
@@ -30,6 +31,7 @@ def beside(info: Mapping[str, Any], measured: Mapping[str, np.ndarray]) -> dict[
     """
     kept = {name: info[name] for name in (SENT, REQUESTED, REASONS) if name in info}
     kept |= {REWARD + name: np.array(t) for name, t in info.get(Info.REWARD_TERMS, {}).items()}
+    kept |= {JUDGED + name: np.array(i) for name, i in info.get(Info.JUDGED, {}).items()}
     return kept | {MEASURED + name: value[None] for name, value in measured.items()}
 
 

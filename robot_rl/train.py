@@ -27,6 +27,7 @@ from robot_rl.evaluation import Act
 from robot_rl.interruption import Interruption
 from robot_rl.judge import Judge
 from robot_rl.learner import Learner
+from robot_rl.lock import alone_in
 from robot_rl.log import Log
 from robot_rl.replay import Replay
 from robot_rl.run import Run
@@ -98,6 +99,7 @@ def resume(folder: Path, steps: int | None = None, watch: Watch = lambda progres
 
     Raises:
         FileNotFoundError: If the folder holds no run.
+        BlockingIOError: If somebody trains there.
         ValueError: If the run has all its steps already.
         KeyboardInterrupt: As ``train``.
     """
@@ -118,10 +120,11 @@ def resume(folder: Path, steps: int | None = None, watch: Watch = lambda progres
 
 @contextmanager
 def _resumable(run: Run) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"; go on with: robot-rl resume {run.folder}") from None
+    with alone_in(run.folder):
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"; go on with: robot-rl resume {run.folder}") from None
 
 
 def default_folder(env: str) -> Path:

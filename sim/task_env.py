@@ -157,7 +157,8 @@ class TaskEnv(Closing):
         shown = self._observation(worlds, np.arange(self.num_envs))
         final, truth = self._seen(shown), self._truth(worlds, ~diverged)
         over = (self._elapsed >= self.task.horizon) | diverged
-        judgement = self._rewards.judge(self._moments(worlds, shown, truth), over)
+        moments = self._moments(worlds, shown, truth)
+        judgement = self._rewards.judge(moments, over)
         info = {
             Info.FINAL_OBSERVATION: final,
             Info.ACTION_SENT: sent,
@@ -167,6 +168,7 @@ class TaskEnv(Closing):
         }
         if not is_tasks_own(self._rewards):
             info |= {Info.READINGS: judgement.readings, Info.TRUE_SUCCESS: truth.success}
+            info |= {Info.JUDGED: moments.beside(final)}
         terminated = judgement.terminated & ~diverged
         truncated = over & ~terminated
         observation = self._restart(terminated | truncated, final)

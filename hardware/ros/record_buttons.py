@@ -1,9 +1,10 @@
-"""The recorder's services beside a session at the terminal, so that a hand controller serves it."""
+"""The recorder's services where no recorder runs: for a session at a terminal, and for learning."""
 
 from __future__ import annotations
 
 import functools
 from collections import deque
+from collections.abc import Collection
 
 from rclpy.node import Node
 from std_srvs.srv import Trigger
@@ -26,15 +27,19 @@ class RecordButtons:
     """
 
     def __init__(self, node: Node) -> None:
+        self._node = node
+        self._served: set[Key] = set()
         self._pressed: deque[Key] = deque()
-        for name, key in _SERVICES.items():
-            node.create_service(Trigger, name, functools.partial(self._press, key))
 
-    def pressed(self) -> list[Key]:
-        """Keys since the last look, in order."""
+    def pressed(self, keys: Collection[Key]) -> list[Key]:
+        """Keys since the last look, in order; from now on these are served."""
+        for name, key in _SERVICES.items():
+            if key in keys and key not in self._served:
+                self._node.create_service(Trigger, name, functools.partial(self._press, key))
+                self._served.add(key)
         return [self._pressed.popleft() for _ in range(len(self._pressed))]
 
     def _press(self, key: Key, _: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
         self._pressed.append(key)
-        answer.success, answer.message = True, f"{key}: the session at the terminal does it now"
+        answer.success, answer.message = True, f"{key}: it counts with the next step"
         return answer

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -96,7 +96,7 @@ class RobotLink:
             kind = convert.message_class(gripper.type)
             inbox.subscribe(kind, gripper.topic, self._grip, profile(gripper.qos))
         self._scene: np.ndarray | None = None
-        self._buttons: RecordButtons | None = None
+        self._buttons = RecordButtons(self.node)
         inbox.subscribe(JointState, SCENE, self._see, QoSProfile(depth=1))
         self._told = self.node.create_publisher(JointState, LEARNING, 10)
         self._reset = self.node.create_client(Trigger, RESET_FORCE)
@@ -173,11 +173,9 @@ class RobotLink:
             self._episode = self.node.create_publisher(Bool, EPISODE, profile(LATCHED))
         self._episode.publish(Bool(data=running))
 
-    def pressed(self) -> list[Key]:
-        """What the record services were called for since the last look, which begins to serve."""
-        if self._buttons is None:
-            self._buttons = RecordButtons(self.node)
-        return self._buttons.pressed()
+    def pressed(self, keys: Collection[Key]) -> list[Key]:
+        """What the record services were called for since the last look; these keys have one."""
+        return self._buttons.pressed(keys)
 
     def open_latch(self, timeout: float = 2.0) -> None:
         """Opens the latch of the safety node, unless a person has closed it as well.

@@ -180,7 +180,7 @@ class SafetyNode(Node):
         decision = self._safety.tick(now, ros)
         # A process that was stopped in between must not send what it made before.
         if self._pacer.silence() >= _LATE:
-            decision = decision.too_late()
+            decision = self._safety.retract(decision)
         if decision.command is not None:
             self._commander.send(decision.command, ros)
         if decision.gripper is not None:

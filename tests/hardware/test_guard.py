@@ -133,6 +133,31 @@ def test_a_delayed_command_is_never_further_than_two_ticks_allow(
     assert (step <= min(ticks, 2.0) * DT * TWIN.limits.dq + 1e-12).all()
 
 
+@pytest.mark.parametrize("late", [1, 2, 10])
+def test_what_came_too_late_to_be_sent_does_not_count(engaged: Guard, late: int) -> None:
+    last = _moving(engaged)
+    before, sent = _sent(engaged.tick(Q, last + DT)), engaged.tally.sent
+    times = last + DT + 12 * DT * np.arange(1, late + 1)
+    for now in times:
+        engaged.request(FAR, now)
+        engaged.tick(Q, now)
+        engaged.retract()
+    assert engaged.tally.sent == sent
+    step = np.abs(_sent(engaged.tick(Q, times[-1] + 2 * DT)) - before)
+    assert (step <= TWIN.limits.ddq * (2 * DT) ** 2 + 1e-12).all(), (
+        "from rest, at the last one sent"
+    )
+    assert step.max() > 0
+
+
+def test_an_arm_that_was_taken_up_too_late_is_taken_up_again(engaged: Guard) -> None:
+    guard = _guard()
+    guard.request(Q, 0.0)
+    guard.tick(Q, 0.0)
+    guard.retract()
+    assert _sent(guard.tick(Q + 0.01, DT)).tolist() == (Q + 0.01).tolist()
+
+
 def test_after_a_pause_the_arm_starts_from_rest(engaged: Guard) -> None:
     last = _moving(engaged)
     before = _sent(engaged.tick(Q, last + DT))

@@ -1,6 +1,6 @@
 """How an episode begins, on an arm that is at once where it is asked to be; time is a number."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import pytest
@@ -26,6 +26,8 @@ BLOCK = np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
 class ObedientArm:
     """A ``Link`` whose arm stands where it was asked to; nobody arranges its objects."""
 
+    block = BLOCK
+
     def __init__(self) -> None:
         self.streams = Streams.of(ROBOT, cameras=False)
         self.asked: list[np.ndarray] = []
@@ -40,7 +42,7 @@ class ObedientArm:
         self.time = when
         fingers = np.zeros(len(ROBOT.joints.gripper))
         joints = np.stack([np.r_[self.q, fingers], np.zeros(len(self.q) + len(fingers))])
-        values = {"joint_states": joints, "wrench": np.zeros(6), "extra/block": BLOCK}
+        values = {"joint_states": joints, "wrench": np.zeros(6), "extra/block": self.block}
         for name in self.streams.names:
             self.streams[name].push(when, when, values[name])
 
@@ -53,7 +55,7 @@ class ObedientArm:
         return self.time
 
     def reports(self, since: float) -> list[Report]:
-        return []
+        return [Report(self.time, self.q, self.q, 0, 0, False)]
 
     def gripper(self) -> float | None:
         return None
@@ -61,7 +63,7 @@ class ObedientArm:
     def place(self, name: str, pose: np.ndarray) -> bool:
         return False
 
-    def pressed(self) -> list[Key]:
+    def pressed(self, keys: Collection[Key]) -> list[Key]:
         return []
 
     def scene(self) -> np.ndarray | None:
@@ -164,6 +166,47 @@ def test_an_arm_that_presses_too_hard_on_its_way_is_not_freed_for_ever() -> None
     with pytest.raises(RuntimeError, match="presses too hard on its way to"):
         env.reset()
     assert len(arm.asked) < 10
+
+
+class OrphanedArm(ObedientArm):
+    """Its safety node falls silent at some time."""
+
+    silent_from = np.inf
+
+    def reports(self, since: float) -> list[Report]:
+        return super().reports(since) if self.time < self.silent_from else []
+
+
+def test_a_safety_node_that_falls_silent_is_noticed_in_the_episode() -> None:
+    arm = OrphanedArm()
+    env = HardwareEnv(ROBOT, arm, TASK)
+    env.reset()
+    arm.silent_from = arm.time + 5.01 * env.dt
+    for _ in range(5 + round(1 / env.dt)):
+        env.step(nowhere({}))
+    with pytest.raises(ConnectionError, match=r"has said nothing for 1\.\d s; look for it with"):
+        env.step(nowhere({}))
+
+
+class ForgetfulArm(ObedientArm):
+    """Whoever places its block does so when asked for the third time."""
+
+    places, heeds = 0, 3
+
+    def place(self, name: str, pose: np.ndarray) -> bool:
+        self.places += 1
+        self.block = pose if self.places == self.heeds else self.block
+        return True
+
+
+def test_who_does_not_place_an_object_is_asked_again() -> None:
+    arm = ForgetfulArm()
+    HardwareEnv(ROBOT, arm, TASK).reset()
+    assert arm.places == 3
+    arm = ForgetfulArm()
+    arm.heeds = 0
+    with pytest.raises(RuntimeError, match="block was not placed within 3 s; is its way blocked"):
+        HardwareEnv(ROBOT, arm, TASK).reset()
 
 
 def upwards(observation: Observation) -> np.ndarray:

@@ -13,13 +13,14 @@ import pytest
 
 from robot_rl.actor import Acted, Actor
 from robot_rl.actor_link import ActorLink
+from robot_rl.config import LearnerConfig
 from robot_rl.env import Closing, Env, Info, Step
 from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
 from robot_rl.outbox import Outbox
-from robot_rl.remote_learner import ONLINE
+from robot_rl.remote_learner import ONLINE, run_learner
 from robot_rl.replay import Replay
 from robot_rl.rlif import COST, TakeoverRewards
 from robot_rl.run import Run
@@ -45,11 +46,11 @@ class Learner:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"tcp/127.0.0.1:{free.getsockname()[1]}"
-        self.folder, self._source = folder, source
+        self.folder, self.source = folder, source
         self.process: Forked | None = None
 
     def start(self, *further: str) -> None:
-        words = ["learner", str(self.folder), "--from", str(self._source), *further]
+        words = ["learner", str(self.folder), "--from", str(self.source), *further]
         words += ["--address", self.address, "--learning-starts", "10", "--checkpoint-every", "1"]
         self.process = Forked("robot_rl.cli", words, os.environ, Path.cwd())
 
@@ -178,6 +179,34 @@ def test_a_robot_acts_with_weights_that_its_learner_made_of_its_steps(
     status = robot.link.status
     assert status["updates"] == 2 * status["steps"] == 2 * robot.actor.acted.steps
     robot.close()
+
+
+def test_a_person_cuts_an_episode_off_and_the_next_begins(tmp_path: Path, learner: Learner) -> None:
+    learner.start()
+    pressed = iter([["redo"], [], [], ["redo"]])  # The first one before the episode.
+    robot = Robot(tmp_path, learner.address, pressed=lambda: next(pressed, []))
+    robot.act(2)
+    robot.delivered()
+    cut, whole = robot.episodes
+    assert cut.truncated.tolist() == [False, False, True]
+    assert cut.metadata.termination_reason == "redo"
+    assert whole.metadata.termination_reason in ("success", "time-out")
+    assert (whole.metadata.episode, whole.step[0]) == (1, 0)
+    assert not np.allclose(whole.observation["state"][0], cut.observation["state"][-1], atol=1e-3)
+    arrived = learner.data()
+    truncated = arrived.gather(np.array(arrived.indices)).truncated
+    assert truncated[:4].tolist() == [False, False, True, False]
+    robot.close()
+
+
+def test_a_second_learner_is_not_let_into_the_folder(tmp_path: Path, learner: Learner) -> None:
+    learner.start()
+    with ActorLink("left", Outbox(tmp_path / "outbox"), learner.address) as link:
+        link.offer(PATIENCE)
+        with pytest.raises(
+            BlockingIOError, match=r"another process works in .*learner; wait until"
+        ):
+            run_learner(LearnerConfig(learner.folder, learner.source))
 
 
 def test_a_learner_that_was_killed_while_it_read_demonstrations_reads_them_all_again(

@@ -13,7 +13,7 @@ import torch
 
 from robot_rl import weights_file
 from robot_rl.classifier import ClassifierError, SuccessClassifier
-from robot_rl.classifier_frames import Clip, hold_out
+from robot_rl.classifier_frames import Clip, cameras_of, clips_of, hold_out
 from robot_rl.classifier_judgement import (
     Scored,
     area_under,
@@ -31,6 +31,7 @@ from robot_rl.config import ClassifierEvaluateConfig, ClassifierTrainConfig
 from robot_rl.env import ArraySpec
 from robot_rl.episodes import Episodes
 from robot_rl.reward import Moments, Rewards
+from robot_rl.robot_step import JUDGED
 from robot_rl.schema import Schema
 from robot_rl.transition import Transition
 
@@ -47,9 +48,11 @@ def frame(depth: float, rng: np.random.Generator) -> np.ndarray:
     return (image + rng.normal(0, 3, image.shape)).clip(0, 255).astype(np.uint8)
 
 
-def write_episodes(path: Path, count: int, rng: np.random.Generator) -> Path:
-    """Every other episode stops short."""
+def write_episodes(path: Path, count: int, rng: np.random.Generator, judged: bool = False) -> Path:
+    """Every other episode stops short; ``judged``: the policy sees no pictures, its judge does."""
     spec = {"state": ArraySpec((1,)), FRONT: ArraySpec((SIZE, SIZE, 3), "uint8", 0, 255)}
+    if judged:
+        del spec[FRONT]
     store = Episodes(path, Schema(spec, ArraySpec((1,), low=-1, high=1), 0.05))
     nothing, state = np.zeros(1, np.float32), np.zeros(1, np.float32)
     for number in range(count):
@@ -60,8 +63,10 @@ def write_episodes(path: Path, count: int, rng: np.random.Generator) -> Path:
             for t in range(LENGTH):
                 won, over = bool(depths[t + 1] > DEEP), t == LENGTH - 1
                 ends = (over and won, over and not won)
-                pair = (frames[t], frames[t + 1], nothing, nothing)
-                writer.add(Transition(*pair, float(ends[0]), *ends, success=won, step=t))
+                before, after = ({key: frames[t + i][key] for key in spec} for i in (0, 1))
+                one = Transition(before, after, nothing, nothing, float(ends[0]), *ends)
+                extra = {JUDGED + FRONT: frames[t + 1][FRONT]} if judged else {}
+                writer.add(replace(one, success=won, step=t, extra=extra))
     return path
 
 
@@ -144,6 +149,24 @@ class TestTraining:
         assert store.verify() == []
         with pytest.raises(ValueError, match="is no success; nothing to correct"):
             store.mistake(-1)
+
+    def test_of_what_was_learned_it_learns_from_the_mistakes_alone(
+        self, trained: tuple[Path, Path, str], tmp_path: Path
+    ) -> None:
+        learned = write_episodes(tmp_path / "learned", 6, np.random.default_rng(4), judged=True)
+        with pytest.raises(ValueError, match="has no camera 'front'; choose from none"):
+            cameras_of([trained[0], learned], ["front"])
+        store = Episodes(learned)
+        store.mistake(3)
+        assert cameras_of([trained[0], learned], []) == ("front",)
+        [clip] = clips_of([learned], ["front"], SIZE)
+        assert (clip.uuid, clip.failed, len(clip)) == (store[3].metadata.uuid, True, LENGTH)
+        pictures = np.moveaxis(store[3].extra[JUDGED + FRONT], -1, 1)
+        np.testing.assert_array_equal(clip.images["front"].numpy(), pictures)
+        assert clip.fresh[1:].all()
+        config = ClassifierTrainConfig((trained[0], learned), tmp_path / "new", size=SIZE)
+        classifier, _ = train_classifier(replace(config, updates=2, batch_size=32))
+        assert clip.uuid in {*classifier.card["learned_from"], *classifier.card["judged_by"]}
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
 from robot_rl.finetune import ROBOTS, finetune
 from robot_rl.learner import Learner
+from robot_rl.lock import alone_in
 from robot_rl.log import read_log
 from robot_rl.policy import Policy
 from robot_rl.ranges import RangeError
@@ -100,6 +101,15 @@ def test_a_person_takes_over_and_their_takeovers_are_what_is_learned_from(
     assert {reward for episode in episodes for reward in episode.reward.tolist()} == {0.0, COST}
     with pytest.raises(ValueError, match="was begun with --rlif"):
         finetune(replace(config, rlif=False))
+
+
+def test_a_robot_learns_in_a_folder_once_at_a_time(tmp_path: Path, source: Path) -> None:
+    config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=50)
+    with (
+        alone_in(config.run / ROBOTS / "left"),
+        pytest.raises(BlockingIOError, match=r"another process works in .*left; wait until"),
+    ):
+        finetune(config)
 
 
 def test_a_learner_that_dies_is_told_and_the_same_command_goes_on(

@@ -57,6 +57,9 @@ def test_a_person_judges_and_the_task_only_knows(env: HardwareEnv, graph: Graph)
     assert (won.terminated[0], won.info[Info.SUCCESS][0], won.reward[0]) == (True, True, 1)
     assert not won.info[Info.TRUE_SUCCESS][0]
     assert np.isfinite(scores).all()
+    assert [(k, v.shape) for k, v in won.info[Info.JUDGED].items()] == [
+        ("images/front", (1, 128, 128, 3))
+    ]
     assert graph.call(Trigger, "record/failure").success
     lost, _ = _until_done(env)
     assert (lost.terminated[0], lost.info[Info.SUCCESS][0], lost.reward[0]) == (True, False, 0)
