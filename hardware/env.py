@@ -90,7 +90,7 @@ class HardwareEnv(Closing):
         )
         self._rng = np.random.default_rng(seed)
         self._connected, self._elapsed, self._next = False, 0, 0.0
-        self._began = self._now = self._told = 0.0
+        self._began = self._now = 0.0
         self._obstacle: Exception | None = None
 
     @property
@@ -239,7 +239,7 @@ class HardwareEnv(Closing):
         self._view.look()
         self._elapsed = 0
         self._judge.begin()
-        self._began = self._now = self._next = self._told = self._link.now()
+        self._began = self._now = self._next = self._link.now()
         self._link.announce(True)
         return self._view.observation(0, self._action.lead)
 
@@ -276,11 +276,10 @@ class HardwareEnv(Closing):
         Raises:
             ConnectionError: It has said nothing for a second.
         """
-        if reports := self._link.reports(since):
-            self._told = reports[-1].stamp
-        elif (silence := self._now - self._told) > WAIT:
+        reports = self._link.reports(since)
+        if not (reports or self._link.reports(self._now - WAIT)):
             raise ConnectionError(
-                f"the safety node of {self.contract.name} has said nothing for {silence:.1f} s; "
+                f"the safety node of {self.contract.name} has said nothing for {WAIT:g} s; "
                 f"look for it with `robot-rl doctor --robot {self.contract.name}`"
             )
         return reports

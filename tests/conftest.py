@@ -1,7 +1,8 @@
-"""How the tests are shared out among workers."""
+"""How the tests are shared out among workers, and what several of them need."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,3 +25,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return _ROBOTS if nodeid.startswith(_ROBOTS) else super()._split_scope(nodeid)
 
     return OneRobotAtATime(config, log)
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run in the simulator, of some seconds, that learning elsewhere starts from."""
+    pytest.importorskip("torch")
+    from robot_rl.config import SacConfig, TrainConfig
+    from robot_rl.train import train
+
+    folder = tmp_path_factory.mktemp("source") / "run"
+    train(
+        TrainConfig(
+            env="reach",
+            num_envs=2,
+            demonstrations=2,
+            steps=40,
+            learning_starts=20,
+            evaluate_every=40,
+            evaluation_episodes=2,
+            evaluation_envs=2,
+            folder=folder,
+            sac=SacConfig(hidden=(32, 32), batch_size=32, cloning_steps=20, critic_warmup=10),
+        )
+    )
+    return folder

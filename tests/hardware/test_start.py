@@ -174,7 +174,8 @@ class OrphanedArm(ObedientArm):
     silent_from = np.inf
 
     def reports(self, since: float) -> list[Report]:
-        return super().reports(since) if self.time < self.silent_from else []
+        last = min(self.time, self.silent_from)
+        return super().reports(since) if last >= since else []
 
 
 def test_a_safety_node_that_falls_silent_is_noticed_in_the_episode() -> None:
@@ -184,7 +185,7 @@ def test_a_safety_node_that_falls_silent_is_noticed_in_the_episode() -> None:
     arm.silent_from = arm.time + 5.01 * env.dt
     for _ in range(5 + round(1 / env.dt)):
         env.step(nowhere({}))
-    with pytest.raises(ConnectionError, match=r"has said nothing for 1\.\d s; look for it with"):
+    with pytest.raises(ConnectionError, match="has said nothing for 1 s; look for it with"):
         env.step(nowhere({}))
 
 

@@ -1,0 +1,62 @@
+"""Learning on a robot: real nodes, a learner in a process of its own, and a person at the page."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("pybullet")
+pytest.importorskip("torch")
+
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+
+from robot_rl.actor import Acted
+from robot_rl.config import FinetuneConfig
+from robot_rl.episodes import Episodes
+from robot_rl.finetune import ROBOTS, finetune
+from robot_rl.policy import Policy
+from robot_rl.remote_learner import POLICY
+from robot_rl.robot_step import MEASURED, SENT
+from tests.ros.conftest import Graph, wait_for
+
+pytestmark = pytest.mark.domain(72)
+
+
+def test_a_policy_learns_on_a_robot_and_a_person_cuts_an_episode_off(
+    graph: Graph, source: Path, tmp_path: Path
+) -> None:
+    graph.start("arm_node", task="reach")
+    graph.start("safety_node", watch_cameras=False)
+    told = graph.listen(JointState, "learning/status")
+    asked = graph.listen(JointState, "request")
+    options = ("timeout=30", "horizon=30")
+    config = FinetuneConfig(tmp_path / "run", source, robot="twin", steps=300, options=options)
+
+    def press() -> None:
+        begun = len(asked)
+        wait_for(lambda: len(asked) > begun + 10, "the middle of an episode")
+        graph.call(Trigger, "record/redo")
+
+    with ThreadPoolExecutor(1) as person:
+        pressing: list[Future[None]] = []
+
+        def watch(acted: Acted) -> None:
+            if not pressing:
+                pressing.append(person.submit(press))
+
+        done = finetune(config, watch)
+        pressing[0].result()
+    episodes = list(Episodes(config.run / ROBOTS / "twin" / "episodes"))
+    assert sum(map(len, episodes)) == done.acted.steps >= 300
+    for episode in episodes:
+        assert np.isfinite(episode.extra[SENT]).all(axis=1).any()
+        assert f"{MEASURED}joint_states" in episode.extra
+        assert (np.diff(episode.command_stamp) > 0).all()
+    cut = [e for e in episodes if e.metadata.termination_reason == "redo"]
+    assert [(bool(e.truncated[-1]), len(e) < 30) for e in cut] == [(True, True)]
+    assert done.acted.version > 0
+    assert Policy.load(config.run / POLICY).origin["steps"] == done.acted.steps
+    assert "success_rate" in told[-1].name
