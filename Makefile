@@ -13,7 +13,7 @@ export UV_TORCH_BACKEND ?= auto
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
 
-demo: .venv/.base  ## an arm learns to insert a peg from 20 demonstrations; ends with a report
+demo: .venv/.base  ## an arm learns to insert a peg, in simulation and on a robot behind ROS 2; ends with a report
 	@$(BIN)/robot-rl demo
 
 test: .venv/.dev  ## all tests but the ones that train for minutes

@@ -152,7 +152,8 @@ class HardwareEnv(Closing):
 
         Raises:
             ConnectionError: The robot, a camera or the safety node is not there.
-            RuntimeError: The arm is stopped, or does not reach its start.
+            RuntimeError: The arm does not reach its start.
+            StoppedError: A person has stopped it.
         """
         if seed is not None:
             self._rng = np.random.default_rng(seed)
@@ -179,7 +180,7 @@ class HardwareEnv(Closing):
             ValueError: If the action has another shape.
             ConnectionError: If a stream fails, or the safety node is silent, for a second.
             RuntimeError: If the arm could not go to its next start after the step before, which
-                ended an episode.
+                ended an episode; a StoppedError if a person had stopped it.
         """
         if self._obstacle is not None:
             obstacle, self._obstacle = self._obstacle, None

@@ -21,7 +21,7 @@ from hardware.robot_config import RobotConfig
 from hardware.robot_view import WAIT, RobotView
 from hardware.task import RobotTask
 from hardware.tool_action import ToolAction
-from robot_rl.env import Observation
+from robot_rl.env import Observation, StoppedError
 
 Act = Callable[[Observation], np.ndarray]
 """Observation -> action, shape (1, action)."""
@@ -81,7 +81,8 @@ class Starter:
 
         Raises:
             ConnectionError: The robot cannot be observed.
-            RuntimeError: The arm is stopped, or does not reach its start.
+            RuntimeError: The arm does not reach its start.
+            StoppedError: A person has stopped it.
         """
         self._view.forget()
         self._unlatch()
@@ -185,11 +186,14 @@ class Starter:
 
         Returns:
             Whether the arm was stopped.
+
+        Raises:
+            StoppedError: By a person.
         """
         reports = self._link.reports(self._link.now() - WAIT)
         latched = Reason(reports[-1].latched) if reports else Reason.NONE
         if latched & Reason.STOP:
-            raise RuntimeError(
+            raise StoppedError(
                 f"{self._name} was stopped; see that all is well, then free it: robot-rl rearm, or "
                 "the service reset of its safety node"
             )

@@ -1,6 +1,6 @@
 """A robot and the policy that moves it.
 
-ros2 launch robot_rl_launch deploy.launch.py robot:=twin policy:=runs/demo
+ros2 launch robot_rl_launch deploy.launch.py robot:=twin policy:=runs/demo/simulator
 """
 
 from pathlib import Path

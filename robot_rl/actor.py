@@ -2,12 +2,14 @@
 
 The robot never waits for the learner within an episode: weights change between two steps, and
 transitions go to an outbox. Between episodes it waits where the learner has fallen behind. Without
-a learner it goes on with the policy that it has.
+a learner it goes on with the policy that it has. Where a person has stopped it, it waits until a
+person frees it.
 """
 
 from __future__ import annotations
 
 import secrets
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from robot_rl.actor_link import ActorLink
-from robot_rl.env import Closing, Env, Step
+from robot_rl.env import Closing, Env, Step, StoppedError
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
 from robot_rl.outbox import Key
@@ -34,6 +36,8 @@ RECENT = 20
 _PATIENCE = 60.0
 _LOOK = 0.05
 """How often somebody who waits looks up [s]."""
+_STOPPED = 0.5
+"""How often a robot that was stopped is asked whether it is free [s]."""
 
 
 @dataclass
@@ -123,16 +127,32 @@ class Actor(Closing):
             OSError: An episode, or what the learner has not taken, could not be written.
         """
         self._await_weights()
-        step = self._env.reset(self._seed)
+        step = self._begin(self._seed)
         while not enough(self.acted):
-            step = self._episode(self._settle(step))
-            self._watch(self.acted)
+            try:
+                step = self._episode(self._settle(step))
+            except StoppedError:  # Said in place of an episode's first step, so none is lost.
+                step = self._begin()
+            else:
+                self._watch(self.acted)
         self._writing.result()
         return self.acted
 
     def close(self) -> None:
         """Waits for the disk; safe to call twice."""
         self._disk.shutdown()
+
+    def _begin(self, seed: int | None = None) -> Step:
+        """The first step of an episode, once nobody has the robot stopped."""
+        told = False
+        while True:
+            try:
+                return self._env.reset(seed)
+            except StoppedError as stopped:
+                if not told:
+                    print(f"{stopped}; learning goes on then", file=sys.stderr)
+                told = True
+                time.sleep(_STOPPED)
 
     def _settle(self, step: Step) -> Step:
         """Waits, the arm held, until learner and watcher let us go on, and looks anew."""
@@ -169,7 +189,7 @@ class Actor(Closing):
         self.acted.greedy.append(greedy)
         self.acted.takeovers.append(_takeovers(transitions))
         self._keep(transitions, REDO if cut else None)
-        return self._env.reset() if cut else step
+        return self._begin() if cut else step
 
     def _await_weights(self) -> None:
         """Nobody acts with a network that has learned nothing."""

@@ -1,85 +1,207 @@
-"""The first thing a newcomer sees: an arm learns to insert a peg, then does it behind ROS 2."""
+"""The whole story in one command: shown, seen, simulated, then learned on the robot itself.
+
+The robot is the twin behind ROS 2: another physics engine, with a gap that no simulator has trained
+on, its cameras, its safety node and its page, each a process of its own.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
-from robot_rl.config import DemoConfig, DeployConfig, TrainConfig
+from robot_rl.command_line import words_of
+from robot_rl.config import (
+    ClassifierTrainConfig,
+    DemoConfig,
+    DeployConfig,
+    FinetuneConfig,
+    RecordConfig,
+    TrainConfig,
+    UpConfig,
+)
+from robot_rl.demo_report import Story, write_demo_report
 from robot_rl.deploy_run import deploy_run
 from robot_rl.deployment import Deployed
+from robot_rl.finetune import Finetuned, finetune
+from robot_rl.free_port import free_port
 from robot_rl.policy import SUFFIX, Policy
-from robot_rl.progress import DeploymentMonitor, Monitor
+from robot_rl.progress import ActorMonitor, DeploymentMonitor, Monitor
+from robot_rl.remote_learner import POLICY
+from robot_rl.robot_processes import running
+from robot_rl.robot_recording import record_on_robot
 from robot_rl.run import FACTS, Run
-from robot_rl.run_report import ROBOT, write_run_report
+from robot_rl.run_report import write_run_report
 from robot_rl.train import train
 
-_INTRODUCTION = (
-    "[bold]A simulated arm learns to insert a peg[/] (square, 1 mm of clearance). 20 scripted "
-    "demonstrations are recorded and cloned; then the arm practises with a reward of 1 for success "
-    "and 0 for everything else. [dim]greedy: the policy's mean action; sampled: as it explores; "
-    "episode: steps (20 a second) that a successful episode takes.[/]\n"
-)
-_ON_ROBOT = (
-    "\n[bold]Now behind ROS 2[/]: the policy acts on a robot that it has never seen, the twin: "
-    "another physics engine, {gap}, with cameras and a safety node, each a process of its own.\n"
-    "[dim]robot-rl up --robot twin --gap {gap}; robot-rl deploy {policy}[/]"
-)
+TASK, ROBOT = "peg_insert", "twin_light"
+SEEN = ("action_history=2",)
+"""What a policy observes, so that an arm that answers late can be known."""
+_PICTURES = ("cameras=front,wrist", "apart=True", "linger=8")
+_HORIZON = "horizon=150"
+"""A robot that answers late takes longer than the simulator [steps]."""
+_RATE = 20
+"""Steps of the robot a second."""
 _WITHOUT_ROS = (
-    "\n[dim]No ROS 2 here: with pip install 'robot-rl\\[ros,twin]' the policy would now act on a "
-    "robot behind ROS 2.[/]"
+    "\n[dim]No ROS 2 here: with pip install 'robot-rl\\[ros,twin]' the arm would now go on "
+    "learning on a robot behind ROS 2.[/]"
 )
 
 
 def demo(config: DemoConfig, console: Console | None = None) -> Path:
-    """Trains, films, deploys and reports; returns the path of the report."""
+    """Runs the whole story, or without ROS its part in simulation; returns the path of the report.
+
+    Raises:
+        FileExistsError: The folder holds something else than a demo.
+    """
     console = console or Console()
     _make_room(config.folder)
-    console.print(_INTRODUCTION)
-    training = TrainConfig(
-        env="peg_insert",
-        steps=config.steps,
-        seed=config.seed,
-        folder=config.folder,
-        videos=True,
-    )
-    with Monitor(console) as monitor:
-        run = train(training, monitor)
-    deployed = _deploy(run, config, console)
-    title, robot = "A simulated arm learns to insert a peg", f"on the twin over ROS 2, {config.gap}"
-    page = write_run_report(run, title, robot, deployed)
-    console.print(f"\nReport with curves and videos: [bold]{page}[/]")
+    if any(importlib.util.find_spec(name) is None for name in ("rclpy", "pybullet")):
+        run = _simulate(config, console)
+        console.print(_WITHOUT_ROS)
+        return _told(console, write_run_report(run, "A simulated arm learns to insert a peg"))
+    return _told(console, write_demo_report(_Demo(config, console).tell()))
+
+
+def _told(console: Console, page: Path) -> Path:
+    console.print(f"\nReport with curves and films: [bold]{page}[/]")
     return page
 
 
-def _deploy(run: Run, config: DemoConfig, console: Console) -> Deployed | None:
-    """The policy on the twin over ROS 2; None if there is no ROS or it is not wanted."""
-    path = Policy.of_run(run.folder).save(run.folder / f"peg{SUFFIX}")
-    if config.episodes == 0:
-        return None
-    if any(importlib.util.find_spec(name) is None for name in ("rclpy", "pybullet")):
-        console.print(_WITHOUT_ROS)
-        return None
-    console.print(_ON_ROBOT.format(gap=config.gap, policy=path))
-    deployment = DeployConfig(
-        policy=path,
-        start=True,
-        gap=config.gap,
-        episodes=config.episodes,
-        video=run.folder / "videos" / ROBOT,
+class _Demo:
+    """One telling."""
+
+    def __init__(self, config: DemoConfig, console: Console) -> None:
+        self._config, self._console = config, console
+        self._parts: dict[str, float] = {}
+        """How long each part has taken [min]."""
+        self._recorded = config.folder / "recorded"
+        self._classifier = config.folder / "peg.classifier"
+        self._plots = config.folder / "peg-plots"
+        self._learned = config.folder / "robot"
+
+    def tell(self) -> Story:
+        """From an arm that knows nothing to one that has practised."""
+        config, folder = self._config, self._config.folder
+        shown = f"{config.demonstrations} demonstrations on the robot, and as many near misses"
+        with self._robot(), self._part(shown):
+            self._record()
+        with self._part("a camera learns what success is; the arm learns in simulation"):
+            simulated = self._prepare()
+        simulator = Policy.of_run(simulated.folder).save(folder / f"simulator{SUFFIX}")
+        with self._robot():
+            with self._part("the simulator's policy acts on the robot"):
+                before = self._deploy(simulator, "before")
+            with self._part("it goes on learning there"):
+                finetuned = self._finetune(simulated)
+            with self._part("what it has learned acts on the robot"):
+                after = self._deploy(self._learned / POLICY, "after")
+        return Story(config, simulated, self._plots, before, finetuned, after, self._parts)
+
+    @contextmanager
+    def _robot(self) -> Iterator[None]:
+        """The robot's processes, and its page in the browser."""
+        port = free_port()
+        up = UpConfig(ROBOT, task=TASK, gap=self._config.gap, page=True, page_port=port)
+        with running(up):
+            self._console.print(f"[dim]robot-rl up: watch it at[/] http://127.0.0.1:{port}")
+            yield
+
+    @contextmanager
+    def _part(self, title: str) -> Iterator[None]:
+        self._console.print(f"\n[bold]{len(self._parts) + 1}. {title}[/]")
+        began = time.monotonic()
+        yield
+        self._parts[title] = (time.monotonic() - began) / 60
+        self._console.print(f"[dim]{self._parts[title]:.1f} minutes[/]")
+
+    def _record(self) -> None:
+        wanted = RecordConfig(
+            self._recorded,
+            TASK,
+            options=(*SEEN, *_PICTURES),
+            seed=self._config.seed,
+            robot=ROBOT,
+            scripted=self._config.demonstrations,
+            near_misses=1,
+        )
+        self._console.print(record_on_robot(wanted))
+
+    def _prepare(self) -> Run:
+        """Both at once, for the robot rests; the run in simulation."""
+        wanted = ClassifierTrainConfig(
+            (self._recorded,), self._classifier, updates=300, seed=self._config.seed
+        )
+        words = ["classifier", "train", str(self._recorded)]
+        words += words_of(wanted, ClassifierTrainConfig(wanted.datasets))
+        command = [sys.executable, "-m", "robot_rl.cli", *words]
+        learning = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        run = _simulate(self._config, self._console)
+        said, _ = learning.communicate()
+        if learning.returncode:
+            raise RuntimeError("the classifier has not learned; see what it says above")
+        self._console.print(said.strip(), highlight=False)
+        return run
+
+    def _deploy(self, policy: Path, film: str) -> Deployed:
+        config = self._config
+        wanted = DeployConfig(
+            policy,
+            ROBOT,
+            episodes=config.episodes,
+            options=(_HORIZON, "timeout=30"),
+            video=config.folder / "films" / f"{film}.webp",
+        )
+        with DeploymentMonitor(config.episodes, self._console) as monitor:
+            deployed = deploy_run(wanted, monitor)
+        self._console.print(str(deployed))
+        return deployed
+
+    def _finetune(self, simulated: Run) -> Finetuned:
+        rewards = self._config.folder / "rewards.yaml"
+        rewards.write_text(f"- kind: classifier\n  file: {self._classifier.name}\n", "utf-8")
+        wanted = FinetuneConfig(
+            self._learned,
+            simulated.folder,
+            self._recorded,
+            robot=ROBOT,
+            options=(_HORIZON, f"rewards={rewards}", "timeout=30"),
+            steps=round(60 * _RATE * self._config.minutes),
+            utd_ratio=1.0,
+            seed=self._config.seed,
+        )
+        with ActorMonitor(wanted.steps, self._console) as monitor:
+            done = finetune(wanted, monitor)
+        self._console.print(str(done))
+        return done
+
+
+def _simulate(config: DemoConfig, console: Console) -> Run:
+    training = TrainConfig(
+        env=TASK,
+        options=SEEN,
+        steps=config.steps,
+        seed=config.seed,
+        evaluate_every=config.steps,
+        evaluation_episodes=50,
+        folder=config.folder / "simulator",
+        videos=True,
     )
-    with DeploymentMonitor(config.episodes, console) as monitor:
-        deployed = deploy_run(deployment, monitor)
-    console.print(str(deployed))
-    return deployed
+    with Monitor(console) as monitor:
+        return train(training, monitor)
 
 
 def _make_room(folder: Path) -> None:
     """Deletes an older demo, and nothing else."""
-    if (folder / FACTS).exists():
+    if (folder / "simulator" / FACTS).exists() or (folder / "recorded").exists():
         shutil.rmtree(folder)
     elif folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} holds something else than a run; choose another folder")
+        raise FileExistsError(f"{folder} holds something else than a demo; choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)

@@ -46,6 +46,10 @@ class Info:
     evaluation, never for learning. Shape (num_envs,), bool."""
 
 
+class StoppedError(RuntimeError):
+    """A person has stopped the robot, and a person has to free it before it goes on."""
+
+
 class Closing(ABC):
     """Closes itself at the end of a ``with`` block."""
 

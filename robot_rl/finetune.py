@@ -10,7 +10,6 @@ import contextlib
 import functools
 import importlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from robot_rl.demonstrations import schema_of
 from robot_rl.env import Env
 from robot_rl.environments import ROBOT, make_env, parse_options
 from robot_rl.episodes import Episodes
+from robot_rl.free_port import free_port
 from robot_rl.lock import alone_in
 from robot_rl.log import Log, read_log
 from robot_rl.message import Message
@@ -161,9 +161,7 @@ def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[byt
     if config.learner:
         yield config.learner, None
         return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"tcp/127.0.0.1:{free.getsockname()[1]}"
+    address = f"tcp/127.0.0.1:{free_port()}"
     usual = LearnerConfig(config.run, config.source, config.demonstrations)
     told = replace(
         usual,

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from robot_rl.config import TrainConfig
-from robot_rl.deployment import Deployed
 from robot_rl.log import Row, read_log
 from robot_rl.progress import score
 from robot_rl.report import Curve, Panel, Report, Table, Video, write_report
@@ -19,22 +16,18 @@ from robot_rl.run import Run
 Quantity = Literal["success", "return"]
 POLICIES = {"greedy": "policy, greedy", "sampled": "policy, sampled", "cloned": "behaviour cloning"}
 
-UNTRAINED, ROBOT = "untrained.webp", "robot.webp"
-"""Films beside those of the evaluations."""
+UNTRAINED = "untrained.webp"
+"""Film beside those of the evaluations."""
 
 _JUDGED = ("untrained", "behaviour cloning", "greedy", "sampled")
 
 
-def write_run_report(
-    run: Run, title: str, robot: str = "", deployed: Deployed | None = None
-) -> Path:
+def write_run_report(run: Run, title: str) -> Path:
     """Writes ``report.html`` and ``report.json`` into the run's folder.
 
     Args:
         run: A run with at least one evaluation.
         title: Heading of the page.
-        robot: On which the policy acted afterwards, for people.
-        deployed: What was measured there; its film is ``videos/robot.webp``.
 
     Returns:
         Path of the page.
@@ -43,9 +36,9 @@ def write_run_report(
     config = run.config(TrainConfig)
     report = Report(
         title=title,
-        summary=[*_summary(rows), *_on_robot(robot, deployed)],
-        videos=_videos(run.folder / "videos", rows, robot),
-        curves=_panels(rows),
+        summary=_summary(rows),
+        videos=_videos(run.folder / "videos"),
+        curves=run_panels(rows),
         table=_table(rows),
         config=config,
     )
@@ -72,24 +65,13 @@ def _summary(rows: Sequence[Row]) -> list[tuple[str, str]]:
     ]
 
 
-def _on_robot(robot: str, deployed: Deployed | None) -> list[tuple[str, str]]:
-    if deployed is None:
-        return []
-    rate = deployed.evaluation.rate
-    return [
-        (f"success, {robot}", f"{rate.estimate:.0%}"),
-        (f"steps of an episode, {robot}", f"{np.mean(deployed.length):.1f}"),
-        (f"control rate, {robot}", f"{deployed.rate:.1f} Hz"),
-        (f"sensor to command, {robot}", f"{1e3 * deployed.latency_percentile(50):.0f} ms"),
-    ]
-
-
 def _quantity(rows: Sequence[Row]) -> Quantity:
     """What policies are judged by: success, or the return of a task that knows none."""
     return "return" if math.isnan(rows[0]["greedy_success"]) else "success"
 
 
-def _panels(rows: Sequence[Row]) -> list[Panel]:
+def run_panels(rows: Sequence[Row]) -> list[Panel]:
+    """Curves of a run's evaluations; what it is judged by comes first, over steps."""
     steps = [row["step"] for row in rows]
     minutes = [row["seconds"] / 60 for row in rows]
     quantity, span = _quantity(rows), None
@@ -165,14 +147,13 @@ def _row(row: Row) -> tuple[float | str, ...]:
     )
 
 
-def _videos(folder: Path, rows: Sequence[Row], robot: str) -> list[Video]:
-    """Before learning, after cloning, in the end, and on the robot."""
+def _videos(folder: Path) -> list[Video]:
+    """Before learning, after cloning, and in the end."""
     films = sorted(folder.glob("[0-9]*.webp"))
     chosen = sorted({films[0], films[-1]}) if films else []
     shown = [Video(f"After {int(path.stem):,} environment steps", path) for path in chosen]
-    others = (("Untrained", folder / UNTRAINED), (robot, folder / ROBOT))
-    first, last = ([Video(title, path)] if path.exists() else [] for title, path in others)
-    return [*first, *shown, *last]
+    untrained = folder / UNTRAINED
+    return [*([Video("Untrained", untrained)] if untrained.exists() else []), *shown]
 
 
 def _number(value: float) -> str:

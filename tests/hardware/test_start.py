@@ -15,7 +15,7 @@ from hardware.robot_config import RobotConfig
 from hardware.start import Act
 from hardware.streams import Streams
 from hardware.task import load_task
-from robot_rl.env import Observation
+from robot_rl.env import Observation, StoppedError
 
 TASK = load_task("peg_insert")
 ROBOT = observing(load_contract("twin"), TASK)
@@ -153,7 +153,7 @@ def test_the_step_that_ends_an_episode_counts_although_the_next_cannot_begin() -
     step = env.step(nowhere({}))
     assert step.truncated[0]
     assert np.array_equal(step.observation["state"], step.final_observation["state"])
-    with pytest.raises(RuntimeError, match="was stopped; see that all is well, then free it"):
+    with pytest.raises(StoppedError, match="was stopped; see that all is well, then free it"):
         env.step(nowhere({}))
     arm.latched = Reason.NONE
     assert not env.reset().done[0]

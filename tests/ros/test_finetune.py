@@ -1,5 +1,6 @@
 """Learning on a robot: real nodes, a learner in a process of its own, and a person at the page."""
 
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,19 +14,20 @@ pytest.importorskip("torch")
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
+from controllers.reason import Reason
 from robot_rl.actor import Acted
 from robot_rl.config import FinetuneConfig
 from robot_rl.episodes import Episodes
 from robot_rl.finetune import ROBOTS, finetune
 from robot_rl.policy import Policy
 from robot_rl.remote_learner import POLICY
-from robot_rl.robot_step import MEASURED, SENT
+from robot_rl.robot_step import MEASURED, REASONS, SENT
 from tests.ros.conftest import Graph, wait_for
 
 pytestmark = pytest.mark.domain(72)
 
 
-def test_a_policy_learns_on_a_robot_and_a_person_cuts_an_episode_off(
+def test_a_policy_learns_on_a_robot_and_a_person_cuts_an_episode_off_and_stops_it(
     graph: Graph, source: Path, tmp_path: Path
 ) -> None:
     graph.start("arm_node", task="reach")
@@ -35,20 +37,30 @@ def test_a_policy_learns_on_a_robot_and_a_person_cuts_an_episode_off(
     options = ("timeout=30", "horizon=30")
     config = FinetuneConfig(tmp_path / "run", source, robot="twin", steps=300, options=options)
 
-    def press() -> None:
+    def press(button: str) -> None:
         begun = len(asked)
         wait_for(lambda: len(asked) > begun + 10, "the middle of an episode")
-        graph.call(Trigger, "record/redo")
+        assert graph.call(Trigger, button).success
 
+    def stop_and_free() -> None:
+        press("estop")
+        stopped = len(asked)
+        rest = time.monotonic() + 1.0
+        wait_for(lambda: time.monotonic() > rest, "a second in which nobody asks for anything")
+        assert len(asked) <= stopped + 2
+        assert graph.call(Trigger, "reset").success
+
+    presses = [lambda: press("record/redo"), stop_and_free]
     with ThreadPoolExecutor(1) as person:
         pressing: list[Future[None]] = []
 
         def watch(acted: Acted) -> None:
-            if not pressing:
-                pressing.append(person.submit(press))
+            if len(pressing) < len(presses):
+                pressing.append(person.submit(presses[len(pressing)]))
 
         done = finetune(config, watch)
-        pressing[0].result()
+        for pressed in pressing:
+            pressed.result()
     episodes = list(Episodes(config.run / ROBOTS / "twin" / "episodes"))
     assert sum(map(len, episodes)) == done.acted.steps >= 300
     for episode in episodes:
@@ -56,7 +68,10 @@ def test_a_policy_learns_on_a_robot_and_a_person_cuts_an_episode_off(
         assert f"{MEASURED}joint_states" in episode.extra
         assert (np.diff(episode.command_stamp) > 0).all()
     cut = [e for e in episodes if e.metadata.termination_reason == "redo"]
-    assert [(bool(e.truncated[-1]), len(e) < 30) for e in cut] == [(True, True)]
+    stopped = [e for e in episodes if np.bitwise_or.reduce(e.extra[REASONS]) & Reason.STOP]
+    for kind in (cut, stopped):
+        assert [(bool(e.truncated[-1]), len(e) < 30) for e in kind] == [(True, True)]
+    assert episodes[-1].metadata.episode > stopped[0].metadata.episode
     assert done.acted.version > 0
     assert Policy.load(config.run / POLICY).origin["steps"] == done.acted.steps
     assert "success_rate" in told[-1].name
