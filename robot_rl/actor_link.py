@@ -26,6 +26,8 @@ _WINDOW = 64
 """Messages under way at once."""
 _AGAIN = 0.5
 """What nobody has answered for so long is sent again [s]."""
+FIRST = b"first"
+"""Goes with a transition before which nothing waits: what came before it comes no more."""
 
 
 class ActorLink(Closing):
@@ -35,14 +37,18 @@ class ActorLink(Closing):
         robot: Name of the robot, different for each.
         outbox: Where transitions wait until the learner has taken them.
         address: The learner's.
+
+    Attributes:
+        heard: When the learner said something last, by ``time.monotonic`` [s].
     """
 
     def __init__(self, robot: str, outbox: Outbox, address: str = ADDRESS) -> None:
         self._robot, self._outbox = robot, outbox
         self._status: dict[str, Any] = {}
-        self._heard = self._answered = -float("inf")
+        self.heard = self._answered = -float("inf")
         self._boot, self._sent = "", -1
         self._version, self._weights = -1, None
+        self._failed: Exception | None = None
         self._ending = threading.Event()
         self._session = open_session(connect=address)
         self._listening = [
@@ -55,7 +61,7 @@ class ActorLink(Closing):
     @property
     def status(self) -> dict[str, Any]:
         """What the learner has said last; empty while it is away."""
-        return self._status if time.monotonic() - self._heard < AWAY else {}
+        return self._status if time.monotonic() - self.heard < AWAY else {}
 
     @property
     def waiting(self) -> int:
@@ -83,7 +89,16 @@ class ActorLink(Closing):
         self._outbox.put(key, message)
 
     def weights(self) -> Message | None:
-        """The newest weights, once."""
+        """The newest weights, once.
+
+        Raises:
+            ConnectionError: The link has failed, and carries nothing any more.
+        """
+        if self._failed is not None:
+            raise ConnectionError(
+                f"the link to the learner has failed: {self._failed}; nothing is lost: go on with "
+                "the same command"
+            ) from self._failed
         newest, self._weights = self._weights, None
         return newest
 
@@ -96,11 +111,14 @@ class ActorLink(Closing):
             self._outbox.close()
 
     def _carry(self) -> None:
-        while not self._ending.wait(_LOOK):
-            if status := self.status:
-                self._meet(status["boot"])
-                self._fetch(status["version"])
-                self._send()
+        try:
+            while not self._ending.wait(_LOOK):
+                if status := self.status:
+                    self._meet(status["boot"])
+                    self._fetch(status["version"])
+                    self._send()
+        except (OSError, MessageError, zenoh.ZError) as error:
+            self._failed = error
 
     def _meet(self, boot: str) -> None:
         """A learner that is another one, or has come back, is sent all that waits."""
@@ -121,6 +139,7 @@ class ActorLink(Closing):
                 f"{PREFIX}/{TRANSITION}/{self._boot}/{self._robot}",
                 parcel.message,
                 congestion_control=zenoh.CongestionControl.BLOCK,  # It would drop some of them.
+                attachment=FIRST if parcel.first else None,
             )
             self._sent = parcel.number
 
@@ -132,7 +151,7 @@ class ActorLink(Closing):
 
     def _hear_status(self, sample: Any) -> None:
         if status := _facts(sample):
-            self._status, self._heard = status, time.monotonic()
+            self._status, self.heard = status, time.monotonic()
 
     def _hear_taken(self, sample: Any) -> None:
         if facts := _facts(sample):

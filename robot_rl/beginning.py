@@ -38,8 +38,6 @@ class Beginning:
     """Of the agent; None: it clones the demonstrations first."""
     buffer: Path | None = None
     """Replay of what the agent did in simulation, to learn from as well."""
-    rlif: bool = False
-    """Whether takeovers alone are the reward."""
 
     def fill(self, replay: Replay) -> None:
         """Appends what the learner observes of its demonstrations, the successful ones.
@@ -47,19 +45,19 @@ class Beginning:
         Raises:
             FileNotFoundError: The simulator's run has lost what it did.
         """
+        if self.buffer is not None:  # First, for what comes first is forgotten first.
+            replay.absorb(Replay.load(self.buffer))
         keys = self.offer.schema.observation.keys()
         for path in self.demonstrations:
-            for episode in filter(_succeeded, Episodes(path)):
+            for episode in _useful(Episodes(path), self.offer.rlif):
                 transitions = (_seen(one, keys) for one in episode.transitions())
-                replay.extend(without_rewards(transitions) if self.rlif else transitions)
-        if self.buffer is not None:
-            replay.absorb(Replay.load(self.buffer))
+                replay.extend(without_rewards(transitions) if self.offer.rlif else transitions)
 
     def teach(self, learner: Learner, updates: int) -> Metrics:
         """Loads the simulator's agent, or clones; then so many updates on demonstrations alone."""
         if self.state is not None:
             agent = learner.agent
-            (agent.load_policy if self.rlif else agent.load_state_dict)(self.state)
+            (agent.load_policy if self.offer.rlif else agent.load_state_dict)(self.state)
         metrics = learner.clone() if self.state is None else Metrics()
         for _ in range(updates):
             metrics |= learner.study()
@@ -78,14 +76,14 @@ def beginning_of(config: LearnerConfig) -> Beginning:
     found = _beginning(config)
     if not config.rlif:
         return found
-    offer = replace(found.offer, sac=rlif_returns(found.offer.sac))
-    return replace(found, offer=offer, rlif=True)
+    offer = replace(found.offer, sac=rlif_returns(found.offer.sac), rlif=True)
+    return replace(found, offer=offer)
 
 
 def _beginning(config: LearnerConfig) -> Beginning:
     if config.source is None:
         assert config.demonstrations is not None
-        return _of_demonstrations(config.demonstrations, config.sac)
+        return _of_demonstrations(config.demonstrations, config.sac, config.rlif)
     own = _of_run(config.source)
     if config.buffer:
         own = replace(own, buffer=config.source / REPLAY)
@@ -104,13 +102,20 @@ def _of_run(folder: Path) -> Beginning:
         schema = schema_of(env, settings.env, settings.options)
         sac = known_returns(settings.sac, env)
     state = source.load_checkpoint(schema).state["agent"]
-    return Beginning(Offer(schema, sac), (folder / DEMONSTRATIONS,), state)
+    return Beginning(Offer(schema, sac), _datasets_of(settings, folder), state)
 
 
-def _of_demonstrations(path: Path, sac: SacConfig) -> Beginning:
+def _datasets_of(settings: TrainConfig, folder: Path) -> tuple[Path, ...]:
+    """What a run has learned from: a dataset, what it has recorded itself, or nothing."""
+    if settings.dataset is not None:
+        return (settings.dataset,)
+    return (folder / DEMONSTRATIONS,) if settings.demonstrations else ()
+
+
+def _of_demonstrations(path: Path, sac: SacConfig, rlif: bool) -> Beginning:
     store = Episodes(path)
     episodes = list(store)
-    if not any(map(_succeeded, episodes)):
+    if not _useful(episodes, rlif):
         raise ValueError(
             f"{path} has {len(episodes)} episodes and none of them succeeded; record at least one, "
             f"e.g. robot-rl record {path} --robot twin --scripted 20"
@@ -120,8 +125,9 @@ def _of_demonstrations(path: Path, sac: SacConfig) -> Beginning:
     return Beginning(Offer(_learnable(store.schema), sac), (path,))
 
 
-def _succeeded(episode: Episode) -> bool:
-    return bool(episode.success.any())
+def _useful(episodes: Iterable[Episode], rlif: bool) -> list[Episode]:
+    """The successful ones; where takeovers are the reward nobody has to say which these are."""
+    return [episode for episode in episodes if rlif or episode.metadata.success]
 
 
 def _learnable(schema: Schema) -> Schema:

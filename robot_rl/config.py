@@ -309,7 +309,7 @@ class FinetuneConfig:
         usual = FinetuneConfig(self.run, demonstrations=Path())
         given = [
             name
-            for name in ("source", "buffer", "pretraining", "utd_ratio", "sac")
+            for name in ("source", "buffer", "pretraining", "utd_ratio", "rlif", "sac")
             if getattr(self, name) != getattr(usual, name)
         ]
         if self.demonstrations is not None:
@@ -327,6 +327,7 @@ class FinetuneConfig:
                 "person goes with start, for they are a process of the robot's; add --start, or "
                 f"start yours with robot-rl up --person {self.person:g}"
             )
+        _require_start_for_gap(self)
         if self.backward and not on_robot:
             raise RangeError(
                 f"backward is {self.backward!r}, and {self.env} puts its arm back by itself; leave "
@@ -334,7 +335,20 @@ class FinetuneConfig:
             )
 
 
+def _require_start_for_gap(config: FinetuneConfig | DeployConfig) -> None:
+    if config.gap != "none" and not config.start:
+        raise RangeError(
+            "gap goes with start, for it is that of the twin which is started; add --start, or "
+            f"start yours with robot-rl up --gap {config.gap}"
+        )
+
+
 def _require_a_beginning(config: LearnerConfig | FinetuneConfig) -> None:
+    if config.sac.utd_ratio != SacConfig.utd_ratio:
+        raise RangeError(
+            "sac.utd_ratio is that of a training in simulation; type --utd-ratio "
+            f"{config.sac.utd_ratio:g}"
+        )
     if config.source is None and config.demonstrations is None:
         raise RangeError(
             "there is nothing to start from: add --demonstrations DATASET, which robot-rl record "
@@ -635,6 +649,7 @@ class DeployConfig:
 
     def __post_init__(self) -> None:
         check(self, episodes=at_least(1), seed=at_least(0))
+        _require_start_for_gap(self)
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,11 @@ from robot_rl.free_port import free_port
 from robot_rl.policy import SUFFIX, Policy
 from robot_rl.progress import ActorMonitor, DeploymentMonitor, Monitor
 from robot_rl.remote_learner import POLICY
-from robot_rl.robot_processes import running
+from robot_rl.robot_processes import running, with_us
 from robot_rl.robot_recording import record_on_robot
-from robot_rl.run import FACTS, Run
+from robot_rl.run import Run
 from robot_rl.run_report import write_run_report
+from robot_rl.settings import save_settings
 from robot_rl.train import train
 
 TASK, ROBOT = "peg_insert", "twin_light"
@@ -49,6 +50,8 @@ _HORIZON = "horizon=150"
 """A robot that answers late takes longer than the simulator [steps]."""
 _RATE = 20
 """Steps of the robot a second."""
+_MARK = "demo.json"
+"""By this file a folder is known as a demo's, which the next one may replace."""
 _WITHOUT_ROS = (
     "\n[dim]No ROS 2 here: with pip install 'robot-rl\\[ros,twin]' the arm would now go on "
     "learning on a robot behind ROS 2.[/]"
@@ -62,7 +65,7 @@ def demo(config: DemoConfig, console: Console | None = None) -> Path:
         FileExistsError: The folder holds something else than a demo.
     """
     console = console or Console()
-    _make_room(config.folder)
+    _make_room(config)
     if any(importlib.util.find_spec(name) is None for name in ("rclpy", "pybullet")):
         run = _simulate(config, console)
         console.print(_WITHOUT_ROS)
@@ -142,7 +145,9 @@ class _Demo:
         words = ["classifier", "train", str(self._recorded)]
         words += words_of(wanted, ClassifierTrainConfig(wanted.datasets))
         command = [sys.executable, "-m", "robot_rl.cli", *words]
-        learning = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        learning = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, preexec_fn=with_us()
+        )
         run = _simulate(self._config, self._console)
         said, _ = learning.communicate()
         if learning.returncode:
@@ -198,10 +203,16 @@ def _simulate(config: DemoConfig, console: Console) -> Run:
         return train(training, monitor)
 
 
-def _make_room(folder: Path) -> None:
-    """Deletes an older demo, and nothing else."""
-    if (folder / "simulator" / FACTS).exists() or (folder / "recorded").exists():
+def _make_room(config: DemoConfig) -> None:
+    """Deletes an older demo, and nothing else.
+
+    Raises:
+        FileExistsError: The folder holds something else.
+    """
+    folder = config.folder
+    if (folder / _MARK).exists():
         shutil.rmtree(folder)
     elif folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} holds something else than a demo; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
+    save_settings(config, folder / _MARK)

@@ -22,7 +22,7 @@ from robot_rl.actor import REDO, Acted, Actor, Watch
 from robot_rl.actor_link import ActorLink
 from robot_rl.command_line import words_of
 from robot_rl.config import FinetuneConfig, LearnerConfig, TrainConfig, UpConfig
-from robot_rl.demonstrations import schema_of
+from robot_rl.demonstrations import schema_of, seed_beside
 from robot_rl.env import Env
 from robot_rl.environments import ROBOT, make_env, parse_options
 from robot_rl.episodes import Episodes
@@ -37,7 +37,7 @@ from robot_rl.remote_learner import POLICY, require_same_reward
 from robot_rl.rlif import TakeoverRewards
 from robot_rl.robot_options import robot_options
 from robot_rl.robot_processes import end, running, with_us
-from robot_rl.run import CONFIG, Run
+from robot_rl.run import FACTS, Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema
 from robot_rl.statistics import wilson_interval
@@ -50,6 +50,8 @@ _PATIENCE = 60.0
 """Until the learner has caught up at the end [s]."""
 _NICE = 10
 """By how much the learner yields to the robot's processes."""
+_GLANCE = 0.05
+"""How often somebody who waits for an answer looks [s]."""
 _LOOK = 1.0
 """How often somebody who waits for the learner looks whether it is alive [s]."""
 
@@ -102,7 +104,7 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
         SchemaError: The robot observes or does something else than what was learned.
     """
     prepare_torch(1, "float32")  # Beside the learner and the robot's processes more would crawl.
-    if (config.run / CONFIG).exists():
+    if (config.run / FACTS).exists():
         require_same_reward(Run.open(config.run), config.rlif)
     task = config.task or ("" if config.learner else _task_of(config))
     name = "-".join(filter(None, (Path(config.robot).stem, config.namespace)))
@@ -116,10 +118,11 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
         if config.start:
             stack.enter_context(running(_robot(config, task)))
         offer = Offer.of_message(_offer_of(learner, link))
+        before = max((round(row["step"]) for row in read_log(folder)), default=0)
+        config = replace(config, seed=seed_beside(config.seed, before))
         env = stack.enter_context(_environment(config, task, offer))
         offer.require_fit(env)
         agent = Sac(offer.schema.observation, offer.schema.action, offer.sac, config.seed)
-        before = max((round(row["step"]) for row in read_log(folder)), default=0)
         log = stack.enter_context(Log(folder, resume_step=before))
         actor = stack.enter_context(
             Actor(
@@ -133,7 +136,7 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
                 _all(_logging(log, before), telling(env, link, before), watch, _alive(learner)),
                 getattr(env, "offer_pause", lambda: lambda: False)(),
                 pressed=_presses(env),
-                **({"reward": TakeoverRewards()} if config.rlif else {}),
+                **({"reward": TakeoverRewards()} if offer.rlif else {}),
             )
         )
         acted = actor.act(lambda acted: acted.steps >= config.steps)
@@ -273,5 +276,10 @@ def _all(*watches: Watch) -> Watch:
 def _deliver(link: ActorLink) -> None:
     """Waits until the learner has everything and has made the updates that it owes."""
     deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline and (link.waiting or link.status.get("owed", 0) >= 1):
-        time.sleep(0.05)
+    while link.waiting and time.monotonic() < deadline:
+        time.sleep(_GLANCE)
+    taken = time.monotonic()  # What it said before does not count the last steps.
+    while link.heard < taken or link.status.get("owed", 0) >= 1:
+        if time.monotonic() > deadline:
+            return
+        time.sleep(_GLANCE)

@@ -23,13 +23,22 @@ class Learner:
         replay: Online data.
         demonstrations: What people or scripts did.
         seed: Of the draws.
+        utd_ratio: Updates per step; None takes the agent's.
 
     Attributes:
         rng: Source of the draws.
         owed: Updates that steps are owed and have not got yet.
     """
 
-    def __init__(self, agent: Sac, replay: Replay, demonstrations: Replay, seed: int) -> None:
+    def __init__(
+        self,
+        agent: Sac,
+        replay: Replay,
+        demonstrations: Replay,
+        seed: int,
+        utd_ratio: float | None = None,
+    ) -> None:
+        self._ratio = agent.config.utd_ratio if utd_ratio is None else utd_ratio
         self.agent, self.replay, self.demonstrations = agent, replay, demonstrations
         self.rng = np.random.default_rng(seed)
         self.owed = 0.0
@@ -58,7 +67,7 @@ class Learner:
 
     def owe(self, steps: int) -> None:
         """Counts the updates that steps of the environment are owed."""
-        self.owed += steps * self.agent.config.utd_ratio
+        self.owed += steps * self._ratio
 
     def pay(self) -> Metrics:
         """Makes the updates that are owed; what the last of them measured."""

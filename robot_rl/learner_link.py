@@ -11,7 +11,7 @@ import queue
 import secrets
 from typing import Any, NamedTuple
 
-from robot_rl.actor_link import OFFER, PREFIX, STATUS, TAKEN, TRANSITION, WEIGHTS
+from robot_rl.actor_link import FIRST, OFFER, PREFIX, STATUS, TAKEN, TRANSITION, WEIGHTS
 from robot_rl.env import Closing
 from robot_rl.message import Message, MessageError, decode, encode
 from robot_rl.outbox import Key
@@ -23,6 +23,8 @@ class Arrival(NamedTuple):
 
     robot: str
     message: Message
+    first: bool
+    """Whether its actor has nothing that came before it."""
 
 
 class LearnerLink(Closing):
@@ -34,7 +36,7 @@ class LearnerLink(Closing):
         address: Where to listen.
 
     Attributes:
-        refused: Messages that were none.
+        refused: Messages that were none, or no transitions of what is learned.
 
     Raises:
         OSError: If somebody else listens there.
@@ -87,7 +89,8 @@ class LearnerLink(Closing):
         except MessageError:
             self.refused += 1
             return
-        self._arrived.put(Arrival(str(sample.key_expr).rpartition("/")[2], message))
+        first = sample.attachment is not None and sample.attachment.to_bytes() == FIRST
+        self._arrived.put(Arrival(str(sample.key_expr).rpartition("/")[2], message, first))
 
     def _answer(self, query: Any) -> None:
         key = str(query.key_expr)

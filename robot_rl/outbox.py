@@ -36,6 +36,8 @@ class Parcel(NamedTuple):
     """Counts what was ever put into the outbox."""
     key: Key
     message: bytes
+    first: bool
+    """Whether nothing waits before it."""
 
 
 @dataclass
@@ -93,9 +95,11 @@ class Outbox:
         with self._lock:
             if not self._waiting:
                 return []
-            skip = max(0, beyond + 1 - self._waiting[0].number)
-            chosen = islice(self._waiting, skip, count)
-            return [Parcel(one.number, one.key, _content(one)) for one in chosen]
+            first = self._waiting[0].number
+            chosen = islice(self._waiting, max(0, beyond + 1 - first), count)
+            return [
+                Parcel(one.number, one.key, _content(one), one.number == first) for one in chosen
+            ]
 
     def taken(self, key: Key) -> None:
         """Forgets a message and those of its stream before it."""

@@ -8,6 +8,7 @@ were lost.
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -38,6 +39,8 @@ POLICY = f"finetuned{SUFFIX}"
 """File of a run with the policy of its last checkpoint, ready to be deployed."""
 ONLINE = "online"
 """Folder of a run with what robots did, beside ``DEMONSTRATIONS``: memory-mapped replays."""
+_BEGUN_WITH = ("source", "demonstrations", "buffer", "pretraining", "seed", "sac")
+"""Settings that count once, when a run begins."""
 _SPEAK = 0.2
 """How often actors are told how learning stands [s]."""
 _WAIT = 0.05
@@ -84,7 +87,9 @@ class RemoteLearner(Closing):
         specs = self._schema.observation, self._schema.action
         agent = Sac(*specs, self._offer.sac, config.seed)
         online = Replay(*specs, config.capacity, path=run.folder / ONLINE)
-        self.learner = Learner(agent, online, self._demonstrated(beginning), config.seed)
+        self.learner = Learner(
+            agent, online, self._demonstrated(beginning), config.seed, config.utd_ratio
+        )
         self._paid, self._version = 0, 0
         self._metrics = Metrics()
         if run.steps:
@@ -105,8 +110,7 @@ class RemoteLearner(Closing):
     @property
     def owed(self) -> float:
         """Updates that the steps are owed and have not got yet."""
-        steps = self.steps if self.steps >= self._config.learning_starts else 0
-        return steps * self._config.utd_ratio - self._paid
+        return self.learner.owed if self.steps >= self._config.learning_starts else 0.0
 
     def learn(self, enough: Callable[[RemoteLearner], bool] = lambda learner: False) -> None:
         """Learns until there is enough, or somebody interrupts; then there is a checkpoint."""
@@ -146,25 +150,29 @@ class RemoteLearner(Closing):
     def _accept(self, arrival: Arrival) -> None:
         """Appends a transition that is the next of its stream; one that was there already is told.
 
-        Without its predecessor it is left, and comes again behind it.
+        Without its predecessor it is left, and comes again behind it, unless nobody has that.
         """
+        facts = arrival.message.facts
         try:
             transition = from_message(arrival.message, self._schema)
         except (MessageError, SchemaError):
             self._link.refused += 1
-            return
+            if all(isinstance(facts.get(name), int) for name in Key._fields):
+                self._link.took(arrival.robot, Key(*(facts[name] for name in Key._fields)))
+            return  # Told as taken, or nothing would come after it.
         key = Key(transition.stream, transition.episode, transition.step)
         last = self.learner.replay.last(key.stream)
-        previous = arrival.message.facts.get("previous")
         if last is None or key[1:] > last:
-            if last is not None and previous != list(last):
+            if not (last is None or arrival.first or facts.get("previous") == list(last)):
                 return
             self.learner.take(transition)
+            self.learner.owe(1)
             last = key[1:]
         self._link.took(arrival.robot, Key(key.stream, *last))
 
     def _update(self) -> None:
         self._metrics |= self.learner.update()
+        self.learner.owed -= 1
         self._paid += 1
         if self._paid % self._config.publish_every == 0:
             self._version += 1
@@ -184,6 +192,7 @@ class RemoteLearner(Closing):
             updates=self._paid,
             owed=self.owed,
             behind=behind,
+            refused=self._link.refused,
             metrics=self._metrics,
         )
         self._watch(Standing(self.steps, self._paid, self.owed, self._version, self._metrics))
@@ -199,11 +208,14 @@ class RemoteLearner(Closing):
         self._log.write(self.steps, {**self._metrics, "updates": self._paid, "owed": self.owed})
 
     def _resume(self) -> None:
-        state = self._run.load_checkpoint(self._schema).state
+        step, state = self._run.load_checkpoint(self._schema)
         self.learner.load_state_dict(state)
+        self.learner.owe(self.steps - step)
         # Versions that were given out after the checkpoint do not come again.
+        before = self._run.config(LearnerConfig)
+        ratio = max(before.utd_ratio, self._config.utd_ratio)
         self._paid = state["paid"]
-        self._version = state["version"] + round(self._config.utd_ratio * self.steps) + 1
+        self._version = state["version"] + round(ratio * self.steps) + 1
 
 
 def require_same_reward(run: Run, rlif: bool) -> None:
@@ -220,6 +232,15 @@ def require_same_reward(run: Run, rlif: bool) -> None:
         )
 
 
+def _say_what_stays(run: Run, config: LearnerConfig) -> None:
+    """Tells that a run goes on with what it was begun with, whatever else is asked for now."""
+    before = run.config(LearnerConfig)
+    for name in _BEGUN_WITH:
+        old, new = getattr(before, name), getattr(config, name)
+        if old != new:
+            print(f"{run.folder} was begun with {name} {old}, which stays", file=sys.stderr)
+
+
 def run_learner(config: LearnerConfig, watch: Watch = lambda standing: None) -> Path:
     """Learns in a run's folder until somebody interrupts; a later call goes on there.
 
@@ -231,6 +252,7 @@ def run_learner(config: LearnerConfig, watch: Watch = lambda standing: None) -> 
         try:
             run = Run.open(config.run)
             require_same_reward(run, config.rlif)
+            _say_what_stays(run, config)
         except FileNotFoundError:
             run = Run.create(config.run, config, config.seed)
         with RemoteLearner(config, run, watch) as learner:

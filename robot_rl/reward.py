@@ -119,7 +119,7 @@ class Judgement(NamedTuple):
 
 
 class Rewards:
-    """Several sources as one: terms add up, any success counts, and is paid once.
+    """Several sources as one: terms add up, any success counts unless one says failure, paid once.
 
     Args:
         sources: Those that judge.
@@ -164,6 +164,7 @@ class Rewards:
         nothing = np.zeros(moments.num_envs, bool)
         success = np.logical_or.reduce([nothing, *(v.success for v in verdicts.values())])
         failure = np.logical_or.reduce([nothing, *(v.failure for v in verdicts.values())])
+        success &= ~failure
         self._lasted = np.where(success, self._lasted + 1, 0)
         achieved = success & (last | (self._lasted > self._linger))
         terms = {SUCCESS: np.zeros(moments.num_envs)}

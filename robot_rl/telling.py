@@ -47,5 +47,7 @@ def numbers(acted: Acted, learner: dict[str, Any], before: int) -> dict[str, flo
     }
     if "owed" in learner:
         said["owed"] = learner["owed"]
+    if learner.get("refused"):
+        said["refused"] = learner["refused"]
     metrics = learner.get("metrics", {})
     return said | {name: metrics[name] for name in _METRICS if name in metrics}

@@ -1,6 +1,7 @@
 """Actor and learner over a real link on loopback; either is killed, and nothing is lost."""
 
 import os
+import shutil
 import signal
 import socket
 import time
@@ -17,9 +18,10 @@ from robot_rl.config import LearnerConfig
 from robot_rl.env import Closing, Env, Info, Step
 from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
+from robot_rl.message import encode
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
-from robot_rl.outbox import Outbox
+from robot_rl.outbox import Key, Outbox
 from robot_rl.remote_learner import ONLINE, run_learner
 from robot_rl.replay import Replay
 from robot_rl.rlif import COST, TakeoverRewards
@@ -297,6 +299,33 @@ def test_what_a_killed_actor_had_on_disk_is_delivered_by_the_next(
     learner.end(signal.SIGINT)
     for name, expected in recorded(second.episodes).items():
         np.testing.assert_array_equal(rows(learner.data())[name], expected)
+
+
+def test_what_no_learner_can_take_keeps_nothing_else_back(tmp_path: Path, learner: Learner) -> None:
+    learner.start()
+    robot = Robot(tmp_path, learner.address)
+    robot.act(1)
+    robot.delivered()
+    learner.end(signal.SIGINT)
+    older = shutil.copytree(learner.folder, tmp_path / "older")
+    learner.start()
+    robot.act(1)
+    robot.delivered()
+    taken = len(robot.episodes[0]) + len(robot.episodes[1])
+    # A learner whose machine has lost what came last, and a transition of another kind.
+    learner.end(signal.SIGKILL)
+    shutil.rmtree(learner.folder)
+    older.rename(learner.folder)
+    robot.link.send(Key(9, 0, 0), encode({"stream": 9, "episode": 0, "step": 0}))
+    learner.start()
+    robot.act(1)
+    robot.delivered()
+    wait_for(lambda: robot.link.status.get("refused") == 1, "a learner that says so")
+    robot.close()
+    learner.end(signal.SIGINT)
+    kept = rows(learner.data())["reward"]
+    assert len(kept) == len(robot.episodes[0]) + len(robot.episodes[2])
+    assert robot.actor.acted.steps == taken + len(robot.episodes[2])
 
 
 def test_a_robot_that_does_something_else_is_refused(tmp_path: Path, learner: Learner) -> None:

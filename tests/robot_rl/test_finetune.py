@@ -1,6 +1,7 @@
 """A policy from the simulator goes on learning elsewhere, and what it did there stays."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,14 +15,16 @@ import pytest
 
 from robot_rl.actor import Acted
 from robot_rl.beginning import beginning_of
-from robot_rl.config import FinetuneConfig, LearnerConfig, SacConfig
+from robot_rl.config import FinetuneConfig, LearnerConfig, SacConfig, TrainConfig
 from robot_rl.demonstrations import record, schema_of
+from robot_rl.env import Closing
 from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
 from robot_rl.finetune import ROBOTS, finetune
 from robot_rl.learner import Learner
 from robot_rl.lock import alone_in
 from robot_rl.log import read_log
+from robot_rl.metadata import Metadata
 from robot_rl.policy import Policy
 from robot_rl.ranges import RangeError
 from robot_rl.remote_learner import POLICY
@@ -31,7 +34,7 @@ from robot_rl.robot_step import REWARD
 from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import SchemaError
-from robot_rl.train import REPLAY
+from robot_rl.train import DEMONSTRATIONS, REPLAY
 
 
 def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
@@ -39,7 +42,7 @@ def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
 ) -> None:
     config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=300)
     first = finetune(config)
-    second = finetune(replace(config, steps=60))
+    second = finetune(replace(config, steps=60, utd_ratio=1.0))
     steps = first.acted.steps + second.acted.steps
     assert first.acted.steps >= 300
     assert Run.open(config.run).steps[-1] == steps
@@ -52,6 +55,11 @@ def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
         terms = [value for name, value in episode.extra.items() if name.startswith(REWARD)]
         np.testing.assert_allclose(np.sum(terms, axis=0), episode.reward, atol=1e-6)
     assert second.acted.version > first.acted.version > 0
+    starts = [episode.observation["state"][0] for episode in episodes]
+    assert not np.allclose(starts[0], starts[len(first.acted.success)], atol=1e-3)  # seen before
+    made = [row["updates"] for row in read_log(config.run)]
+    owed = [2 * first.acted.steps, second.acted.steps]
+    assert made[-1] == pytest.approx(sum(owed), abs=2)
     with make_env("reach") as env:
         policy = Policy.load(config.run / POLICY)
         policy.require_fit(env)
@@ -149,13 +157,16 @@ def test_what_the_simulators_policy_did_counts_among_the_demonstrations(
     simulated = Replay.load(source / REPLAY)
     assert len(both.demonstrations) == len(alone.demonstrations) + len(simulated)
     assert len(both.replay) == 0
-    last, expected = (
-        replay.gather(np.array(replay.indices[-5:])) for replay in (both.demonstrations, simulated)
-    )
-    np.testing.assert_array_equal(last.action, expected.action)
-    np.testing.assert_array_equal(
-        last.next_observation["state"], expected.next_observation["state"]
-    )
+    # The simulator's first, for they are the first to be forgotten.
+    for begun, expected, part in (
+        (both.demonstrations, simulated, slice(0, 5)),
+        (both.demonstrations, alone.demonstrations, slice(-5, None)),
+    ):
+        one, other = (r.gather(np.array(r.indices[part])) for r in (begun, expected))
+        np.testing.assert_array_equal(one.action, other.action)
+        np.testing.assert_array_equal(
+            one.next_observation["state"], other.next_observation["state"]
+        )
 
 
 def _begun(config: LearnerConfig) -> Learner:
@@ -166,6 +177,70 @@ def _begun(config: LearnerConfig) -> Learner:
     )
     beginning.fill(learner.demonstrations)
     return learner
+
+
+def test_a_run_that_learned_from_a_dataset_brings_it_along(tmp_path: Path, source: Path) -> None:
+    elsewhere = shutil.copytree(source, tmp_path / "run")
+    dataset = (elsewhere / DEMONSTRATIONS).rename(tmp_path / "dataset")
+    run = Run.open(elsewhere)
+    settings = run.config(TrainConfig)
+    run.save_config(replace(settings, dataset=dataset))
+    assert beginning_of(LearnerConfig(tmp_path, elsewhere)).demonstrations == (dataset,)
+    run.save_config(replace(settings, demonstrations=0))
+    assert beginning_of(LearnerConfig(tmp_path, elsewhere)).demonstrations == ()
+
+
+def test_success_that_went_by_is_no_successful_demonstration(tmp_path: Path, source: Path) -> None:
+    episode = Episodes(source / DEMONSTRATIONS)[0]
+    length = len(episode) - 1
+    cut = list(episode.transitions())[:length]
+    cut[0] = replace(cut[0], success=True)
+    cut[-1] = replace(cut[-1], truncated=True)
+    with make_env("reach") as env:
+        store = Episodes(tmp_path / "missed", schema_of(env, "reach", ()))
+    with store.writer(Metadata(task="reach")) as writer:
+        for transition in cut:
+            writer.add(transition)
+    with pytest.raises(ValueError, match="1 episodes and none of them succeeded"):
+        beginning_of(LearnerConfig(tmp_path, demonstrations=store.path))
+    rlif = beginning_of(LearnerConfig(tmp_path, demonstrations=store.path, rlif=True))
+    assert rlif.offer.rlif  # Nobody has to say what success is.
+    with make_env("reach") as env:
+        shown = Replay(env.observation_spec, env.action_spec, 1000)
+    rlif.fill(shown)
+    assert len(shown) == length
+
+
+class Paying(Closing):
+    """An environment whose rewards may be anything."""
+
+    return_range = None
+
+    def __init__(self) -> None:
+        self._env = make_env("reach")
+        self.num_envs, self.dt = self._env.num_envs, self._env.dt
+        self.observation_spec, self.action_spec = self._env.observation_spec, self._env.action_spec
+        self.reset, self.step = self._env.reset, self._env.step
+
+    def close(self) -> None:
+        self._env.close()
+
+
+def test_rewards_that_the_critics_cannot_express_are_refused(source: Path) -> None:
+    offer = beginning_of(LearnerConfig(source, source)).offer
+    with make_env("reach") as env:
+        offer.require_fit(env)
+    with Paying() as env:
+        with pytest.raises(ValueError, match="may pay something else; leave these out"):
+            offer.require_fit(env)
+        replace(offer, sac=replace(offer.sac, return_range=(-5.0, 1.0))).require_fit(env)
+
+
+def test_what_has_its_own_place_or_no_effect_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RangeError, match="type --utd-ratio 4"):
+        FinetuneConfig(tmp_path, demonstrations=tmp_path, sac=SacConfig(utd_ratio=4.0))
+    with pytest.raises(RangeError, match="add --start, or start yours with robot-rl up --gap lab"):
+        FinetuneConfig(tmp_path, demonstrations=tmp_path, gap="lab-1")
 
 
 def test_a_buffer_is_that_of_a_run_and_its_rewards() -> None:

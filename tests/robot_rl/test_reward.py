@@ -86,6 +86,12 @@ class TestTogether:
         assert (quiet.terminated[0], failed.terminated[0]) == (False, True)
         assert (failed.reward[0], failed.success[0]) == (0, False)
 
+    def test_a_persons_failure_outweighs_what_another_takes_for_success(self) -> None:
+        rewards = Rewards([LabelReward(LabelSettings()), TaskReward()])
+        wrong = moments(INSIDE, label=False, task=truth(True, success=1.0))
+        judged = rewards.judge(wrong, NOT_LAST)
+        assert (judged.reward[0], judged.success[0], judged.terminated[0]) == (0, False, True)
+
     def test_a_persons_success_lingers_so_that_frames_of_it_are_recorded(self) -> None:
         rewards = Rewards([LabelReward(LabelSettings())], linger=2)
         said = [moments(INSIDE, label=label) for label in (None, True, None, None)]
