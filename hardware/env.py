@@ -293,9 +293,10 @@ class HardwareEnv(Closing):
         intervened = np.array([any(report.person for report in reports)])
         latched = Reason(reports[-1].latched) if reports else Reason.NONE
         over = np.array([self._elapsed >= self._horizon or bool(latched)])
-        judgement, known = self._judge.judge(final, intervened, self._elapsed, over)
         # Who presses too hard has failed, or it would be learned that all goes on from there.
-        terminated = judgement.terminated | bool(latched & Reason.FORCE)
+        lost = np.array([bool(latched & Reason.FORCE)])
+        judgement, known = self._judge.judge(final, intervened, self._elapsed, over, lost)
+        terminated = judgement.terminated
         truncated = over & ~terminated
         nothing = np.full_like(request.target, np.nan)
         info = {

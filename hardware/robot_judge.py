@@ -66,7 +66,12 @@ class RobotJudge:
         return found
 
     def judge(
-        self, final: Observation, intervened: np.ndarray, elapsed: int, over: np.ndarray
+        self,
+        final: Observation,
+        intervened: np.ndarray,
+        elapsed: int,
+        over: np.ndarray,
+        lost: np.ndarray,
     ) -> tuple[Judgement, dict[str, Any]]:
         """What the sources say of the last look, and what is to be known besides.
 
@@ -75,13 +80,14 @@ class RobotJudge:
             intervened: Whether a person acted. Shape (1,), bool.
             elapsed: Steps since the episode began.
             over: Whether the episode ends here in any case. Shape (1,), bool.
+            lost: Whether the arm has failed, whatever the sources say. Shape (1,), bool.
         """
         truth = self._truth(elapsed)
         moments = self._moments(final, intervened, elapsed, truth)
-        judgement = self._rewards.judge(moments, over)
+        judgement = self._rewards.judge(moments, over, lost)
         if is_tasks_own(self._rewards):
             return judgement, {}
-        known = {} if truth is None else {Info.TRUE_SUCCESS: truth.success}
+        known = {} if truth is None else {Info.TRUE_SUCCESS: truth.success & ~lost}
         known |= {Info.READINGS: judgement.readings, Info.JUDGED: moments.beside(final)}
         return judgement, known
 

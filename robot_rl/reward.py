@@ -153,17 +153,20 @@ class Rewards:
         sparse = (task_sparse if s.sparse is None else s.sparse for s in self.sources)
         return (0.0, 1.0) if self.sources and all(sparse) else None
 
-    def judge(self, moments: Moments, last: np.ndarray) -> Judgement:
+    def judge(
+        self, moments: Moments, last: np.ndarray, lost: np.ndarray | bool = False
+    ) -> Judgement:
         """Asks every source about a step.
 
         Args:
             moments: The step.
             last: Worlds whose episode ends here in any case. Shape (num_envs,), bool.
+            lost: Worlds that have failed, whatever the sources say. Shape (num_envs,), bool.
         """
         verdicts = {source.name: source.judge(moments) for source in self.sources}
         nothing = np.zeros(moments.num_envs, bool)
         success = np.logical_or.reduce([nothing, *(v.success for v in verdicts.values())])
-        failure = np.logical_or.reduce([nothing, *(v.failure for v in verdicts.values())])
+        failure = np.logical_or.reduce([nothing | lost, *(v.failure for v in verdicts.values())])
         success &= ~failure
         self._lasted = np.where(success, self._lasted + 1, 0)
         achieved = success & (last | (self._lasted > self._linger))

@@ -16,6 +16,8 @@ from hardware.start import Act
 from hardware.streams import Streams
 from hardware.task import load_task
 from robot_rl.env import Observation, StoppedError
+from robot_rl.reward import Rewards
+from robot_rl.reward_sources import LabelReward, LabelSettings
 
 TASK = load_task("peg_insert")
 ROBOT = observing(load_contract("twin"), TASK)
@@ -157,6 +159,18 @@ def test_the_step_that_ends_an_episode_counts_although_the_next_cannot_begin() -
         env.step(nowhere({}))
     arm.latched = Reason.NONE
     assert not env.reset().done[0]
+
+
+def test_who_succeeds_by_pressing_too_hard_has_failed() -> None:
+    arm = LatchedArm()
+    env = HardwareEnv(ROBOT, arm, TASK, rewards=Rewards([LabelReward(LabelSettings())], linger=5))
+    for latched, paid in ((Reason.STOP, 1.0), (Reason.FORCE, 0.0)):
+        arm.latched = Reason.NONE
+        env.reset()
+        env.label(True)
+        arm.latched = latched
+        step = env.step(nowhere({}))
+        assert (step.reward[0], step.info["success"][0], step.terminated[0]) == (paid, paid, True)
 
 
 def test_an_arm_that_presses_too_hard_on_its_way_is_not_freed_for_ever() -> None:
