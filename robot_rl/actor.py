@@ -87,6 +87,7 @@ class Actor(Closing):
         store: Where episodes go, as everybody's do.
         metadata: What is known of each.
         greedy_share: Share of episodes without exploration noise.
+        exploration: Factor on that noise in the others.
         seed: Of what is greedy, and of the starts.
         watch: Called after each episode.
         paused: Whether to rest before the next episode, the arm held.
@@ -103,6 +104,7 @@ class Actor(Closing):
         store: Episodes,
         metadata: Metadata,
         greedy_share: float = 0.25,
+        exploration: float = 1.0,
         seed: int = 0,
         watch: Watch = lambda acted: None,
         paused: Callable[[], bool] = lambda: False,
@@ -112,7 +114,8 @@ class Actor(Closing):
         self.acted, self._paused, self._reward, self._pressed = Acted(), paused, reward, pressed
         self._env, self._agent, self._link = env, agent, link
         self._store, self._metadata, self._watch = store, metadata, watch
-        self._rng, self._greedy_share, self._seed = np.random.default_rng(seed), greedy_share, seed
+        self._rng, self._seed = np.random.default_rng(seed), seed
+        self._greedy_share, self._exploration = greedy_share, exploration
         # Whoever begins again is another stream: no counter has to survive.
         self._ids = WorldIds(1, first_stream=secrets.randbits(62))
         self._previous: Key | None = None
@@ -175,7 +178,8 @@ class Actor(Closing):
         self._pressed()  # What was pressed before it is over.
         while not done:
             self._renew()
-            action, measured = self._agent.act(step.observation, greedy), self._measured()
+            action = self._agent.act(step.observation, greedy, self._exploration)
+            measured = self._measured()
             after = self._env.step(action)
             if cut := REDO in self._pressed() and not after.done[0]:
                 after = after._replace(truncated=np.ones(1, bool))

@@ -17,13 +17,21 @@ from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.learner import Learner
 from robot_rl.offer import Offer
-from robot_rl.replay import Replay
+from robot_rl.replay import Replay, mix
 from robot_rl.rlif import rlif_returns, without_rewards
 from robot_rl.run import Run
 from robot_rl.sac import Metrics
 from robot_rl.schema import Schema
 from robot_rl.train import DEMONSTRATIONS, REPLAY, known_returns
 from robot_rl.transition import Transition
+
+_IMITATION = 300
+"""Updates in which a simulator's policy imitates what was shown on the robot."""
+
+
+_CLONING_WEIGHT = (5.0, 2.0)
+"""How strongly a simulator's policy is drawn to how it began. In simulation the weight falls
+further; what critics learn from an hour on a robot does not carry a policy that far."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +40,10 @@ class Beginning:
 
     offer: Offer
     """What it learns, for its actors."""
-    demonstrations: tuple[Path, ...]
-    """Datasets that half of each batch is from."""
+    simulated: Path | None = None
+    """Demonstrations in simulation."""
+    shown: Path | None = None
+    """Demonstrations on the robot. Half of each batch is from both."""
     state: dict[str, Any] | None = None
     """Of the agent; None: it clones the demonstrations first."""
     buffer: Path | None = None
@@ -47,21 +57,44 @@ class Beginning:
         """
         if self.buffer is not None:  # First, for what comes first is forgotten first.
             replay.absorb(Replay.load(self.buffer))
-        keys = self.offer.schema.observation.keys()
-        for path in self.demonstrations:
-            for episode in _useful(Episodes(path), self.offer.rlif):
-                transitions = (_seen(one, keys) for one in episode.transitions())
-                replay.extend(without_rewards(transitions) if self.offer.rlif else transitions)
+        for path in (self.simulated, self.shown):
+            self._read(path, replay)
 
     def teach(self, learner: Learner, updates: int) -> Metrics:
-        """Loads the simulator's agent, or clones; then so many updates on demonstrations alone."""
-        if self.state is not None:
-            agent = learner.agent
-            (agent.load_policy if self.offer.rlif else agent.load_state_dict)(self.state)
-        metrics = learner.clone() if self.state is None else Metrics()
+        """Loads the simulator's policy, or clones; then so many updates on demonstrations alone.
+
+        A simulator's policy imitates what was shown on the robot before it acts there. As it is
+        then, it is the clone that stays; its critics know another robot, and begin anew.
+        """
+        if self.state is None:
+            metrics = learner.clone()
+        else:
+            learner.agent.load_policy(self.state)
+            metrics = Metrics() if self.shown is None else self._imitate(learner)
         for _ in range(updates):
             metrics |= learner.study()
         return metrics
+
+    def _imitate(self, learner: Learner) -> Metrics:
+        """Clones demonstrations of the simulator and of the robot, half and half."""
+        agent, metrics, spec = learner.agent, Metrics(), learner.demonstrations.spec
+        simulated, shown = both = [
+            Replay(spec.observation, spec.action, spec.capacity) for _ in range(2)
+        ]
+        for path, replay in zip((self.simulated, self.shown), both, strict=True):
+            self._read(path, replay)
+        for _ in range(_IMITATION):
+            metrics |= agent.clone(mix(simulated, shown, agent.config.batch_size, learner.rng))
+        agent.keep_clone()
+        return metrics
+
+    def _read(self, path: Path | None, replay: Replay) -> None:
+        if path is None:
+            return
+        keys = self.offer.schema.observation.keys()
+        for episode in _useful(Episodes(path), self.offer.rlif):
+            transitions = (_seen(one, keys) for one in episode.transitions())
+            replay.extend(without_rewards(transitions) if self.offer.rlif else transitions)
 
 
 def beginning_of(config: LearnerConfig) -> Beginning:
@@ -92,7 +125,7 @@ def _beginning(config: LearnerConfig) -> Beginning:
     recorded = Episodes(config.demonstrations).schema
     learned = replace(own.offer.schema, env=recorded.env)
     learned.expect(_learnable(recorded), str(config.demonstrations))
-    return replace(own, demonstrations=(*own.demonstrations, config.demonstrations))
+    return replace(own, shown=config.demonstrations)
 
 
 def _of_run(folder: Path) -> Beginning:
@@ -100,16 +133,15 @@ def _of_run(folder: Path) -> Beginning:
     settings = source.config(TrainConfig)
     with make_env(settings.env, 1, **parse_options(settings.options)) as env:
         schema = schema_of(env, settings.env, settings.options)
-        sac = known_returns(settings.sac, env)
+        sac = replace(known_returns(settings.sac, env), cloning_weight=_CLONING_WEIGHT)
     state = source.load_checkpoint(schema).state["agent"]
-    return Beginning(Offer(schema, sac), _datasets_of(settings, folder), state)
+    return Beginning(Offer(schema, sac), _dataset_of(settings, folder), state=state)
 
 
-def _datasets_of(settings: TrainConfig, folder: Path) -> tuple[Path, ...]:
+def _dataset_of(settings: TrainConfig, folder: Path) -> Path | None:
     """What a run has learned from: a dataset, what it has recorded itself, or nothing."""
-    if settings.dataset is not None:
-        return (settings.dataset,)
-    return (folder / DEMONSTRATIONS,) if settings.demonstrations else ()
+    recorded = folder / DEMONSTRATIONS if settings.demonstrations else None
+    return settings.dataset or recorded
 
 
 def _of_demonstrations(path: Path, sac: SacConfig, rlif: bool) -> Beginning:
@@ -122,7 +154,7 @@ def _of_demonstrations(path: Path, sac: SacConfig, rlif: bool) -> Beginning:
         )
     if sac.return_range is None and all(map(_is_sparse, episodes)):
         sac = replace(sac, return_range=(0.0, 1.0))
-    return Beginning(Offer(_learnable(store.schema), sac), (path,))
+    return Beginning(Offer(_learnable(store.schema), sac), shown=path)
 
 
 def _useful(episodes: Iterable[Episode], rlif: bool) -> list[Episode]:

@@ -276,6 +276,8 @@ class FinetuneConfig:
     """Updates per step; the robot waits between episodes when the learner falls behind."""
     greedy_share: float = 0.25
     """Share of episodes without exploration noise."""
+    exploration: float = 0.3
+    """Factor on that noise in the others: what a simulator forgives costs a robot its success."""
     person: float = 0.0
     """Skill of a scripted person who takes over where the policy is stuck, up to 1; 0: nobody. On a
     robot it goes with start; beside a robot of your own: robot-rl up --person."""
@@ -300,6 +302,7 @@ class FinetuneConfig:
             steps=at_least(1),
             utd_ratio=above(0),
             greedy_share=within(0, 1),
+            exploration=at_least(0),
             person=within(0, 1),
             seed=at_least(0),
         )
@@ -372,7 +375,7 @@ class DemoConfig:
     """Where the report goes; an older demo there is replaced."""
     steps: int = 1_000
     """Steps in simulation, few of them: so that there is something left to learn on the robot."""
-    demonstrations: int = 15
+    demonstrations: int = 12
     """Demonstrations on the robot, and as many near misses, from which its camera learns."""
     minutes: float = 2.5
     """Of practice on the robot."""
@@ -380,7 +383,7 @@ class DemoConfig:
     """Seed of everything."""
     gap: str = "lab-1"
     """In what the robot differs from the one that was simulated."""
-    episodes: int = 20
+    episodes: int = 15
     """Episodes of each evaluation on the robot."""
 
     def __post_init__(self) -> None:

@@ -6,12 +6,14 @@ on, its cameras, its safety node and its page, each a process of its own.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,10 +45,12 @@ from robot_rl.settings import save_settings
 from robot_rl.train import train
 
 TASK, ROBOT = "peg_insert", "twin_light"
-SEEN = ("action_history=2",)
-"""What a policy observes, so that an arm that answers late can be known."""
+SEEN = ("action_history=2", "leash=2")
+"""How policies see and move an arm that answers late."""
+_SIMULATED = (*SEEN, "randomization=robot", "expert_gain=1.4")
+"""The simulator does as well; how late differs from episode to episode."""
 _PICTURES = ("cameras=front,wrist", "apart=True", "linger=8")
-_HORIZON = "horizon=150"
+_HORIZON = "horizon=120"
 """A robot that answers late takes longer than the simulator [steps]."""
 _RATE = 20
 """Steps of the robot a second."""
@@ -135,7 +139,9 @@ class _Demo:
             scripted=self._config.demonstrations,
             near_misses=1,
         )
-        self._console.print(record_on_robot(wanted))
+        with _passing("recording"):
+            said = record_on_robot(wanted)
+        self._console.print(said, highlight=False)
 
     def _prepare(self) -> Run:
         """Both at once, for the robot rests; the run in simulation."""
@@ -179,7 +185,6 @@ class _Demo:
             robot=ROBOT,
             options=(_HORIZON, f"rewards={rewards}", "timeout=30"),
             steps=round(60 * _RATE * self._config.minutes),
-            utd_ratio=1.0,
             seed=self._config.seed,
         )
         with ActorMonitor(wanted.steps, self._console) as monitor:
@@ -188,10 +193,32 @@ class _Demo:
         return done
 
 
+@contextmanager
+def _passing(doing: str) -> Iterator[None]:
+    """Shows what is printed meanwhile, one line at a time in the place of the last."""
+    console = Console(file=sys.stdout)  # Or it would be shown to itself.
+    with console.status(doing) as status, contextlib.redirect_stdout(_Lines(status.update)):
+        yield
+
+
+class _Lines(io.TextIOBase):
+    """Hands whole lines on."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell, self._begun = tell, ""
+
+    def write(self, text: str) -> int:
+        """Takes a piece of a line."""
+        *whole, self._begun = (self._begun + text).split("\n")
+        for line in whole:
+            self._tell(line)
+        return len(text)
+
+
 def _simulate(config: DemoConfig, console: Console) -> Run:
     training = TrainConfig(
         env=TASK,
-        options=SEEN,
+        options=_SIMULATED,
         steps=config.steps,
         seed=config.seed,
         evaluate_every=config.steps,

@@ -132,6 +132,7 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
                 Episodes(folder / "episodes", _schema(env, config, task)),
                 Metadata(task=task, operator="policy"),
                 config.greedy_share,
+                config.exploration,
                 config.seed,
                 _all(_logging(log, before), telling(env, link, before), watch, _alive(learner)),
                 getattr(env, "offer_pause", lambda: lambda: False)(),

@@ -85,12 +85,15 @@ class Sac:
         )
         self.updates = 0
 
-    def act(self, observation: Observation, greedy: bool | np.ndarray = False) -> np.ndarray:
+    def act(
+        self, observation: Observation, greedy: bool | np.ndarray = False, exploration: float = 1.0
+    ) -> np.ndarray:
         """Actions for a batch of observations.
 
         Args:
             observation: Arrays of shape (batch, ...).
             greedy: Whether to act without exploration noise: for all, or by row, shape (batch,).
+            exploration: Factor on the standard deviation of that noise.
 
         Returns:
             Shape (batch, action), in [-1, 1].
@@ -101,7 +104,8 @@ class Sac:
             action = torch.tanh(mean)
             if greedy is not True:
                 noiseless = torch.as_tensor(greedy)[..., None]
-                action = torch.where(noiseless, action, squashed_sample(mean, std)[0])
+                noisy = squashed_sample(mean, exploration * std)[0]
+                action = torch.where(noiseless, action, noisy)
             action = self._best(state, action)
             if self.gripper is not None:
                 action = self.gripper.join(action, self.gripper.act(observation, state, greedy))
@@ -270,7 +274,7 @@ class Sac:
         self.has_clone = state["has_clone"]
 
     def load_policy(self, state: dict[str, Any]) -> None:
-        """Takes what acts from ``state_dict`` and begins its critics anew, for another reward.
+        """Takes what acts from ``state_dict`` and begins its critics anew, for another robot.
 
         The policy as it is stays as the clone: critics that know nothing cannot spoil it.
         """

@@ -17,7 +17,7 @@ from robot_rl.actor import Acted
 from robot_rl.beginning import beginning_of
 from robot_rl.config import FinetuneConfig, LearnerConfig, SacConfig, TrainConfig
 from robot_rl.demonstrations import record, schema_of
-from robot_rl.env import Closing
+from robot_rl.env import Closing, Observation
 from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
 from robot_rl.finetune import ROBOTS, finetune
@@ -60,12 +60,13 @@ def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
     made = [row["updates"] for row in read_log(config.run)]
     owed = [2 * first.acted.steps, second.acted.steps]
     assert made[-1] == pytest.approx(sum(owed), abs=2)
-    with make_env("reach") as env:
+    with make_env("reach", num_envs=32) as env:
         policy = Policy.load(config.run / POLICY)
         policy.require_fit(env)
         assert policy.origin["steps"] == steps
-        action = policy.act(env.reset(0).observation)
-    assert not np.array_equal(action, _untouched(source))
+        seen = env.reset(0).observation
+        action = policy.act(seen)
+    assert not np.array_equal(action, _untouched(source, seen))
     assert "minutes of robot time" in str(second)
 
 
@@ -145,9 +146,31 @@ def test_people_and_ways_back_go_with_what_can_have_them() -> None:
         FinetuneConfig(run, source, env="reach", backward="back.policy")
 
 
-def _untouched(source: Path) -> np.ndarray:
+def _untouched(source: Path, seen: Observation) -> np.ndarray:
+    """What the actor of a run does, whatever its critics say. Shape (worlds, action)."""
+    beginning = beginning_of(LearnerConfig(source, source))
+    offer, state = beginning.offer, beginning.state
+    assert state is not None
+    agent = Sac(offer.schema.observation, offer.schema.action, offer.sac)
+    agent.load_state_dict(state)
+    agent.has_clone = False
+    return agent.act(seen, greedy=True)
+
+
+def test_the_policy_that_begins_is_the_clone_that_stays_and_imitates_what_the_robot_was_shown(
+    tmp_path: Path, source: Path
+) -> None:
     with make_env("reach") as env:
-        return Policy.load(source).act(env.reset(0).observation)
+        shown = Episodes(tmp_path / "shown", schema_of(env, "reach", ()))
+        record(env, shown, successes=2, seed=7)
+        seen = env.reset(3).observation
+    config = LearnerConfig(tmp_path, source, shown.path)
+    alone, taught = (_taught(c) for c in (replace(config, demonstrations=None), config))
+    np.testing.assert_array_equal(alone.act_cloned(seen), _untouched(source, seen))
+    for agent in (alone, taught):
+        np.testing.assert_array_equal(agent.act_cloned(seen), agent.act(seen, greedy=True))
+        assert agent.updates == 0
+    assert not np.array_equal(alone.act_cloned(seen), taught.act_cloned(seen))
 
 
 def test_what_the_simulators_policy_did_counts_among_the_demonstrations(
@@ -169,6 +192,12 @@ def test_what_the_simulators_policy_did_counts_among_the_demonstrations(
         )
 
 
+def _taught(config: LearnerConfig) -> Sac:
+    learner = _begun(config)
+    beginning_of(config).teach(learner, 0)
+    return learner.agent
+
+
 def _begun(config: LearnerConfig) -> Learner:
     beginning = beginning_of(config)
     specs = beginning.offer.schema.observation, beginning.offer.schema.action
@@ -185,9 +214,9 @@ def test_a_run_that_learned_from_a_dataset_brings_it_along(tmp_path: Path, sourc
     run = Run.open(elsewhere)
     settings = run.config(TrainConfig)
     run.save_config(replace(settings, dataset=dataset))
-    assert beginning_of(LearnerConfig(tmp_path, elsewhere)).demonstrations == (dataset,)
+    assert beginning_of(LearnerConfig(tmp_path, elsewhere)).simulated == dataset
     run.save_config(replace(settings, demonstrations=0))
-    assert beginning_of(LearnerConfig(tmp_path, elsewhere)).demonstrations == ()
+    assert beginning_of(LearnerConfig(tmp_path, elsewhere)).simulated is None
 
 
 def test_success_that_went_by_is_no_successful_demonstration(tmp_path: Path, source: Path) -> None:
