@@ -45,10 +45,12 @@ from robot_rl.settings import save_settings
 from robot_rl.train import train
 
 TASK, ROBOT = "peg_insert", "twin_light"
-SEEN = ("action_history=2", "leash=2")
+SEEN = ("action_history=3", "leash=2")
 """How policies see and move an arm that answers late."""
 _SIMULATED = (*SEEN, "randomization=robot", "expert_gain=1.4")
 """The simulator does as well; how late differs from episode to episode."""
+_SIMULATED_DEMONSTRATIONS = 100
+"""There they cost nothing."""
 _PICTURES = ("cameras=front,wrist", "apart=True", "linger=8")
 _HORIZON = "horizon=120"
 """A robot that answers late takes longer than the simulator [steps]."""
@@ -220,6 +222,7 @@ def _simulate(config: DemoConfig, console: Console) -> Run:
         env=TASK,
         options=_SIMULATED,
         steps=config.steps,
+        demonstrations=_SIMULATED_DEMONSTRATIONS,
         seed=config.seed,
         evaluate_every=config.steps,
         evaluation_episodes=50,
