@@ -31,7 +31,7 @@ _IMITATION = 300
 
 _CLONING_WEIGHT = (5.0, 2.0)
 """How strongly a simulator's policy is drawn to how it began. In simulation the weight falls
-further; what critics learn from an hour on a robot does not carry a policy that far."""
+further; what critics learn in minutes on a robot does not carry a policy that far."""
 
 
 @dataclass(frozen=True)

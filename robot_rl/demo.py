@@ -52,8 +52,8 @@ _SIMULATED = (*SEEN, "randomization=robot", "expert_gain=1.4")
 _SIMULATED_DEMONSTRATIONS = 100
 """There they cost nothing."""
 _PICTURES = ("cameras=front,wrist", "apart=True", "linger=8")
-_HORIZON = "horizon=120"
-"""A robot that answers late takes longer than the simulator [steps]."""
+_PATIENCE = ("horizon=120", "timeout=30")
+"""A robot that answers late takes longer than the simulator, and one that comes up its time."""
 _RATE = 20
 """Steps of the robot a second."""
 _MARK = "demo.json"
@@ -169,7 +169,7 @@ class _Demo:
             policy,
             ROBOT,
             episodes=config.episodes,
-            options=(_HORIZON, "timeout=30"),
+            options=_PATIENCE,
             video=config.folder / "films" / f"{film}.webp",
         )
         with DeploymentMonitor(config.episodes, self._console) as monitor:
@@ -185,7 +185,7 @@ class _Demo:
             simulated.folder,
             self._recorded,
             robot=ROBOT,
-            options=(_HORIZON, f"rewards={rewards}", "timeout=30"),
+            options=(*_PATIENCE, f"rewards={rewards}"),
             steps=round(60 * _RATE * self._config.minutes),
             seed=self._config.seed,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,9 +43,9 @@ def write_demo_report(story: Story) -> Path:
     report = Report(
         title="An arm learns to insert a peg: in simulation first, then on the robot",
         summary=[
-            (f"success on {robot}, before", _told(story.before.evaluation.rate)),
-            (f"success on {robot}, after", _told(story.after.evaluation.rate)),
-            ("minutes of practice there", f"{_minutes(story):.1f}"),
+            (f"success on {robot}, before", str(story.before.evaluation.rate)),
+            (f"success on {robot}, after", str(story.after.evaluation.rate)),
+            ("minutes of practice there", f"{story.finetuned.minutes:.1f}"),
             ("episodes of practice", f"{len(acted.success)}"),
             ("steps of an episode, before", f"{np.mean(story.before.length):.0f}"),
             ("steps of an episode, after", f"{np.mean(story.after.length):.0f}"),
@@ -60,14 +60,6 @@ def write_demo_report(story: Story) -> Path:
     return write_report(story.config.folder, report)
 
 
-def _told(rate: Interval) -> str:
-    return f"{rate.estimate:.0%} ({rate.low:.0%} to {rate.high:.0%})"
-
-
-def _minutes(story: Story) -> float:
-    return story.finetuned.acted.steps * story.finetuned.dt / 60
-
-
 def _practice(story: Story) -> list[Panel]:
     """Success and length of episodes while it practised, beside those before and after."""
     acted = story.finetuned.acted
@@ -80,19 +72,12 @@ def _practice(story: Story) -> list[Panel]:
     length = [
         float(np.mean(acted.length[max(0, i + 1 - RECENT) : i + 1])) for i in range(len(rates))
     ]
-    ends = {"before": story.before, "after": story.after}
     return [
         Panel(
             "Success while it practises on the robot",
             "minutes of practice",
             "success rate",
-            [
-                success,
-                *(
-                    _level(f"policy alone, {n}", minutes, d.evaluation.rate.estimate)
-                    for n, d in ends.items()
-                ),
-            ],
+            [success, *_alone(story, minutes, lambda d: d.evaluation.rate.estimate)],
             (0, 1),
         ),
         Panel(
@@ -101,12 +86,17 @@ def _practice(story: Story) -> list[Panel]:
             "steps",
             [
                 Curve(f"last {RECENT} episodes", minutes, length),
-                *(
-                    _level(f"policy alone, {n}", minutes, float(np.mean(d.length)))
-                    for n, d in ends.items()
-                ),
+                *_alone(story, minutes, lambda d: float(np.mean(d.length))),
             ],
         ),
+    ]
+
+
+def _alone(story: Story, x: np.ndarray, number: Callable[[Deployed], float]) -> list[Curve]:
+    """A level for what the policy did by itself before practice, and one for after."""
+    return [
+        Curve(f"policy alone, {when}", [0.0, float(x[-1])], [number(deployed)] * 2)
+        for when, deployed in (("before", story.before), ("after", story.after))
     ]
 
 
@@ -117,10 +107,6 @@ def _in_simulation(story: Story) -> Panel:
 def _recent(success: Sequence[bool]) -> Interval:
     last = success[-RECENT:]
     return wilson_interval(sum(last), len(last))
-
-
-def _level(name: str, x: np.ndarray, value: float) -> Curve:
-    return Curve(name, [0.0, float(x[-1])], [value, value])
 
 
 def _films(story: Story, robot: str) -> list[Video]:

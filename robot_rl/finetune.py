@@ -65,6 +65,11 @@ class Finetuned:
     dt: float
     """Time between two steps [s]."""
 
+    @property
+    def minutes(self) -> float:
+        """Time in which the robot acted [min]."""
+        return self.acted.steps * self.dt / 60
+
     def __str__(self) -> str:
         acted, half = self.acted, max(1, len(self.acted.success) // 2)
         first, last = (
@@ -73,9 +78,9 @@ class Finetuned:
         )
         return (
             f"{acted.steps:,} steps in {len(acted.success)} episodes, "
-            f"{acted.steps * self.dt / 60:.1f} minutes of robot time; success in the first half "
-            f"{first.estimate:.0%} ({first.low:.0%} to {first.high:.0%}), in the second "
-            f"{last.estimate:.0%} ({last.low:.0%} to {last.high:.0%})\n{self._takeovers(half)}"
+            f"{self.minutes:.1f} minutes of robot time; success in the first half "
+            f"{first}, in the second "
+            f"{last}\n{self._takeovers(half)}"
             f"policy: {self._policy()}"
         )
 

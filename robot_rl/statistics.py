@@ -23,6 +23,9 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.estimate:.0%} ({self.low:.0%} to {self.high:.0%})"
+
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> Interval:
     """Success rate with the score interval of Wilson (1927), sound at 0 and 1 and for few trials.

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from robot_rl.config import LearnerConfig
 from robot_rl.env import Closing, Env, Info, Step
 from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
+from robot_rl.free_port import free_port
 from robot_rl.message import encode
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
@@ -45,9 +45,7 @@ class Learner:
     """``robot-rl learner`` in a process of its own, at an address of its own."""
 
     def __init__(self, folder: Path, source: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"tcp/127.0.0.1:{free.getsockname()[1]}"
+        self.address = f"tcp/127.0.0.1:{free_port()}"
         self.folder, self.source = folder, source
         self.process: Forked | None = None
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from robot_rl.env import Closing, Observation
 from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
 from robot_rl.finetune import ROBOTS, finetune
+from robot_rl.free_port import free_port
 from robot_rl.learner import Learner
 from robot_rl.lock import alone_in
 from robot_rl.log import read_log
@@ -71,9 +71,7 @@ def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
 
 
 def test_robots_share_a_learner_that_runs_elsewhere(tmp_path: Path, source: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"tcp/127.0.0.1:{free.getsockname()[1]}"
+    address = f"tcp/127.0.0.1:{free_port()}"
     words = ["learner", str(tmp_path / "learner"), "--from", str(source), "--address", address]
     learner = subprocess.Popen([sys.executable, "-m", "robot_rl.cli", *words])
     try:

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import socket
 import time
 import urllib.request
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from hardware.contract_file import load_contract
 from hardware.ros.robot_link import RobotLink
+from robot_rl.free_port import free_port
 from tests.ros.chromium import PROGRAM, Chromium
 from tests.ros.conftest import Graph, wait_for
 from tests.ros.page_tab import Tab
@@ -44,9 +44,7 @@ def arm(graph: Graph) -> WatchedArm:
 
 @pytest.fixture
 def port(graph: Graph, arm: WatchedArm) -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
+    number = free_port()
     graph.start("page_node", port=number, rate=2.0)
 
     def answers() -> bool:
