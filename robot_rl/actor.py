@@ -19,6 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from robot_rl.actor_link import ActorLink
+from robot_rl.corrections import Corrections
 from robot_rl.env import Closing, Env, Step, StoppedError
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
@@ -119,6 +120,7 @@ class Actor(Closing):
         # Whoever begins again is another stream: no counter has to survive.
         self._ids = WorldIds(1, first_stream=secrets.randbits(62))
         self._previous: Key | None = None
+        self._corrections = Corrections(store)
         self._disk, self._writing = ThreadPoolExecutor(1), Future[None]()
         self._writing.set_result(None)
 
@@ -250,6 +252,8 @@ class Actor(Closing):
         with self._store.writer(replace(self._metadata, termination_reason=reason)) as writer:
             for transition in transitions:
                 writer.add(transition)
+        for key, message in self._corrections.news():
+            self._link.send(key, message)
 
 
 def _takeovers(transitions: list[Transition]) -> int:

@@ -18,7 +18,8 @@ from robot_rl.zenoh_session import ADDRESS, open_session
 
 PREFIX = "robot_rl"
 TRANSITION, TAKEN, STATUS, OFFER, WEIGHTS = "transition", "taken", "status", "offer", "weights"
-"""Keys under the prefix; the first is followed by the learner's boot and the robot's name."""
+"""Keys under the prefix; the first is followed by the learner's boot, the robot's name, and which
+transition it is."""
 AWAY = 1.0
 """A learner that says nothing for so long is away [s]."""
 _LOOK = 0.02
@@ -136,7 +137,7 @@ class ActorLink(Closing):
             self._sent, self._answered = -1, now
         for parcel in self._outbox.waiting(_WINDOW, self._sent):
             self._session.put(
-                f"{PREFIX}/{TRANSITION}/{self._boot}/{self._robot}",
+                f"{PREFIX}/{TRANSITION}/{self._boot}/{self._robot}/{parcel.key}",
                 parcel.message,
                 congestion_control=zenoh.CongestionControl.BLOCK,  # It would drop some of them.
                 attachment=FIRST if parcel.first else None,

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, count
@@ -138,6 +138,11 @@ class Episodes:
             raise ValueError(f"episode {number} of {self.path} is no success; nothing to correct")
         mistaken.note(self.path, metadata.uuid, by)
         return mistaken.corrected_metadata(metadata, mistaken.noted(self.path))
+
+    def mistaken(self, but: Collection[str] = ()) -> Iterator[Episode]:
+        """Those of which a person said so, as they should have been; without those of some uuids."""
+        said = mistaken.noted(self.path).keys() - set(but)
+        return (self._read(path) for path in self.paths if said and _uuid(path) in said)
 
     def writer(self, metadata: Metadata | None = None) -> EpisodeWriter:
         """Begins an episode; the writer is a context manager that commits it at the end."""
@@ -401,6 +406,10 @@ def _nothing_in(path: Path) -> str:
 
 def _is_committed(path: Path) -> bool:
     return path.suffix == ".zarr" and not path.name.startswith(".")
+
+
+def _uuid(path: Path) -> str:
+    return path.stem.partition("-")[2]
 
 
 def _copied(arrays: Observation) -> Observation:

@@ -54,6 +54,11 @@ class Learner:
             self.demonstrations.append(replace(transition, source="demo"))
         self.replay.append(transition)
 
+    def correct(self, transition: Transition) -> None:
+        """Gives a transition that was taken the reward and the end that it should have had."""
+        for replay in (self.replay, self.demonstrations):
+            replay.correct(transition)
+
     def clone(self) -> Metrics:
         """Starts from the demonstrations: normaliser, actor, and the clone that stays."""
         steps, metrics = self.agent.config.cloning_steps, Metrics()

@@ -22,6 +22,7 @@ class Arrival(NamedTuple):
     """A transition that has come in."""
 
     robot: str
+    key: Key
     message: Message
     first: bool
     """Whether its actor has nothing that came before it."""
@@ -49,7 +50,7 @@ class LearnerLink(Closing):
         self._arrived: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self._session = open_session(listen=address)
         self._open = True
-        transitions = f"{PREFIX}/{TRANSITION}/{self._boot}/*"
+        transitions = f"{PREFIX}/{TRANSITION}/{self._boot}/*/*"
         self._declared = [
             self._session.declare_subscriber(transitions, self._hear),
             *(
@@ -69,6 +70,11 @@ class LearnerLink(Closing):
         """Tells an actor that a transition, and those of its stream before it, have arrived."""
         self._session.put(f"{PREFIX}/{TAKEN}/{robot}", encode(key._asdict()))
 
+    def refuse(self, robot: str, key: Key) -> None:
+        """Counts what nobody can learn from, and tells that it was taken, or it came for ever."""
+        self.refused += 1
+        self.took(robot, key)
+
     def publish(self, weights: bytes) -> None:
         """Replaces what acts; actors fetch it when the status names its version."""
         self._answers[WEIGHTS] = weights
@@ -84,13 +90,15 @@ class LearnerLink(Closing):
             self._session.close()  # pyright: ignore[reportAttributeAccessIssue]
 
     def _hear(self, sample: Any) -> None:
+        *_, robot, text = str(sample.key_expr).split("/")
+        key = Key.parse(text)
         try:
             message = decode(sample.payload.to_bytes())
         except MessageError:
-            self.refused += 1
+            self.refuse(robot, key)
             return
         first = sample.attachment is not None and sample.attachment.to_bytes() == FIRST
-        self._arrived.put(Arrival(str(sample.key_expr).rpartition("/")[2], message, first))
+        self._arrived.put(Arrival(robot, key, message, first))
 
     def _answer(self, query: Any) -> None:
         key = str(query.key_expr)

@@ -38,6 +38,12 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def boot() -> str:
+    """Differs after each start of the machine; empty where the system does not say."""
+    file = Path("/proc/sys/kernel/random/boot_id")
+    return file.read_text(encoding="ascii").strip() if file.exists() else ""
+
+
 def git_revision() -> str | None:
     """Commit of the checkout this code runs from, with ``+dirty`` where tracked files differ.
 

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from robot_rl import durable
 
@@ -27,6 +27,14 @@ class Key(NamedTuple):
     stream: int
     episode: int
     step: int
+
+    def __str__(self) -> str:
+        return "-".join(map(str, self))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Inverse of ``str``."""
+        return cls(*map(int, text.split("-")))
 
 
 class Parcel(NamedTuple):
@@ -83,7 +91,7 @@ class Outbox:
             OSError: If it has to go to disk, and there is no room; it then waits in memory.
         """
         with self._lock:
-            name = f"{self._first_name + self._next:012d}-{'-'.join(map(str, key))}{_SUFFIX}"
+            name = f"{self._first_name + self._next:012d}-{key}{_SUFFIX}"
             one = _Waiting(self._next, key, message, self._folder / name)
             self._next, self._held = self._next + 1, self._held + len(message)
             self._waiting.append(one)
@@ -134,8 +142,8 @@ class Outbox:
 
 
 def _found(path: Path, number: int) -> _Waiting:
-    _, *key = path.name.removesuffix(_SUFFIX).split("-")
-    return _Waiting(number, Key(*map(int, key)), None, path)
+    key = path.name.removesuffix(_SUFFIX).partition("-")[2]
+    return _Waiting(number, Key.parse(key), None, path)
 
 
 def _content(one: _Waiting) -> bytes:

@@ -2,7 +2,7 @@
 
 A transition is acknowledged once it lies in memory-mapped files, so a learner that is killed loses
 none: it comes back with its last checkpoint and all of the data, and makes up for the updates that
-were lost.
+were lost. After a power cut it comes back with the data of its last checkpoint.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from robot_rl.learner import Learner
 from robot_rl.learner_link import Arrival, LearnerLink
 from robot_rl.lock import alone_in
 from robot_rl.log import Log
-from robot_rl.machine import describe_machine
+from robot_rl.machine import boot, describe_machine
 from robot_rl.message import MessageError
 from robot_rl.outbox import Key
 from robot_rl.policy import SUFFIX, Policy
@@ -32,7 +32,7 @@ from robot_rl.run import Run
 from robot_rl.sac import Metrics, Sac
 from robot_rl.schema import SchemaError
 from robot_rl.train import DEMONSTRATIONS, prepare_torch
-from robot_rl.transition_message import from_message
+from robot_rl.transition_message import CORRECTED, from_message
 from robot_rl.weights_message import weights_message
 
 POLICY = f"finetuned{SUFFIX}"
@@ -152,15 +152,16 @@ class RemoteLearner(Closing):
 
         Without its predecessor it is left, and comes again behind it, unless nobody has that.
         """
-        facts = arrival.message.facts
+        key, facts = arrival.key, arrival.message.facts
         try:
             transition = from_message(arrival.message, self._schema)
         except (MessageError, SchemaError):
-            self._link.refused += 1
-            if all(isinstance(facts.get(name), int) for name in Key._fields):
-                self._link.took(arrival.robot, Key(*(facts[name] for name in Key._fields)))
-            return  # Told as taken, or nothing would come after it.
-        key = Key(transition.stream, transition.episode, transition.step)
+            self._link.refuse(arrival.robot, key)
+            return
+        if facts.get(CORRECTED):
+            self.learner.correct(transition)
+            self._link.took(arrival.robot, key)
+            return
         last = self.learner.replay.last(key.stream)
         if last is None or key[1:] > last:
             if not (last is None or arrival.first or facts.get("previous") == list(last)):
@@ -201,7 +202,13 @@ class RemoteLearner(Closing):
         self._saved = time.monotonic()
         self.learner.replay.flush()
         self.learner.demonstrations.flush()
-        state = {**self.learner.state_dict(), "paid": self._paid, "version": self._version}
+        state = {
+            **self.learner.state_dict(),
+            "paid": self._paid,
+            "version": self._version,
+            "boot": boot(),
+            "demonstrated": self.learner.demonstrations.appended,
+        }
         self._run.save_checkpoint(state, self.steps, self._schema)
         origin = {"run": str(self._run.folder), "steps": self.steps, "machine": describe_machine()}
         Policy(self.learner.agent, self._offer.schema, origin).save(self._run.folder / POLICY)
@@ -210,6 +217,9 @@ class RemoteLearner(Closing):
     def _resume(self) -> None:
         step, state = self._run.load_checkpoint(self._schema)
         self.learner.load_state_dict(state)
+        if state["boot"] != boot():  # What was not flushed when the power went may be zeros.
+            self.learner.replay.forget_after(step)
+            self.learner.demonstrations.forget_after(state["demonstrated"])
         self.learner.owe(self.steps - step)
         # Versions that were given out after the checkpoint do not come again.
         before = self._run.config(LearnerConfig)

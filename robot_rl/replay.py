@@ -39,8 +39,8 @@ class Replay:
         frame_stack: Frames that a sampled observation consists of. The first frame of an episode,
             or after a gap in the steps, repeats.
         path: Folder of memory-mapped files; one that holds a replay is opened to go on. A killed
-            process loses at most the transition that it was appending; a power cut loses what came
-            after the last ``flush``.
+            process loses at most the transition that it was appending; a power cut may
+            spoil what came after the last ``flush``; ``forget_after`` drops it.
 
     Raises:
         ValueError: If a size is too small.
@@ -116,6 +116,19 @@ class Replay:
             for frame in (transition.observation, transition.next_observation)
         )
         self._append(row, observation, following)
+
+    def correct(self, transition: Transition) -> None:
+        """Replaces reward and end of the transition with the same ids, if it is still there."""
+        slots = np.array(self.indices, np.int64) % self.spec.capacity
+        same = [self._rows[name][slots] == getattr(transition, name) for name in IDS]
+        for name in ("reward", "terminated", "truncated"):
+            self._rows[name][slots[np.all(same, axis=0)]] = getattr(transition, name)
+
+    def forget_after(self, appended: int) -> None:
+        """Drops what was appended after the first so many transitions."""
+        self._counts[:] = np.minimum(self._counts, appended)
+        self._tails.clear()
+        self._find_tails()
 
     def extend(self, transitions: Iterable[Transition]) -> None:
         """Appends transitions one by one, e.g. those of an episode."""

@@ -183,9 +183,10 @@ class Sac:
         next_state = self._state(batch.next_observation)
         next_action, log_probability = self.actor.sample(next_state)
         candidates = self._candidates(next_state, next_action)
-        value = self._smallest(next_state, candidates, self._draw_subset()).amax(0)
-        if self.config.entropy_backup:
-            value = value - self.log_temperature.exp() * log_probability
+        values = self._smallest(next_state, candidates, self._draw_subset())
+        if self.config.entropy_backup:  # The clone has none.
+            values[0] -= self.log_temperature.exp() * log_probability
+        value = values.amax(0)
         alive = 1 - torch.from_numpy(batch.terminated).float()
         target = torch.from_numpy(batch.reward) + self.config.discount * alive * value
         return (

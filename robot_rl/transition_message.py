@@ -11,6 +11,8 @@ from robot_rl.transition import SOURCES, Transition
 
 _OBSERVATION, _NEXT, _EXTRA = "observation/", "next_observation/", "extra/"
 _ACTIONS = ("action", "policy_action")
+CORRECTED = "corrected"
+"""Fact of the sender's own: the transition was sent before, with other reward or another end."""
 _FACTS: dict[str, type] = {
     "reward": float,
     "terminated": bool,

@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from robot_rl.actor import Acted, Actor
 from robot_rl.actor_link import ActorLink
 from robot_rl.config import LearnerConfig
 from robot_rl.env import Closing, Env, Info, Step
-from robot_rl.environments import make_env
+from robot_rl.environments import ROBOT, make_env
 from robot_rl.episodes import Episodes
 from robot_rl.free_port import free_port
 from robot_rl.message import encode
@@ -29,6 +30,7 @@ from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema, SchemaError
 from robot_rl.train import DEMONSTRATIONS
+from robot_rl.transition import Transition
 from tests.forked import Forked
 
 PATIENCE = 60.0
@@ -95,14 +97,37 @@ class Taught(Closing):
         self._env.close()
 
 
+class Paid(Taught):
+    """Each episode is three steps long, the last of which a person does and is paid for."""
+
+    def step(self, action: np.ndarray) -> Step:
+        step, last = self._env.step(action), self._steps % 3 == 2
+        self._steps += 1
+        yes = np.array([last])
+        info = step.info | {Info.INTERVENED: yes, Info.SUCCESS: yes}
+        return Step(
+            self._env.reset().observation if last else step.observation,
+            yes.astype(np.float32),
+            terminated=yes,
+            truncated=np.zeros(1, bool),
+            info=info,
+        )
+
+
 class Robot:
     """An actor in this process."""
 
     def __init__(
-        self, folder: Path, address: str, name: str = "left", memory: int = 10**6, **actor: Any
+        self,
+        folder: Path,
+        address: str,
+        name: str = "left",
+        memory: int = 10**6,
+        kind: type[Taught] = Taught,
+        **actor: Any,
     ) -> None:
         self.link = ActorLink(name, Outbox(folder / "outbox", memory), address)
-        self.env = Taught(make_env("reach", seed=len(name)))
+        self.env = kind(make_env("reach", seed=len(name)))
         offer = Offer.of_message(self.link.offer(PATIENCE))
         offer.require_fit(self.env)
         specs = offer.schema.observation, offer.schema.action
@@ -310,20 +335,81 @@ def test_what_no_learner_can_take_keeps_nothing_else_back(tmp_path: Path, learne
     robot.act(1)
     robot.delivered()
     taken = len(robot.episodes[0]) + len(robot.episodes[1])
-    # A learner whose machine has lost what came last, and a transition of another kind.
+    # A learner whose machine has lost what came last, bytes that are no message, another kind.
     learner.end(signal.SIGKILL)
     shutil.rmtree(learner.folder)
     older.rename(learner.folder)
+    robot.link.send(Key(8, 0, 0), b"no message")
     robot.link.send(Key(9, 0, 0), encode({"stream": 9, "episode": 0, "step": 0}))
     learner.start()
     robot.act(1)
     robot.delivered()
-    wait_for(lambda: robot.link.status.get("refused") == 1, "a learner that says so")
+    wait_for(lambda: robot.link.status.get("refused") == 2, "a learner that says so")
     robot.close()
     learner.end(signal.SIGINT)
     kept = rows(learner.data())["reward"]
     assert len(kept) == len(robot.episodes[0]) + len(robot.episodes[2])
     assert robot.actor.acted.steps == taken + len(robot.episodes[2])
+
+
+def test_what_a_person_calls_a_mistake_is_one_for_the_learner_as_well(
+    tmp_path: Path, source: Path, learner: Learner
+) -> None:
+    learner.start()
+    robot = Robot(tmp_path, learner.address, kind=Paid)
+    robot.act(3)
+    robot.delivered()
+    robot.episodes.mistake(1, by="Ann")
+    robot.act(1)
+    robot.delivered()
+    robot.close()
+    learner.end(signal.SIGINT)
+    shown = sum(map(len, Episodes(source / DEMONSTRATIONS)))
+    online, demonstrations = learner.data(), learner.data(DEMONSTRATIONS)
+    did = online.gather(np.array(online.indices))
+    assert did.reward.tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 1]
+    assert did.terminated.tolist() == did.reward.astype(bool).tolist()
+    assert np.flatnonzero(did.truncated).tolist() == [5]
+    person = demonstrations.gather(np.array(demonstrations.indices)[shown:])
+    assert person.reward.tolist() == [1, 0, 1, 1]
+
+
+def test_what_a_power_cut_has_spoiled_is_forgotten(tmp_path: Path, learner: Learner) -> None:
+    learner.start()
+    robot = Robot(tmp_path, learner.address)
+    acted = robot.act(1).steps
+    robot.delivered()
+    learner.end(signal.SIGINT)
+    spoiled = [learner.data(name) for name in (ONLINE, DEMONSTRATIONS)]
+    kept = [len(replay) for replay in spoiled]
+    for replay in spoiled:
+        replay.extend(_nothing(robot, steps=5))
+    _as_if_of_another_boot(learner)
+    learner.start()
+    robot.act(1)
+    robot.delivered()
+    robot.close()
+    learner.end(signal.SIGINT)
+    assert len(learner.data(DEMONSTRATIONS)) == kept[1] + int(robot.episodes[1].intervened.sum())
+    assert len(learner.data()) == robot.actor.acted.steps > acted
+    for name, expected in recorded(robot.episodes).items():
+        np.testing.assert_array_equal(rows(learner.data())[name], expected)
+
+
+def _nothing(robot: Robot, steps: int) -> Iterator[Transition]:
+    """Transitions that are counted, and whose pages never reached the disk."""
+    observation = {k: spec.zeros() for k, spec in robot.env.observation_spec.items()}
+    action = robot.env.action_spec.zeros()
+    for step in range(steps):
+        yield Transition(observation, observation, action, action, 0.0, False, False, step=step)
+
+
+def _as_if_of_another_boot(learner: Learner) -> None:
+    run = Run.open(learner.folder)
+    with make_env("reach") as env:
+        schema = replace(Schema.of(env, "reach"), env=ROBOT)
+    step, state = run.load_checkpoint(schema)
+    run.save_checkpoint(state | {"boot": "another"}, step, schema)
 
 
 def test_a_robot_that_does_something_else_is_refused(tmp_path: Path, learner: Learner) -> None:

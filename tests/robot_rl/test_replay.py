@@ -382,6 +382,32 @@ def test_what_another_replay_holds_is_appended_as_it_was() -> None:
     assert replay.last(7) == (0, 39)
 
 
+def test_a_transition_is_corrected_where_it_still_is() -> None:
+    replay = make(30)
+    replay.extend(itertools.chain(episode(20), episode(20, stream=7)))
+    for stream in (0, 7):  # The first is overwritten by now.
+        wrong = transition(stream, 0, 5)
+        replay.correct(replace(wrong, reward=-1, terminated=True, truncated=True))
+    batch = replay.gather(np.array(replay.indices))
+    changed = batch.observation["state"][batch.reward < 0]
+    np.testing.assert_array_equal(changed, [frame(7, 0, 5)["state"]])
+    assert batch.terminated.tolist() == (batch.reward < 0).tolist()
+    assert batch.truncated.sum() == 3
+
+
+def test_a_replay_goes_on_from_where_it_forgot(tmp_path: Path) -> None:
+    replay = make(30, path=tmp_path / "ring")
+    append_all(replay, episode(8))
+    replay.forget_after(5)
+    assert replay.last(0) == (0, 4)
+    rest = (transition(0, 0, t) for t in range(5, 7))
+    appended = [(0, 0, t) for t in range(5)] + append_all(replay, rest)
+    assert wrong(replay, appended) == 0
+    assert len(make(30, path=tmp_path / "ring")) == 7
+    replay.forget_after(99)
+    assert len(replay) == 7
+
+
 def through_file(replay: Replay, folder: Path) -> Replay:
     replay.save(folder / "replay.npz")
     return Replay.load(folder / "replay.npz")

@@ -128,6 +128,19 @@ def test_the_entropy_of_the_policy_adds_to_the_value_until_the_end() -> None:
     assert target[~end].mean() == pytest.approx(expected, abs=0.9 * temperature * 0.7)
 
 
+def test_the_clone_has_no_entropy() -> None:
+    agent = _agent(
+        entropy_backup=True, head="scalar", return_range=None, initial_temperature=10, discount=0.9
+    )
+    agent.keep_clone()
+    _constant(agent.target_critics, 0.5, 0.5)
+    with torch.no_grad():  # So narrow that its entropy is a cost.
+        agent.actor.head.weight.zero_()
+        agent.actor.head.bias.copy_(torch.tensor([0.0, 0.0, -5.0, -5.0]))
+    target = agent._target(_batch(reward=np.zeros(SIZE, np.float32)))
+    assert target.tolist() == pytest.approx([0.9 * 0.5] * SIZE)
+
+
 def test_critic_updates_leave_the_policy_alone_to_the_bit() -> None:
     agent = _agent(critic_updates_per_actor_update=4)
     for _ in range(4):
