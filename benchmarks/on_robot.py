@@ -50,6 +50,8 @@ class Setting:
     """What all seeds have in common; runs of another setting lie in another folder."""
 
     gap: str
+    delay: float
+    """More of it than the gap has, as ROS 2 adds [s]."""
     history: int
     """Last actions in the observation."""
     leash: float
@@ -69,7 +71,12 @@ class Setting:
     @property
     def options(self) -> tuple[str, ...]:
         """Of the robot."""
-        return (f"gap={self.gap}", *self.seen)
+        return (*self.robot, *self.seen)
+
+    @property
+    def robot(self) -> tuple[str, ...]:
+        """What makes it another one than the simulator."""
+        return f"gap={self.gap}", f"delay={self.delay:g}"
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -78,7 +85,8 @@ class Setting:
 
     def known(self, *numbers: object) -> str:
         """Name of what runs of these have in common."""
-        return "-".join(map(str, (self.gap, self.history, f"{self.leash:g}", *numbers)))
+        tool = f"{self.delay:g}", self.history, f"{self.leash:g}"
+        return "-".join(map(str, (self.gap, *tool, *numbers)))
 
 
 @dataclass(frozen=True)
@@ -105,10 +113,8 @@ def _from_simulator(setting: Setting, seed: int, folder: Path) -> FinetuneConfig
         folder=folder / "simulator",
     )
     train(simulated)
-    gap = f"gap={setting.gap}"
-    return FinetuneConfig(
-        folder / "robot", folder / "simulator", env=TWIN, options=(gap,), seed=seed
-    )
+    source, options = folder / "simulator", setting.robot
+    return FinetuneConfig(folder / "robot", source, env=TWIN, options=options, seed=seed)
 
 
 def _from_demonstrations(setting: Setting, seed: int, folder: Path) -> FinetuneConfig:
@@ -124,7 +130,7 @@ def _from_demonstrations(setting: Setting, seed: int, folder: Path) -> FinetuneC
         folder / "robot",
         demonstrations=recorded,
         env=TWIN,
-        options=(f"gap={setting.gap}", "image_size=64", f"rewards={rewards}"),
+        options=(*setting.robot, "image_size=64", f"rewards={rewards}"),
         seed=seed,
     )
 
@@ -214,7 +220,7 @@ def _draw(setting: Setting) -> Path:
     axes.axhline(BAR, color="grey", ls=":", label=f"{BAR:.0%}")
     axes.set(xlabel="minutes of robot time", ylabel=f"success on {setting.gap}", ylim=(-0.02, 1.02))
     axes.legend(frameon=False, loc="lower right")
-    path = RUNS / f"curves-{setting.gap}.png"
+    path = RUNS / f"curves-{setting.gap}-{setting.delay:g}.png"
     figure.savefig(path, dpi=150)
     return path
 
@@ -232,10 +238,11 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser = parser_of(__doc__, STUDIES, "seeds side by side, two cores each")
+    parser.add_argument("--delay", type=float, default=0.08, help="as ROS 2 adds [s]")
     parser.add_argument("--history", type=int, default=3, help="last actions in the observation")
     parser.add_argument("--leash", type=float, default=2.0, help="lead of a target [actions]")
     parser.add_argument("--randomization", default="robot", help="of the simulator: none, robot")
-    parser.add_argument("--steps", type=int, default=12_000, help="of the simulator")
+    parser.add_argument("--steps", type=int, default=600, help="of the simulator")
     parser.add_argument("--simulated", type=int, default=100, help="demonstrations there")
     parser.add_argument("--demonstrations", type=int, default=20, help="on the robot")
     parser.add_argument("--attempts", type=int, default=3, help="near misses beside each")

@@ -18,6 +18,8 @@ class TwinConfig:
 
     gap: str = "none"
     """In what the robot differs from the arm in MuJoCo: none, lab-1 or lab-2."""
+    delay: float = 0.0
+    """Added to the age of all that is measured, e.g. 0.08 for what ROS 2 adds [s]."""
 
 
 @dataclass(frozen=True)

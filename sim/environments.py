@@ -50,17 +50,20 @@ def make_twin(task: TaskClass, num_envs: int = 1, seed: int = 0, **options: Any)
         task: Class of the task.
         num_envs: A twin is one robot: 1.
         seed: Seed of episodes and noise.
-        **options: As of ``make``, and ``gap``, the name of a gap profile.
+        **options: As of ``make``, and the fields of ``TwinConfig``.
 
     Raises:
         TypeError: If an option is unknown.
-        ValueError: If ``num_envs`` is not 1, or there is no such profile.
+        ValueError: If ``num_envs`` is not 1, there is no such profile, or nobody waits so long.
     """
     if num_envs != 1:
         raise ValueError(f"num_envs={num_envs}, but a twin is one robot; set num_envs=1")
-    twin = TwinConfig(options.pop("gap", TwinConfig.gap))
-    of_task, config = _split(task, options, _fields(TwinConfig))
-    return TwinEnv(of_task, gap_profile(twin.gap), seed, config)
+    of_twin = _fields(TwinConfig)
+    twin = TwinConfig(**{name: options.pop(name) for name in of_twin & options.keys()})
+    of_task, config = _split(task, options, of_twin)
+    profile = gap_profile(twin.gap)
+    late = dataclasses.replace(profile, observation_delay=profile.observation_delay + twin.delay)
+    return TwinEnv(of_task, late, seed, config)
 
 
 def make_twin_alone(name: str, gap: str = TwinConfig.gap, seed: int = 0) -> Twin:

@@ -1,6 +1,7 @@
 """A twin behind the environment contract: what was trained in MuJoCo runs in it unchanged."""
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,8 @@ def test_options_reach_task_configuration_and_profile() -> None:
         assert env.task == PegInsert(clearance=0.002)
         assert env.twin.profile == gap_profile("lab-1")
         assert not env.config.privileged
+    with make(gap="lab-1", delay=0.08) as late:
+        assert late.twin.profile == replace(gap_profile("lab-1"), observation_delay=0.1)
 
 
 def test_an_unknown_option_is_answered_with_the_valid_ones() -> None:
