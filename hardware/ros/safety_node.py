@@ -33,6 +33,9 @@ from hardware.ros.state_listener import StateListener
 from hardware.safety import Decision, Safety, unwatched
 from hardware.topics import SENSOR, Qos
 
+_RIVALS = 4
+"""Requests that are heard in one tick: of two who ask at the same time each would be unheard of, at
+one, as long as the other's came last."""
 _EARS = (Qos(depth=10), SENSOR)
 """Qualities with which a stop is heard, whoever publishes it."""
 _LOOK = 0.1
@@ -113,7 +116,7 @@ class SafetyNode(Node):
             values = np.array(message.position)
             self._safety.request(list(message.name), values, stamp, now, ros, person, source)
 
-        self._inbox.subscribe(JointState, topic, request, QoSProfile(depth=1))
+        self._inbox.subscribe(JointState, topic, request, QoSProfile(depth=_RIVALS))
 
     def _deadman(self, message: Bool, _: MessageInfo) -> None:
         if not message.data:
