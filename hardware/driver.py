@@ -155,11 +155,12 @@ def check_reading(contract: Contract, driver: ArmDriver) -> None:
         raise ValueError(
             f"{joints[far[0]]} is at {value:g} rad, which looks like degrees; report radians"
         )
-    if contract.state.wrench is not None and reading.wrench is None:
-        raise ValueError(
-            "the contract has state.wrench and the driver reports none: everything would be held "
-            "as stale; report Reading.wrench, or take state.wrench out of the contract"
-        )
+    for name, field in (("wrench", "wrench"), ("current_pose", "pose_base_tool")):
+        if getattr(contract.state, name) is not None and getattr(reading, field) is None:
+            raise ValueError(
+                f"the contract has state.{name} and the driver reports none: everything would be "
+                f"held as stale; report Reading.{field}, or take state.{name} out of the contract"
+            )
     if abs(age := driver.time() - reading.stamp) > _OLD:
         raise ValueError(
             f"a reading is {age:.1f} s old by the driver's own time(); "

@@ -256,12 +256,17 @@ class HardwareEnv(Closing):
             return _copied(final)
 
     def _pace(self) -> None:
-        """Waits for the next tick; one that was missed is counted, and not made up for."""
+        """Waits for the next tick; one that was missed is counted, and not made up for.
+
+        What was asked for late has its whole period all the same: its outcome is looked at then.
+        """
         self._next += self.dt
         if (now := self._link.now()) > self._next + _LATE * self.dt:
             self.late_steps += 1
-            self._next = now
+            self._next = now + self.dt
         while (now := self._link.now()) < self._next:
+            if self._next - now > 2 * self.dt:  # The clock was set back.
+                self._next = now
             self._link.sleep_until(self._next)
         self._now = now
 
@@ -285,13 +290,18 @@ class HardwareEnv(Closing):
             )
         return reports
 
+    def _latched(self) -> Reason:
+        """What holds the arm until somebody frees it, as the safety node has said last."""
+        said = self._link.reports(max(self._began, self._now - WAIT))
+        return Reason(said[-1].latched) if said else Reason.NONE
+
     def _outcome(self, request: Request, before: Arm, stamp: float, reports: list[Report]) -> Step:
         command = _command(request, reports)
         action_sent = self._action_sent(request, command, before, reports)
         self._action.follow(command, self._view.arm)
         final = self._view.observation(self._elapsed, self._action.lead)
         intervened = np.array([any(report.person for report in reports)])
-        latched = Reason(reports[-1].latched) if reports else Reason.NONE
+        latched = self._latched()
         over = np.array([self._elapsed >= self._horizon or bool(latched)])
         # Who presses too hard has failed, or it would be learned that all goes on from there.
         lost = np.array([bool(latched & Reason.FORCE)])

@@ -6,6 +6,7 @@ here: whoever subscribes hands over bytes. Source: mcap.dev/spec/registry.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -73,13 +74,15 @@ class McapFile:
         self._thread.start()
 
     def write(self, topic: str, data: bytes, received: int) -> None:
-        """Takes a message; never waits.
+        """Takes a message, unless the file has ended; never waits.
 
         Args:
             topic: Name of one of the topics.
             data: CDR with its encapsulation, as rclpy has it.
             received: On the clock of the node [ns].
         """
+        if self._thread is None:
+            return
         try:
             self._queue.put_nowait((self._channels[topic], data, received))
         except queue.Full:
@@ -98,7 +101,7 @@ class McapFile:
         self._writer.finish()
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._file.close()
+        self._close()
         self._aside.rename(self._path)
         folder = os.open(self._path.parent, os.O_RDONLY)
         os.fsync(folder)
@@ -106,9 +109,13 @@ class McapFile:
 
     def drop(self) -> None:
         """Removes the file if it has not been kept; safe to call twice."""
-        if self._end():
-            self._file.close()
+        self._end()
+        self._close()  # Or a full disk stays full.
         self._aside.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        with contextlib.suppress(OSError):  # What still has no room is not needed.
+            self._file.close()
 
     def _channel(self, topic: RawTopic) -> int:
         schema = self._writer.register_schema(topic.type, "ros2msg", topic.definition.encode())

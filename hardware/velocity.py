@@ -24,7 +24,7 @@ class VelocityCommand:
     """
 
     def __init__(self, contract: Contract, space: CommandSpace) -> None:
-        self._command = contract.command
+        self._command, self._space = contract.command, space
         self._follower = VelocityFollower(space, contract.command.gain, 1 / contract.rates.stream)
         self._rest: np.ndarray | None = None
 
@@ -38,10 +38,11 @@ class VelocityCommand:
 
         Args:
             order: The guard's.
-            measured: Where the arm is, joints or pose. Shape (size,).
+            measured: Where the arm is, joints or pose; from nowhere no velocity leads to a target.
+                Shape (size,).
             time: Now [s].
         """
-        if order.command is None:
+        if order.command is None or not self._space.valid(measured):
             return self._standstill(order.reasons)
         velocity = self._follower.follow(order.command, measured, time)
         self._rest = np.zeros_like(velocity)

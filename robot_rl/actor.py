@@ -162,7 +162,7 @@ class Actor(Closing):
     def _settle(self, step: Step) -> Step:
         """Waits, the arm held, until learner and watcher let us go on, and looks anew."""
         began = time.monotonic()
-        while self._link.status.get("behind", False):
+        while self._link.said().get("behind", False):
             time.sleep(_LOOK)
         caught_up = time.monotonic()
         while self._paused():

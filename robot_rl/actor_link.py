@@ -22,6 +22,8 @@ TRANSITION, TAKEN, STATUS, OFFER, WEIGHTS = "transition", "taken", "status", "of
 transition it is."""
 AWAY = 1.0
 """A learner that says nothing for so long is away [s]."""
+BUSY = 10.0
+"""One update may take so long, in which it says nothing [s]."""
 _LOOK = 0.02
 _WINDOW = 64
 """Messages under way at once."""
@@ -62,7 +64,11 @@ class ActorLink(Closing):
     @property
     def status(self) -> dict[str, Any]:
         """What the learner has said last; empty while it is away."""
-        return self._status if time.monotonic() - self.heard < AWAY else {}
+        return self.said(AWAY)
+
+    def said(self, within: float = BUSY) -> dict[str, Any]:
+        """What the learner has said last; empty if it has said nothing for so long [s]."""
+        return self._status if time.monotonic() - self.heard < within else {}
 
     @property
     def waiting(self) -> int:
@@ -114,6 +120,7 @@ class ActorLink(Closing):
     def _carry(self) -> None:
         try:
             while not self._ending.wait(_LOOK):
+                self._outbox.spool()
                 if status := self.status:
                     self._meet(status["boot"])
                     self._fetch(status["version"])

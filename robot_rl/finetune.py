@@ -285,7 +285,7 @@ def _deliver(link: ActorLink) -> None:
     while link.waiting and time.monotonic() < deadline:
         time.sleep(_GLANCE)
     taken = time.monotonic()  # What it said before does not count the last steps.
-    while link.heard < taken or link.status.get("owed", 0) >= 1:
+    while link.heard < taken or link.said().get("owed", 0) >= 1:
         if time.monotonic() > deadline:
             return
         time.sleep(_GLANCE)

@@ -1,6 +1,6 @@
 """Messages that must not be lost, until somebody has taken them.
 
-They wait in memory, and beyond a bound the oldest on disk; what is left when the sender ends goes
+They wait in memory, and beyond a bound the oldest go to disk; what is left when the sender ends goes
 to disk too, and is sent first by the next one. A process that is killed loses what waits in memory:
 the newest, so that what is left has no hole.
 """
@@ -55,10 +55,11 @@ class _Waiting:
     message: bytes | None
     """None while it is on disk."""
     path: Path
+    taken: bool = False
 
 
 class Outbox:
-    """First in, first out; a thread may put while another sends.
+    """First in, first out; a thread may put while another sends and spools.
 
     Args:
         folder: For what does not fit in memory; what an earlier outbox has left there comes first.
@@ -85,18 +86,12 @@ class Outbox:
         return self._spooled
 
     def put(self, key: Key, message: bytes) -> None:
-        """Adds a message.
-
-        Raises:
-            OSError: If it has to go to disk, and there is no room; it then waits in memory.
-        """
+        """Adds a message, in memory: whoever puts does not wait for the disk."""
         with self._lock:
             name = f"{self._first_name + self._next:012d}-{key}{_SUFFIX}"
             one = _Waiting(self._next, key, message, self._folder / name)
             self._next, self._held = self._next + 1, self._held + len(message)
             self._waiting.append(one)
-            while self._held > self._memory:
-                self._spool()
 
     def waiting(self, count: int, beyond: int = -1) -> list[Parcel]:
         """Of the first ``count`` messages, those whose number is greater than ``beyond``."""
@@ -116,10 +111,32 @@ class Outbox:
                 if self._waiting[0].key > key:
                     return
                 one = self._waiting.popleft()
+                one.taken = True
                 self._held -= len(one.message or b"")
                 if one.message is None:
                     self._spooled -= 1
                     one.path.unlink(missing_ok=True)
+
+    def spool(self, memory: int | None = None) -> None:
+        """Puts the oldest on disk until no more than so many bytes wait in memory; in one thread.
+
+        Args:
+            memory: Bytes; None takes the bound.
+
+        Raises:
+            OSError: If there is no room; they then wait in memory.
+        """
+        bound = self._memory if memory is None else memory
+        while (one := self._oldest_in_memory(bound)) is not None:
+            assert one.message is not None
+            durable.replace(one.path, one.message)
+            with self._lock:
+                if one.taken:
+                    one.path.unlink()
+                    continue
+                self._held -= len(one.message)
+                one.message = None
+                self._spooled += 1
 
     def close(self) -> None:
         """Puts what still waits on disk; safe to call twice.
@@ -127,18 +144,14 @@ class Outbox:
         Raises:
             OSError: If there is no room.
         """
-        with self._lock:
-            while self._spooled < len(self._waiting):
-                self._spool()
+        self.spool(memory=0)
 
-    def _spool(self) -> None:
-        """Puts the oldest that waits in memory on disk."""
-        one = self._waiting[self._spooled]
-        assert one.message is not None
-        durable.replace(one.path, one.message)
-        self._held -= len(one.message)
-        one.message = None
-        self._spooled += 1
+    def _oldest_in_memory(self, bound: int) -> _Waiting | None:
+        """None if no more than so many bytes are."""
+        with self._lock:
+            if self._held <= bound or self._spooled == len(self._waiting):
+                return None
+            return self._waiting[self._spooled]
 
 
 def _found(path: Path, number: int) -> _Waiting:

@@ -34,6 +34,9 @@ from hardware.ros.qos import profile
 from hardware.topics import Command, Gripper, Qos
 
 STATES = Qos(depth=10)
+_UNDER_WAY = 1.0
+"""So long after it is activated the arm node compares when commands were sent: somebody may set the
+clock of the wall back later [s]."""
 """Reliable, so that everybody hears them, also who insists on it."""
 _NUMBERS: dict[str, Callable[[Any], np.ndarray]] = {
     "Float64MultiArray": lambda message: np.array(message.data),
@@ -94,7 +97,8 @@ class ArmNode(LifecycleNode):
         # The clock of a driver that lost its arm may stand still, and commands still time out.
         self._now = driver.time if simulated else clock.now
         self._loop = Loop(self, Pacer(1 / rates.stream, clock), self._tick)
-        self._since = time.time_ns()  # What was sent before may still be under way.
+        self._since = time.time_ns()  # What was sent before may still be under way, for a moment.
+        self._settled = time.monotonic() + _UNDER_WAY
         self._active = True
         self._loop.start()
         return super().on_activate(state)
@@ -141,6 +145,9 @@ class ArmNode(LifecycleNode):
         self._wrench = state.wrench and self.create_publisher(
             WrenchStamped, state.wrench.topic, sensor
         )
+        self._pose = state.current_pose and self.create_publisher(
+            PoseStamped, state.current_pose.topic, sensor
+        )
         self._clock_topic = self.create_publisher(ClockMessage, "/clock", 1)
         self._subscribe(command, self._command)
         if gripper is not None:
@@ -161,7 +168,7 @@ class ArmNode(LifecycleNode):
 
         def receive(message: Any, info: MessageInfo) -> None:
             sent = info["source_timestamp"]
-            if self._active and sent >= self._since:
+            if self._active and (sent >= self._since or time.monotonic() > self._settled):
                 age = 1e-9 * (time.time_ns() - sent)
                 take(numbers(message), age, convert.sender_of(info))
 
@@ -207,6 +214,9 @@ class ArmNode(LifecycleNode):
         if self._wrench is not None and reading.wrench is not None:
             base = self._contract.frames.base
             self._wrench.publish(convert.wrench_stamped(stamp, base, reading.wrench))
+        if self._pose is not None and reading.pose_base_tool is not None:
+            base = self._contract.frames.base
+            self._pose.publish(convert.pose_stamped(stamp, base, reading.pose_base_tool))
         if (driver := self._scenic) is not None:
             with self._lock:
                 objects, (_, scene) = driver.objects(), driver.scene()
@@ -246,9 +256,10 @@ class ArmNode(LifecycleNode):
         counts = self._arm.counts
         health.count(vars(counts), "arm")
         health.of_pacer(self._loop.pacer)
-        if (publishers := self.count_publishers(self._contract.command.topic)) > 1:
+        topic = self.resolve_topic_name(self._contract.command.topic)
+        if (publishers := self.count_publishers(topic)) > 1:
             health.warn(
-                f"{publishers} publishers on {self._contract.command.topic}; the first that sends "
+                f"{publishers} publishers on {topic}; the first that sends "
                 "is followed: end the others",
                 "error",
             )

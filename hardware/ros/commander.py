@@ -46,9 +46,10 @@ class Commander:
     def rivals(self) -> str | None:
         """What is wrong if somebody else commands the arm as well."""
         topic = self._contract.command.topic
-        if self._node.count_publishers(topic) < 2:
+        resolved = self._node.resolve_topic_name(topic)  # The graph knows nothing of remapping.
+        if self._node.count_publishers(resolved) < 2:
             return None
-        found = self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(topic))
+        found = self._node.get_publishers_info_by_topic(resolved)
         names = sorted(f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in found)
         return (
             f"{len(found)} publishers on {topic} ({', '.join(names)}); only the safety node may "

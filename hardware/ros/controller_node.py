@@ -99,7 +99,7 @@ class ControllerNode(Node):
         if Reason.ENGAGE in self._reasons:
             health.warn("the target pose is too far from the tool; begin where the tool is")
         for topic in (self._contract.command.topic, self._joints.command.topic):
-            if (count := self.count_publishers(topic)) > 1:
+            if (count := self.count_publishers(self.resolve_topic_name(topic))) > 1:
                 health.warn(f"{count} publishers on {topic}; end all but one", "error")
         return health
 

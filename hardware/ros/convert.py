@@ -182,7 +182,8 @@ def pixels_of_compressed(message: CompressedImage) -> np.ndarray:
     """
     import cv2
 
-    found = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
+    data = np.frombuffer(message.data, np.uint8)
+    found = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if found is None:
         raise ValueError(
             f"a compressed image of format {message.format!r} cannot be read; "

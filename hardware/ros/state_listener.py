@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,11 @@ from hardware.ros.qos import profile
 from hardware.streams import Streams
 
 
+_BROADCASTERS = 4
+"""Messages of one topic that are heard at once: of two broadcasters the second would else always
+take the place of the first."""
+
+
 class StateListener:
     """Every stream of a contract, converted to numpy.
 
@@ -32,7 +38,7 @@ class StateListener:
         pixels: False hears ``camera_info`` in the place of images, and pushes None for it.
 
     Attributes:
-        problems: The newest thing that was wrong with a message, by stream.
+        problems: What is wrong with the newest message, by stream.
     """
 
     def __init__(
@@ -60,10 +66,21 @@ class StateListener:
                 stamp = convert.to_seconds(message.header.stamp)
                 self._streams[stream.name].push(stamp, now, read(message))
             except ValueError as error:
-                self.problems[stream.name] = str(error)
+                if not self._is_anothers(stream, message):
+                    self.problems[stream.name] = str(error)
+            else:
+                self.problems.pop(stream.name, None)
 
-        kind = convert.message_class(stream.type)
-        inbox.subscribe(kind, stream.topic, receive, profile(stream.qos))
+        kind, qos = convert.message_class(stream.type), stream.qos
+        if kind is JointState:
+            qos = replace(qos, depth=max(qos.depth, _BROADCASTERS))
+        inbox.subscribe(kind, stream.topic, receive, profile(qos))
+
+    def _is_anothers(self, stream: Subscription, message: Any) -> bool:
+        """Whether a message is of other joints, from another broadcaster of the same topic."""
+        if not isinstance(message, JointState) or self._streams[stream.name].newest() is None:
+            return False
+        return not {*self._joints.names, *(self._fingers or self._joints).names} & {*message.name}
 
     def _reader(self, stream: Subscription) -> Callable[[Any], Any]:
         if stream.type == "CameraInfo":

@@ -6,7 +6,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
@@ -49,7 +50,7 @@ class StopButton:
             relative(namespace, "namespace")
         chosen = os.environ.get(RANGE)
         self._wires = [_Wire(namespace, r) for r in ((chosen,) if chosen else _RANGES)]
-        self._born = time.monotonic()
+        self._born, self._pressed = time.monotonic(), 0
 
     def __enter__(self) -> Self:
         return self
@@ -81,9 +82,14 @@ class StopButton:
         Raises:
             ConnectionError: Nobody answers within ``timeout`` [s].
         """
+        self.press()
+        return self._ask("stopping", timeout, _AGAIN)
+
+    def press(self) -> None:
+        """Stops the arm, in each range one, without an answer."""
+        self._pressed += 1
         for wire in self._wires:
             wire.stop.publish(Bool(data=True))
-        return self._ask("stopping", timeout, _AGAIN)
 
     def free(self, timeout: float = 5.0) -> str:
         """Opens the latch; returns the safety node's answer.
@@ -95,11 +101,13 @@ class StopButton:
         return self._ask("freeing", timeout, timeout)
 
     def _ask(self, client: str, timeout: float, again: float) -> str:
-        end = time.monotonic() + timeout
+        end, pressed = time.monotonic() + timeout, self._pressed
         asked: dict[Client, Question] = {}
         said: dict[Client, str] = {}
         while time.monotonic() < end and not self._is_said(asked, said):
             for one in (getattr(wire, client) for wire in self._wires):
+                if self._pressed != pressed:
+                    break  # Who has just stopped it does not want it freed.
                 if one not in asked and one.service_is_ready():
                     asked[one] = Question(one, Trigger.Request(), again)
             for one, question in asked.items():
@@ -209,9 +217,19 @@ def rearm(namespace: str = "", timeout: float = 5.0) -> int:
 def _listen(button: StopButton, timeout: float) -> None:
     button.find(timeout)
     print(KEYS, flush=True)
-    with _single_keys():
+    with _single_keys(), ThreadPoolExecutor() as asking:  # No answer keeps a key waiting.
         while (key := sys.stdin.read(1)) not in (_END, ""):
-            print(button.free() if key == _FREE else button.stop(), flush=True)
+            if key != _FREE:
+                button.press()
+            asking.submit(_tell, button.free if key == _FREE else button.stop)
+
+
+def _tell(ask: Callable[[], str]) -> None:
+    """What came back; nobody's silence ends the button."""
+    try:
+        print(ask(), flush=True)
+    except ConnectionError as error:
+        print(error, file=sys.stderr, flush=True)
 
 
 @contextmanager

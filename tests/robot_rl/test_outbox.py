@@ -47,12 +47,15 @@ def test_a_sender_goes_on_after_what_it_has_sent(tmp_path: Path) -> None:
 def test_beyond_its_memory_messages_wait_on_disk(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path, memory=3500)
     keys = _fill(outbox, 10)
+    assert outbox.on_disk == 0, "nobody who puts waits for the disk"
+    outbox.spool()
     assert outbox.on_disk == len(list(tmp_path.iterdir())) == 7
     assert _keys(outbox) == keys
     assert all(p.message == bytes([p.key.step]) * 1000 for p in outbox.waiting(10))
     outbox.taken(keys[-1])
     assert list(tmp_path.iterdir()) == []
     _fill(outbox, 3, start=10)
+    outbox.spool()
     assert outbox.on_disk == 0, "there is room again"
 
 
@@ -83,6 +86,7 @@ def test_a_process_that_is_killed_leaves_the_oldest_without_a_hole(tmp_path: Pat
     keys = _fill(killed, 6)
     killed.taken(keys[0])
     killed.put(Key(1, 9, 9), MESSAGE)
+    killed.spool()
     assert _keys(Outbox(tmp_path)) == keys[1:5]
 
 
@@ -98,6 +102,8 @@ def test_whatever_happens_the_rest_is_there_in_order(
         if step > 0:
             expected += _fill(outbox, step, start=count)
             count += step
+            if step % 2:
+                outbox.spool()
         elif step < 0 and expected:
             outbox.taken(expected[min(-step, len(expected)) - 1])
             expected = expected[-step:]
@@ -107,14 +113,25 @@ def test_whatever_happens_the_rest_is_there_in_order(
         assert _keys(outbox) == expected
 
 
-def test_one_thread_puts_while_another_sends(tmp_path: Path) -> None:
+def test_one_thread_puts_while_another_sends_and_a_third_spools(tmp_path: Path) -> None:
     outbox, got = Outbox(tmp_path, memory=20_000), []
     writer = threading.Thread(target=_fill, args=(outbox, 300))
-    writer.start()
+    ended = threading.Event()
+
+    def spool() -> None:
+        while not ended.is_set():
+            outbox.spool(memory=0)
+
+    spooler = threading.Thread(target=spool)
+    for thread in (writer, spooler):
+        thread.start()
     while len(got) < 300:
         for parcel in outbox.waiting(7):
             got.append(parcel.key)
             outbox.taken(parcel.key)
-    writer.join()
+    ended.set()
+    for thread in (writer, spooler):
+        thread.join()
+    assert list(tmp_path.iterdir()) == []
     assert got == sorted(got)
     assert len(set(got)) == 300
