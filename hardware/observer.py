@@ -30,6 +30,8 @@ _PATIENCE = 5
 """Periods of the policy after which a safety node that says nothing is not waited for."""
 _KEPT = 2000
 """Reports that are kept while nothing is seen."""
+_SET_BACK = 0.5
+"""A clock that goes back so far was set back, and what came before says nothing any more [s]."""
 EXTRA = ("sent", "requested", "reasons")
 """Further arrays of each transition, as ``HardwareEnv`` names them in ``info``."""
 
@@ -92,6 +94,8 @@ class Observer:
     def hear(self, report: Report) -> None:
         """Takes a report of the safety node."""
         with self._lock:
+            if report.stamp < self._told - _SET_BACK:  # What was before lies in the future now.
+                self._reports.clear()
             self._reports.append(report)
             self._told = report.stamp
 
@@ -106,6 +110,8 @@ class Observer:
             aligned: The newest set; one that is not whole is not used.
             now: Time on the clock of stamps [s].
         """
+        if self._frames and now < self._frames[-1].time - _SET_BACK:
+            self._frames.clear()
         if aligned.whole:
             self._frames.append(_Frame(now, aligned.stamp, self._observe(aligned)))
         found: list[Transition] = []

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from robot_rl.transition import Transition
 
 State = Literal["idle", "recording", "saving"]
+_LONG_AGO = 10.0
+"""No transition of before an episode comes so long after it began [s]."""
 
 
 @dataclass(frozen=True)
@@ -122,12 +124,14 @@ class Recorder:
             Whether an episode goes on. Without one the transition is left out.
         """
         with self._lock:
-            if self._writer is None or transition.sensor_stamp < self._begun:
+            # Long before it began was nothing that comes only now: then the clock was set back.
+            if self._writer is None or 0 < self._begun - transition.sensor_stamp < _LONG_AGO:
                 return self._writer is not None
             gap = self._timing.step_to(transition.sensor_stamp)
-            if gap > self._limits.gap:
+            if abs(gap) > self._limits.gap:
                 self._pending = None  # its action spans the gap
-                self._finish(f"no observation for {gap:.2f} s")
+                said = f"no observation for {gap:.2f} s"
+                self._finish(said if gap > 0 else f"the clock was set back by {-gap:.2f} s")
                 return False
             self._hold(transition)
             if transition.terminated or transition.truncated:

@@ -37,6 +37,7 @@ from robot_rl.config import (
     TrainConfig,
     UpConfig,
 )
+from robot_rl.interruption import interruptible
 from robot_rl.ranges import RangeError
 
 if TYPE_CHECKING:
@@ -83,8 +84,9 @@ def main(arguments: list[str] | None = None) -> int:
     if "" not in sys.path:
         sys.path.append("")  # for --env module:factory; last, so that it hides nothing installed
     try:
-        config = _parse(arguments)
-        return _commands()[type(config)](config)
+        with interruptible():
+            config = _parse(arguments)
+            return _commands()[type(config)](config)
     except KeyboardInterrupt as interruption:
         print(f"\ninterrupted{interruption}", file=sys.stderr)
         return 130

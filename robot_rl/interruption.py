@@ -4,11 +4,39 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """What a person and what a scheduler sends."""
+
+
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""What a scheduler sends, and a terminal that is closed."""
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within the ``with`` block they interrupt as Ctrl-C does, so that all is ended in order.
+
+    Only the main thread gets signals; in any other the block changes nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = [n for n in ENDING if signal.getsignal(n) is not signal.SIG_IGN]  # Else as nohup says.
+    before = {number: signal.signal(number, _interrupt) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 class Interruption:

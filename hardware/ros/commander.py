@@ -52,7 +52,7 @@ class Commander:
         found = self._node.get_publishers_info_by_topic(resolved)
         names = sorted(f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in found)
         return (
-            f"{len(found)} publishers on {topic} ({', '.join(names)}); only the safety node may "
+            f"{len(found)} publishers on {resolved} ({', '.join(names)}); only the safety node may "
             "command the arm: end the others (one that was killed is forgotten within 20 s)"
         )
 

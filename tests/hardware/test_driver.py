@@ -1,6 +1,7 @@
 """The seam to an arm's own library: what does not fit is said before anybody relies on it."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hardware.contract import Contract
 from hardware.contract_file import load_contract
 from hardware.driver import Reading, check_reading, make_driver
+from hardware.topics import StateTopic
 
 TWIN = load_contract("twin")
 Q = np.r_[TWIN.home.q, 0.0, 0.0]
@@ -85,3 +87,12 @@ def test_what_a_driver_reports_wrongly_is_named(changes: dict[str, Any], told: s
     driver.said = reading(**changes)
     with pytest.raises(ValueError, match=told):
         check_reading(TWIN, driver)
+
+
+def test_a_driver_that_is_to_tell_the_pose_of_its_tool_must() -> None:
+    contract = replace(TWIN, state=replace(TWIN.state, current_pose=StateTopic("current_pose")))
+    driver = _driver("Whole")
+    with pytest.raises(ValueError, match=r"state\.current_pose .*; report Reading\.pose_base_tool"):
+        check_reading(contract, driver)
+    driver.said = reading(pose_base_tool=np.array([0.5, 0, 0.3, 1, 0, 0, 0]))
+    check_reading(contract, driver)

@@ -57,7 +57,9 @@ def test_a_dropped_file_leaves_nothing(tmp_path: Path) -> None:
     file.drop()
     file.drop()
     assert list((tmp_path / "mcap").iterdir()) == []
-    file.write("/wrench", bytes(8), 2)
+    for number in range(5000):
+        file.write("/wrench", bytes(8), number)
+    assert file.dropped == 0, "nothing is kept for a file that has ended"
 
 
 @contextmanager
@@ -82,3 +84,5 @@ def test_a_full_disk_is_said_when_it_is_to_be_kept(tmp_path: Path) -> None:
             file.keep()
         file.drop()
     assert list((tmp_path / "mcap").iterdir()) == []
+    opened = [os.path.realpath(path) for path in Path("/proc/self/fd").iterdir()]
+    assert not [path for path in opened if str(tmp_path) in path], "it takes room as long as open"

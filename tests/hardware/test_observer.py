@@ -183,3 +183,16 @@ def test_velocities_that_nobody_reports_are_differentiated() -> None:
         found = vector(streams.align(stamp))
     assert found[vector.names.index("dq/joint1")] == pytest.approx(0.5, rel=1e-3)
     assert np.isfinite(found).all()
+
+
+def test_after_a_clock_was_set_back_transitions_are_of_what_comes(robot: Robot) -> None:
+    for value in (0.1, 0.2, 0.3):
+        robot.run(command(value), command(value))
+    robot.observer.hear(Report(robot.now + 1, command(9), command(9), 0, 0, person=True))
+    robot.streams = Streams.of(ROBOT)
+    robot.now -= 3600
+    robot.run(command(0.4), command(0.4))
+    found = robot.run(command(0.5), command(0.5))
+    np.testing.assert_allclose(found.action[:7], 0.5, rtol=1e-6)
+    assert not found.intervened
+    assert found.sensor_stamp == pytest.approx(robot.now - DT)

@@ -149,6 +149,24 @@ def test_no_action_spans_a_gap(tmp_path: Path) -> None:
     assert episode.metadata.termination_reason == "no observation for 0.80 s"
 
 
+def test_an_episode_ends_where_the_clock_is_set_back_and_the_next_begins(tmp_path: Path) -> None:
+    now = [100.0]
+    one = Recorder(Episodes(tmp_path, SCHEMA), Metadata(), say=Said(), clock=lambda: now[0])
+    one.begin()
+    fill(one, 5)
+    assert not one.add(transition(5, sensor_stamp=40.25))
+    one.wait()
+    one.begin()
+    now[0] = 30.0
+    assert one.add(transition(0, sensor_stamp=30.0))
+    assert one.add(transition(1, sensor_stamp=30.05))
+    one.end()
+    one.wait()
+    first, second = Episodes(tmp_path)
+    assert first.metadata.termination_reason == "the clock was set back by 59.95 s"
+    assert (len(first), len(second)) == (4, 2)
+
+
 def test_discarding_leaves_nothing_and_the_next_is_numbered_on(tmp_path: Path) -> None:
     one = recorder(tmp_path)
     one.begin()

@@ -10,8 +10,10 @@ from controllers.reason import Reason
 from hardware.arm_model import kinematics_of
 from hardware.contract import Contract
 from hardware.contract_file import load_contract
+from hardware.guard import Guard, Order
 from hardware.safety import POSE_NAMES, Decision, Safety
 from hardware.topics import Mode
+from hardware.velocity import VelocityCommand
 
 TWIN = load_contract("twin")
 KINEMATICS = kinematics_of(TWIN)
@@ -177,3 +179,16 @@ def test_beside_somebody_else_who_commands_the_arm_one_standstill_is_the_last_wo
 def test_an_arm_that_nobody_knows_the_tool_of_is_refused() -> None:
     with pytest.raises(ValueError, match=r"gen3 does not tell where its tool is; give model\.file"):
         Safety(load_contract("gen3"))
+
+
+@pytest.mark.parametrize("frame", ["base", "tool"])
+def test_from_a_pose_that_is_none_no_velocity_leads_anywhere(frame: str) -> None:
+    contract = _robot("cartesian_twist", frame=frame)
+    command = VelocityCommand(contract, Guard(contract, KINEMATICS).space)
+    here = vector_from_se3(KINEMATICS.pose(Q))
+    order = Order(here + [0.05, 0, 0, 0, 0, 0, 0], None, Reason.NONE)
+    told = [command.of(order, pose, i * TICK) for i, pose in enumerate((here, here, np.zeros(7)))]
+    assert told[1] is not None
+    assert told[1].any()
+    assert told[2] is not None
+    assert not told[2].any()

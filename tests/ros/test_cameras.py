@@ -120,6 +120,8 @@ def test_compressed_frames_show_what_the_raw_ones_do(graph: Graph, tmp_path: Pat
         return [(by_stamp[stamp], m) for stamp, m in stamped if stamp in by_stamp]
 
     image, jpeg = wait_for(both, "a frame both raw and compressed")[0]
+    with pytest.raises(ValueError, match="cannot be read; let its driver publish jpeg or png"):
+        convert.pixels_of_compressed(CompressedImage(format="jpeg"))
     error = convert.pixels_of_compressed(jpeg).astype(int) - convert.pixels_of(image)
     assert np.abs(error).mean() < 8
     status, took = graph.end(process, signal.SIGTERM)

@@ -72,6 +72,21 @@ def test_the_action_as_sent_is_the_action_while_nothing_limits_it(env: HardwareE
         assert 0 < info["stamps"]["command"][0] - info["stamps"]["sensor"][0] < 0.2
 
 
+def test_what_is_asked_for_late_has_its_period_all_the_same(env: HardwareEnv) -> None:
+    action = np.array([[0, 0, 0.5, 0, 0, 0]], np.float32)
+    env.reset(seed=0)
+    late, told = env.late_steps, []
+    for _ in range(10):
+        env.step(action)
+        time.sleep(2.5 * env.dt)
+        told.append(env.step(action).info)
+    assert env.late_steps - late >= 10
+    # A busy machine may keep one of them back.
+    assert sum(bool(np.isfinite(info["requested"]).all()) for info in told) >= 9
+    reported = [bool(np.isfinite(info["sent"]).any()) for info in told]
+    assert sum(reported) >= 9, "nobody looked at what the safety node said"
+
+
 def test_who_presses_too_hard_has_failed(graph: Graph) -> None:
     graph.start("arm_node", task="peg_insert")
     graph.start("safety_node", watch_cameras=False)

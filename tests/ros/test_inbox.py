@@ -1,5 +1,6 @@
 """Topics that a loop takes itself, over real DDS."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,14 @@ pytest.importorskip("rclpy")
 
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Int64
 
+from hardware.contract_file import load_contract
+from hardware.ros import convert
 from hardware.ros.inbox import Inbox
+from hardware.ros.state_listener import StateListener
+from hardware.streams import Streams
 from tests.ros.conftest import Graph, wait_for
 
 pytestmark = pytest.mark.domain(21)
@@ -80,3 +86,29 @@ def test_raw_messages_are_the_bytes_of_the_wire(graph: Graph) -> None:
     inbox.subscribe(Int64, "x", lambda message, _: received.append(message), MANY, raw=True)
     heard(inbox, graph.node.create_publisher(Int64, "x", MANY), range(3), received)
     assert [deserialize_message(data, Int64).data for data in received] == [0, 1, 2]
+
+
+def test_of_two_broadcasters_of_joints_both_are_heard(graph: Graph) -> None:
+    contract = load_contract("fr3")
+    inbox, streams = Inbox(graph.node), Streams.of(contract, cameras=False)
+    listener = StateListener(inbox, contract, streams)
+    topic, stream = contract.state.joint_states.topic, streams["joint_states"]
+    publisher = graph.node.create_publisher(JointState, topic, 10)
+    wait_for(publisher.get_subscription_count, "the listener")
+    arm = [*contract.joints.arm, *contract.joints.gripper]
+
+    def publish(names: list[str]) -> None:
+        now = 1e-9 * graph.node.get_clock().now().nanoseconds
+        publisher.publish(convert.joint_state(now, names, np.zeros(len(names))))
+
+    def taken(count: int) -> bool:
+        inbox.take()
+        return stream.counts.received >= count
+
+    publish(["a_stranger"])
+    wait_for(lambda: inbox.take() or "joint_states" in listener.problems, "a problem")
+    for count in range(1, 6):
+        publish(arm)
+        publish(["a_stranger"])
+        wait_for(functools.partial(taken, count), "the arm's own")
+        assert listener.problems == {}

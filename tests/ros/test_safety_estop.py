@@ -130,6 +130,23 @@ def test_a_stop_outlives_policy_and_recorder(graph: Graph, tmp_path: Path) -> No
         assert keyboard.process.wait(20) == 0
 
 
+def test_a_key_stops_while_nobody_answers_the_last_one(graph: Graph) -> None:
+    heard, pressed = graph.listen(Bool, "estop"), []
+    safety = graph.start("safety_node", watch_cameras=False)
+    keyboard = Keyboard(graph)
+    wait_for(lambda: pressed.append(keyboard.press(" ")) or heard, "a keyboard that has found us")
+    for _ in pressed:
+        keyboard.answer()
+    before = len(heard)
+    safety.send_signal(signal.SIGSTOP)
+    keyboard.press("r")
+    keyboard.press(" ")
+    wait_for(lambda: len(heard) > before, "a stop", timeout=2.0)
+    safety.send_signal(signal.SIGCONT)
+    keyboard.press("q")
+    assert keyboard.process.wait(20) == 0
+
+
 def test_a_stop_from_before_counts_and_the_command_line_frees_and_stops(graph: Graph) -> None:
     button = graph.node.create_publisher(Bool, "estop", LATCHED)
     button.publish(Bool(data=True))

@@ -19,10 +19,10 @@ pytestmark = pytest.mark.domain(38)
 RIVALS = 5
 
 
-def errors(diagnostics: list[Any], node: str) -> str:
-    """What a node complains about."""
+def said(diagnostics: list[Any], node: str) -> str:
+    """What a node has said of itself last."""
     found = [s for array in diagnostics[-6:] for s in array.status if s.name == node]
-    return found[-1].message if found and found[-1].level == b"\x02" else ""
+    return found[-1].message if found else ""
 
 
 def test_beside_another_publisher_of_commands_nothing_is_sent(graph: Graph) -> None:
@@ -40,14 +40,22 @@ def test_beside_another_publisher_of_commands_nothing_is_sent(graph: Graph) -> N
             assert rig.commands_since(report.stamp + 0.01) == []
             if i == 0:
                 for node in ("/safety", "/arm"):
-                    wait_for(lambda n=node: "2 publishers" in errors(diagnostics, n), node)
-                assert "/test" in errors(diagnostics, "/safety")
+                    wait_for(lambda n=node: "2 publishers" in said(diagnostics, n), node)
+                assert "/test" in said(diagnostics, "/safety")
             gone = rig.now()
             graph.node.destroy_publisher(rival)
             rig.follows(gone)
         print(told("from another publisher to silence", times))
         assert max(times) < 1.0
         assert longest_step(rig.commands) <= 1 + 1e-9
+
+
+def test_a_rival_is_seen_on_the_topic_that_commands_go_to(graph: Graph) -> None:
+    diagnostics = graph.listen(DiagnosticArray, "/diagnostics")
+    graph.listen(Float64MultiArray, "elsewhere")
+    graph.start("safety_node", "arm/commands:=elsewhere", watch_cameras=False)
+    graph.node.create_publisher(Float64MultiArray, "elsewhere", 1)
+    wait_for(lambda: "2 publishers on /elsewhere" in said(diagnostics, "/safety"), "a complaint")
 
 
 def torn(rig: Rig, targets: list[np.ndarray]) -> float:
