@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from controllers.serial_chain import ToolState
-from controllers.tool_control import away_from_down, rotate
+from controllers.tool_control import ROTATION_DOWN, away_from, rotate
 
 PROPRIOCEPTION = (
     *("x", "y", "z", "roll", "pitch", "yaw"),
@@ -22,7 +22,12 @@ _WORK_AREA = np.array([0.5, 0.0, 0.1])
 
 
 def proprioception(
-    tool: ToolState, twist: np.ndarray, wrench: np.ndarray, opening: np.ndarray, frame: np.ndarray
+    tool: ToolState,
+    twist: np.ndarray,
+    wrench: np.ndarray,
+    opening: np.ndarray,
+    frame: np.ndarray,
+    level: np.ndarray = ROTATION_DOWN,
 ) -> np.ndarray:
     """The numbers named by ``PROPRIOCEPTION``.
 
@@ -32,6 +37,7 @@ def proprioception(
         wrench: External, in the base frame. Shape (worlds, 6) [N, N m].
         opening: Of the gripper, 0 closed to 1 open. Shape (worlds,).
         frame: Turns base-frame vectors into the frame of twist and wrench. Shape (worlds, 3, 3).
+        level: Orientation that roll, pitch and yaw count from. Shape (3, 3).
 
     Returns:
         Shape (worlds, 19).
@@ -39,7 +45,7 @@ def proprioception(
     return np.hstack(
         [
             tool.position - _WORK_AREA,
-            away_from_down(tool.rotation),
+            away_from(level, tool.rotation),
             *(rotate(frame, vector) for vector in (twist[:, :3], twist[:, 3:])),
             *(rotate(frame, vector) for vector in (wrench[:, :3], wrench[:, 3:])),
             opening[:, None],

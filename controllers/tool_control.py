@@ -24,14 +24,16 @@ class ToolSettings:
     rotation: float = 0.1
     """Turn of the target that a full action asks for about each axis [rad]."""
     tilt: float = 0.2
-    """Largest roll and pitch of the target away from straight down [rad]."""
+    """Largest roll and pitch of the target away from level: straight down, or on a robot without a
+    task as at home [rad]."""
     yaw: float = 0.7
-    """Largest yaw of the target [rad]."""
+    """Largest yaw of the target away from level [rad]."""
     workspace: tuple[tuple[float, float, float], tuple[float, float, float]] = (
         (0.3, -0.3, 0.01),
         (0.75, 0.3, 0.45),
     )
-    """Corners of the box that the target cannot leave, base frame [m]."""
+    """Corners of the box that the target cannot leave, base frame [m]. A robot without a task has
+    that of its contract instead, unless this is given."""
     relative_frame: bool = False
     """Actions, twist and wrench in the tool frame instead of the base frame (as SERL's wrapper)."""
     leash: float = 0.0
@@ -58,10 +60,12 @@ class ToolAim:
 
     Args:
         settings: How far an action goes, and where the tool may be.
+        level: Orientation that tilt and yaw count from. Shape (3, 3).
     """
 
-    def __init__(self, settings: ToolSettings) -> None:
+    def __init__(self, settings: ToolSettings, level: np.ndarray = ROTATION_DOWN) -> None:
         self._settings = settings
+        self.level = level
 
     def aim(
         self, action: np.ndarray, tool: ToolState, lead: np.ndarray | float = 0.0
@@ -113,6 +117,26 @@ class ToolAim:
         leash = self._settings.leash
         return np.clip(self._in_actions(tool, position, rotation), -leash, leash)
 
+    def outside(self, tool: ToolState) -> str | None:
+        """Why the first action of one tool would be a leap: its target could not be near enough."""
+        settings = self._settings
+        low, high = settings.workspace
+        position, turn = tool.position[0], away_from(self.level, tool.rotation)[0]
+        reach = settings.translation
+        if (position < np.array(low) - reach).any() or (position > np.array(high) + reach).any():
+            return (
+                f"the tool is at {position.round(3).tolist()} m, outside of {low} to {high}, which "
+                "actions can aim at; move it there, or widen limits.workspace_lower and _upper of "
+                "the contract, or --options workspace"
+            )
+        if (np.abs(turn) > self._cone + settings.rotation).any():
+            return (
+                f"the tool is turned by {turn.round(2).tolist()} rad from level, and actions can "
+                f"aim at {self._cone.tolist()}; turn it back, choose another home.q, or widen "
+                "--options tilt or yaw"
+            )
+        return None
+
     def frame(self, tool_rotation: np.ndarray) -> np.ndarray:
         """Turns base-frame vectors into the frame of actions and observations."""
         if self._settings.relative_frame:
@@ -144,8 +168,12 @@ class ToolAim:
 
     def _within_cone(self, rotation: np.ndarray) -> np.ndarray:
         """The nearest orientation within the allowed tilt and yaw."""
-        limit = np.array([self._settings.tilt, self._settings.tilt, self._settings.yaw])
-        return ROTATION_DOWN @ so3_exp(np.clip(away_from_down(rotation), -limit, limit))
+        turn = np.clip(away_from(self.level, rotation), -self._cone, self._cone)
+        return self.level @ so3_exp(turn)
+
+    @property
+    def _cone(self) -> np.ndarray:
+        return np.array([self._settings.tilt, self._settings.tilt, self._settings.yaw])
 
 
 class ToolControl(ToolAim):
@@ -157,10 +185,17 @@ class ToolControl(ToolAim):
         chain: Kinematics of the arm.
         posture: Configuration that spare joints are drawn to. Shape (joints,) [rad].
         settings: How far an action goes, and where the tool may be.
+        level: Orientation that tilt and yaw count from. Shape (3, 3).
     """
 
-    def __init__(self, chain: SerialChain, posture: np.ndarray, settings: ToolSettings) -> None:
-        super().__init__(settings)
+    def __init__(
+        self,
+        chain: SerialChain,
+        posture: np.ndarray,
+        settings: ToolSettings,
+        level: np.ndarray = ROTATION_DOWN,
+    ) -> None:
+        super().__init__(settings, level)
         self._chain, self._posture = chain, np.asarray(posture)
 
     def target(
@@ -201,9 +236,9 @@ def rotate(rotation: np.ndarray, vector: np.ndarray) -> np.ndarray:
     return (rotation @ vector[..., None])[..., 0]
 
 
-def away_from_down(rotation: np.ndarray) -> np.ndarray:
-    """Rotation vector from straight down to the tool, in the tool's axes. Shape (..., 3) [rad]."""
-    return so3_log(ROTATION_DOWN.T @ rotation)
+def away_from(level: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """Rotation vector from level to the tool, in the tool's axes. Shape (..., 3) [rad]."""
+    return so3_log(level.T @ rotation)
 
 
 def upright(yaw: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from controllers.reason import Reason
+from controllers.tool_control import ROTATION_DOWN
 from hardware.arm_model import chain_of
 from hardware.contract import Contract
 from hardware.contract_file import to_values
@@ -81,7 +82,10 @@ class HardwareEnv(Closing):
         self._link, self._horizon = link, usual if horizon is None else horizon
         chain = chain_of(contract)
         held = None if task is None else task.held_opening
-        self._action = ToolAction(contract, chain, self.config, held)
+        level = ROTATION_DOWN  # As every task's tool; without one an arm's own way to hold it.
+        if task is None and chain is not None:
+            level = chain.forward(np.array([contract.home.q])).rotation[0]
+        self._action = ToolAction(contract, chain, self.config, held, level)
         reader = ToolReader(contract, chain)
         self._view = RobotView(contract, link, reader, self._action.aim, task, self.config)
         self._judge = RobotJudge(link, self._view, task, rewards)
@@ -152,7 +156,7 @@ class HardwareEnv(Closing):
 
         Raises:
             ConnectionError: The robot, a camera or the safety node is not there.
-            RuntimeError: The arm does not reach its start.
+            RuntimeError: The arm does not reach its start, or stands where no action leads back.
             StoppedError: A person has stopped it.
         """
         if seed is not None:
@@ -237,7 +241,9 @@ class HardwareEnv(Closing):
         self._link.announce(False)
         self._next = self._link.now()
         self._starter.begin(self._rng, self.backward)
-        self._view.look()
+        arm = self._view.look()
+        if (outside := self._action.aim.outside(arm.tool)) is not None:
+            raise RuntimeError(f"{self.contract.name} cannot begin: {outside}")
         self._elapsed = 0
         self._judge.begin()
         self._began = self._now = self._next = self._link.now()

@@ -19,6 +19,8 @@ from hardware.topics import ExtraPose
 from robot_rl.reward import Rewards
 from robot_rl.reward_file import load_rewards
 
+Corner = tuple[float, float, float]
+
 
 @dataclass(frozen=True)
 class Robot:
@@ -67,8 +69,18 @@ class RobotFactory:
             )
         if isinstance(options.get("cameras"), str):
             options["cameras"] = (options["cameras"],)
-        chosen, config = (_filled(part, options) for part in self.settings)
-        return _make(chosen, config, seed)
+        chosen = _filled(Robot, options)
+        contract = load_contract(chosen.robot)
+        if not chosen.task:
+            options = {"workspace": box_of(contract)} | options
+        return _make(contract, chosen, _filled(RobotConfig, options), seed)
+
+
+def box_of(contract: Contract) -> tuple[Corner, Corner]:
+    """Where its tool may be, as ``ToolSettings.workspace`` has it."""
+    limits = contract.limits
+    lower, upper = limits.workspace_lower.tolist(), limits.workspace_upper.tolist()
+    return (lower[0], lower[1], lower[2]), (upper[0], upper[1], upper[2])
 
 
 def _filled(part: type, options: dict[str, Any]) -> Any:
@@ -76,8 +88,7 @@ def _filled(part: type, options: dict[str, Any]) -> Any:
     return part(**{name: value for name, value in options.items() if name in names})
 
 
-def _make(chosen: Robot, config: RobotConfig, seed: int) -> HardwareEnv:
-    contract = load_contract(chosen.robot)
+def _make(contract: Contract, chosen: Robot, config: RobotConfig, seed: int) -> HardwareEnv:
     if chosen.mode:
         contract = contract.with_mode(chosen.mode)  # pyright: ignore[reportArgumentType]
     task = load_task(chosen.task) if chosen.task else None

@@ -7,6 +7,7 @@ requests, and the tool is compared with what it did when they were recorded.
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from hardware.arm_model import kinematics_of
 from hardware.contract import Contract
 from hardware.contract_file import load_contract
 from hardware.env import REASONS, HardwareEnv
-from hardware.environments import connection
+from hardware.environments import box_of, connection
 from hardware.motion import Motion, contract_of
 from hardware.recorded_start import RecordedStart
 from hardware.robot_config import RobotConfig
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from robot_rl.episode import Episode
     from robot_rl.schema import Schema
 
+_ENDLESS = 10**9
 _SLOW = 0.2
 """Share of the limits at which the arm goes from its start to the first command."""
 _SMOOTHING = Reason.ACCELERATION | Reason.ENGAGE | Reason.SILENCE
@@ -170,9 +172,16 @@ def repeat(
     arm = kinematics_of(contract)
     if arm is None:
         raise ValueError(f"{contract.name} has no model, which tells where the tool is; give one")
-    start, config = _start(motion, arm, contract, task), RobotConfig(privileged=False)
+    start = None
+    if task or motion.objects:
+        start, config = _start(motion, arm, contract, task), RobotConfig(privileged=False)
+    else:  # Nobody knows how the tool was held: by the joints.
+        q = motion.q[0, : len(contract.joints.arm)]
+        contract = replace(contract, home=replace(contract.home, q=q))
+        config = RobotConfig(privileged=False, home=True, workspace=box_of(contract))
     with closing(connection(contract, start, config.cameras, namespace)) as link:
-        return Repetition(HardwareEnv(link.contract, link, start, config=config), motion, arm).run()
+        env = HardwareEnv(link.contract, link, start, config=config, horizon=_ENDLESS)
+        return Repetition(env, motion, arm).run()
 
 
 def _start(motion: Motion, arm: Kinematics, contract: Contract, task: str) -> RecordedStart:

@@ -111,7 +111,8 @@ class RobotView:
         """
         arm = self.arm
         frame = self._aim.frame(arm.tool.rotation)
-        parts = [proprioception(arm.tool, arm.twist, arm.wrench, arm.opening, frame)]
+        felt = arm.tool, arm.twist, arm.wrench, arm.opening
+        parts = [proprioception(*felt, frame, self._aim.level)]
         if self._config.leash:
             parts.append(lead)
         if self._task is not None and self._config.privileged:

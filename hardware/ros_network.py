@@ -44,11 +44,9 @@ def frames(contract: Contract, said: str, environment: Mapping[str, str]) -> Fin
     return Finding("dds profile", "ok", f"{need} of {SHARED_MEMORY // 1024}")
 
 
-def discovery_remedy(robot: str, environment: Mapping[str, str]) -> str:
+def discovery_remedy(robot: str) -> str:
     """What to do if nobody is found at all."""
     start = f"robot-rl up --robot {robot}"
-    if robot.startswith("twin") and reach(environment) != "LOCALHOST":
-        return f"{start}; if it is up already, export {RANGE}=LOCALHOST, as it has"
     return f"{start}; if it is up already, give this terminal its ROS_DOMAIN_ID and {RANGE}"
 
 

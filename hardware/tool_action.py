@@ -8,7 +8,7 @@ import numpy as np
 
 from controllers.lie import quat_from_so3, so3_from_quat
 from controllers.serial_chain import SerialChain
-from controllers.tool_control import ToolAim, ToolControl, ToolSettings
+from controllers.tool_control import ROTATION_DOWN, ToolAim, ToolControl, ToolSettings
 from hardware.contract import Contract
 from hardware.tool_reader import Arm
 from robot_rl.env import ArraySpec
@@ -33,6 +33,7 @@ class ToolAction:
         chain: Kinematics of the arm, if there is a model.
         settings: How far an action goes.
         held: Opening (0 to 1) at which the gripper stays; None lets the action move it.
+        level: Orientation that tilt and yaw count from. Shape (3, 3).
 
     Attributes:
         opening: Where the gripper is wanted, 0 closed to 1 open.
@@ -49,17 +50,18 @@ class ToolAction:
         chain: SerialChain | None,
         settings: ToolSettings,
         held: float | None,
+        level: np.ndarray = ROTATION_DOWN,
     ) -> None:
         _require_usable(contract, chain)
-        self.aim = ToolAim(settings)
+        self.aim = ToolAim(settings, level)
         self.opening = 1.0 if held is None else held
         self.lead = np.zeros((1, 6))
         self._moves_gripper = held is None and contract.gripper is not None
         self._gripper, self._chain = contract.gripper, chain
         joints = contract.command.in_joints
-        self._control = (
-            ToolControl(chain, np.array(contract.home.q), settings) if chain and joints else None
-        )
+        self._control = None
+        if chain and joints:
+            self._control = ToolControl(chain, np.array(contract.home.q), settings, level)
 
     @property
     def spec(self) -> ArraySpec:

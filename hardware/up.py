@@ -125,7 +125,9 @@ def introduction(
         **_page(graph),
         "stop": f"Ctrl-C ends all; the service {at}{ESTOP} stops the arm, {at}{RESET} frees it",
         "next": "once the safety node is ready for requests, in another terminal: "
-        f"robot-rl doctor --robot {robot}{further}" + local * f", after export {RANGE}=LOCALHOST",
+        f"robot-rl doctor --robot {robot}{further}"
+        + local
+        * f"; for ros2 and rviz2, export {RANGE}=LOCALHOST there first",
     }
     return "\n".join(f"{name:>8}  {line}" for name, line in lines.items())
 

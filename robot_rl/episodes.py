@@ -140,7 +140,7 @@ class Episodes:
         return mistaken.corrected_metadata(metadata, mistaken.noted(self.path))
 
     def mistaken(self, but: Collection[str] = ()) -> Iterator[Episode]:
-        """Those of which a person said so, as they should have been; without those of some uuids."""
+        """Those of which a person said so, as they should have been; none of some uuids."""
         said = mistaken.noted(self.path).keys() - set(but)
         return (self._read(path) for path in self.paths if said and _uuid(path) in said)
 

@@ -1,8 +1,8 @@
 """Messages that must not be lost, until somebody has taken them.
 
-They wait in memory, and beyond a bound the oldest go to disk; what is left when the sender ends goes
-to disk too, and is sent first by the next one. A process that is killed loses what waits in memory:
-the newest, so that what is left has no hole.
+They wait in memory, and beyond a bound the oldest go to disk; what is left when the sender ends
+goes to disk too, and is sent first by the next one. A process that is killed loses what waits in
+memory: the newest, so that what is left has no hole.
 """
 
 from __future__ import annotations

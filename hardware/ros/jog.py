@@ -13,6 +13,7 @@ from hardware.discovery_range import RANGE
 from hardware.jog import HELP, Jog
 from hardware.keys import Keys
 from hardware.ros.hand import Hand
+from hardware.ros.whereabouts import look_where_it_is
 from hardware.shared_memory import take_back
 
 _PERIOD = 0.05
@@ -44,6 +45,7 @@ def jog(namespace: str = "", speed: float = 0.05, turn: float = 0.3, timeout: fl
                 "jog needs the keys of a terminal, and standard input is none; type robot-rl jog "
                 "in a terminal of its own, not in a pipe or a service"
             )
+        look_where_it_is(namespace)
         take_back()
         with rclpy.init(args=[]):
             node = rclpy.create_node(f"jog_{os.getpid()}", namespace=namespace)
@@ -64,7 +66,7 @@ def _find(hand: Hand, node: Node, timeout: float) -> None:
             raise ConnectionError(
                 f"no teleop node listens on {node.resolve_topic_name('teleop/enable')} within "
                 f"{timeout:g} s; start it: robot-rl up --teleop, and see that namespace, "
-                f"ROS_DOMAIN_ID and {RANGE} are the robot's (LOCALHOST for the twin)"
+                f"ROS_DOMAIN_ID and {RANGE} are the robot's"
             )
         time.sleep(_PERIOD)
 

@@ -59,7 +59,7 @@ def _company(visit: Visit, robot: str) -> Finding:
     others = visit.others()
     where = f"ROS domain {os.environ.get('ROS_DOMAIN_ID') or '0'}, {reach(os.environ)}"
     if not others:
-        remedy = discovery_remedy(robot, os.environ)
+        remedy = discovery_remedy(robot)
         return Finding("nodes", "problem", f"nobody else in {where}", remedy)
     return Finding("nodes", "ok", f"{', '.join(others)} in {where}")
 

@@ -19,7 +19,6 @@ from hardware.ros.inbox import Inbox
 from hardware.ros.qos import profile
 from hardware.streams import Streams
 
-
 _BROADCASTERS = 4
 """Messages of one topic that are heard at once: of two broadcasters the second would else always
 take the place of the first."""

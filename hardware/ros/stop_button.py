@@ -23,9 +23,8 @@ from hardware.discovery_range import RANGE
 from hardware.ros.context import new_context
 from hardware.ros.names import ESTOP, RESET
 from hardware.ros.question import Question
+from hardware.ros.whereabouts import RANGES, in_range
 
-_RANGES = ("SUBNET", "LOCALHOST")
-"""Nodes of one range do not find those of the other: without a choice we look in both."""
 _LOOK = 0.005
 _FOUND = 1.0
 """Whoever is there is found within so long, so that nobody else is left out [s]."""
@@ -49,7 +48,7 @@ class StopButton:
         if namespace:
             relative(namespace, "namespace")
         chosen = os.environ.get(RANGE)
-        self._wires = [_Wire(namespace, r) for r in ((chosen,) if chosen else _RANGES)]
+        self._wires = [_Wire(namespace, r) for r in ((chosen,) if chosen else RANGES)]
         self._born, self._pressed = time.monotonic(), 0
 
     def __enter__(self) -> Self:
@@ -141,7 +140,7 @@ class _Wire:
     """One participant; its callbacks run in a thread."""
 
     def __init__(self, namespace: str, discovery: str) -> None:
-        with _environment(RANGE, discovery):
+        with in_range(discovery):
             self._context = new_context()
         self._node = rclpy.create_node(
             f"stop_button_{os.getpid()}_{discovery.lower()}",
@@ -169,18 +168,6 @@ class _Wire:
     def _spin(self) -> None:
         with suppress(ExternalShutdownException):
             self._executor.spin()
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        os.environ.pop(name)
-        if before is not None:
-            os.environ[name] = before
 
 
 def estop(namespace: str = "", keyboard: bool = False, timeout: float = 5.0) -> int:

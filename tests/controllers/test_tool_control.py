@@ -1,5 +1,7 @@
 """Targets stay where tools may go, and what is reported as sent is what was done."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from controllers.tool_control import (
     ROTATION_DOWN,
     ToolControl,
     ToolSettings,
-    away_from_down,
+    away_from,
     rotate,
     upright,
 )
@@ -62,7 +64,7 @@ def test_a_target_never_leaves_workspace_and_cone(
     position = tool.position + twist[:, :3]
     rotation = so3_exp(twist[:, 3:]) @ tool.rotation
     assert np.all((position >= LOW - 1e-9) & (position <= HIGH + 1e-9))
-    assert np.all(np.abs(away_from_down(rotation)) <= CONE + 1e-9)
+    assert np.all(np.abs(away_from(ROTATION_DOWN, rotation)) <= CONE + 1e-9)
 
 
 @both_frames
@@ -184,3 +186,33 @@ def test_a_start_configuration_has_the_tool_where_it_should_be(
     tool = CHAIN.forward(q)
     np.testing.assert_allclose(tool.position[0], position, atol=1e-4)
     np.testing.assert_allclose(tool.rotation, upright(np.array([0.4 * yaw])), atol=1e-3)
+
+
+@some
+@given(turn=places, action=actions)
+def test_the_cone_stands_around_what_is_level(turn: np.ndarray, action: np.ndarray) -> None:
+    level = so3_exp(np.array([0.3, 1.2, 2.9]))
+    control = ToolControl(ASKED, panda.Q_READY, ToolSettings(), level)
+    rotation = (level @ so3_exp(1.2 * turn * CONE))[None]
+    tool = ToolState(((LOW + HIGH) / 2)[None], rotation, np.zeros((1, 6, 7)))
+    twist, _ = control.target(action[None], tool, panda.Q_READY[None])
+    found = away_from(level, so3_exp(twist[:, 3:]) @ rotation)
+    assert np.all(np.abs(found) <= CONE + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("place", "turn", "told"),
+    [
+        ((0.99, 0.0, 0.0), (0.9, 0.0, 0.0), None),
+        ((1.03, 0.0, 0.0), (0.0, 0.0, 1.1), None),
+        ((1.2, 0.0, 0.0), (0.0, 0.0, 0.0), r"the tool is at \[0.795.*outside of.*widen limits"),
+        ((0.0, 0.0, 0.0), (0.0, 1.7, 0.0), r"turned by \[.*0.34, .*aim at \[0.2, 0.2, 0.7\]"),
+    ],
+)
+def test_a_tool_from_where_no_action_leads_back_is_told(
+    place: tuple[float, ...], turn: tuple[float, ...], told: str | None
+) -> None:
+    tool, _ = _tool(np.array(place), np.array(turn))
+    found = _control().outside(tool)
+    assert (found is None) == (told is None)
+    assert told is None or re.search(told, str(found))

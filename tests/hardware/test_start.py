@@ -8,7 +8,7 @@ import pytest
 from controllers.reason import Reason
 from hardware.contract_file import load_contract
 from hardware.env import HardwareEnv
-from hardware.environments import make_robot, observing
+from hardware.environments import box_of, make_robot, observing
 from hardware.keys import Key
 from hardware.link import Report
 from hardware.robot_config import RobotConfig
@@ -133,7 +133,7 @@ class HeldArm(ObedientArm):
 def test_an_arm_that_was_held_on_its_way_home_goes_on_from_where_it_is() -> None:
     arm = HeldArm()
     arm.q = HOME + 0.3
-    HardwareEnv(ROBOT, arm, config=RobotConfig(home=True)).reset()
+    HardwareEnv(ROBOT, arm, config=RobotConfig(home=True, workspace=box_of(ROBOT))).reset()
     assert np.abs(arm.q - HOME).max() < 0.01
 
 

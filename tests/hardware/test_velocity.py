@@ -184,9 +184,10 @@ def test_an_arm_that_nobody_knows_the_tool_of_is_refused() -> None:
 @pytest.mark.parametrize("frame", ["base", "tool"])
 def test_from_a_pose_that_is_none_no_velocity_leads_anywhere(frame: str) -> None:
     contract = _robot("cartesian_twist", frame=frame)
+    assert KINEMATICS is not None
     command = VelocityCommand(contract, Guard(contract, KINEMATICS).space)
     here = vector_from_se3(KINEMATICS.pose(Q))
-    order = Order(here + [0.05, 0, 0, 0, 0, 0, 0], None, Reason.NONE)
+    order = Order(here + 0.05 * np.eye(7)[0], None, Reason.NONE)
     told = [command.of(order, pose, i * TICK) for i, pose in enumerate((here, here, np.zeros(7)))]
     assert told[1] is not None
     assert told[1].any()

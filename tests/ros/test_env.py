@@ -12,6 +12,7 @@ pytest.importorskip("rclpy")
 pytest.importorskip("pybullet")
 
 from controllers.reason import Reason
+from hardware.contract_file import load_contract
 from hardware.env import CHANGED, HardwareEnv
 from robot_rl.check_env import check_env
 from robot_rl.demonstrations import trembling
@@ -85,6 +86,25 @@ def test_what_is_asked_for_late_has_its_period_all_the_same(env: HardwareEnv) ->
     assert sum(bool(np.isfinite(info["requested"]).all()) for info in told) >= 9
     reported = [bool(np.isfinite(info["sent"]).any()) for info in told]
     assert sum(reported) >= 9, "nobody looked at what the safety node said"
+
+
+def test_without_a_task_actions_aim_where_the_contract_lets_them(graph: Graph) -> None:
+    graph.start("arm_node", task="reach")
+    graph.start("safety_node", watch_cameras=False)
+    limits = load_contract("twin").limits
+    with make_env("robot", task="", timeout=20.0) as env:
+        assert isinstance(env, HardwareEnv)
+        assert env.config.workspace == tuple(
+            tuple(corner.tolist()) for corner in (limits.workspace_lower, limits.workspace_upper)
+        )
+        state = env.reset().observation["state"][0]
+    np.testing.assert_allclose(state[3:6], 0, atol=0.3)
+    elsewhere = ((-0.6, -0.3, 0.0), (-0.3, 0.3, 0.6))
+    with (
+        make_env("robot", task="", timeout=20.0, workspace=elsewhere) as env,
+        pytest.raises(RuntimeError, match=r"twin cannot begin: the tool is at .*outside of \(-0.6"),
+    ):
+        env.reset()
 
 
 def test_who_presses_too_hard_has_failed(graph: Graph) -> None:

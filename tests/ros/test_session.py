@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from std_srvs.srv import Trigger
 from hardware.contract_file import from_values
 from hardware.env import HardwareEnv
 from hardware.recording import EpisodeLimits, Recorder
-from hardware.robot_replay import Repeated
+from hardware.robot_replay import Repeated, repeat
 from hardware.ros.robot_link import RobotLink
 from hardware.session import Session
 from robot_rl.cli import main
@@ -91,6 +92,16 @@ def test_a_replay_goes_through_the_safety_path_and_finds_the_way_again(robot: Ro
     again = sent[: len(repeated.to_command)]
     found = [np.abs(asked - row).max(axis=1).min() < 1e-9 for row in again if np.isfinite(row[0])]
     assert np.mean(found) > 0.8, "what was sent then is asked for now, until the task is done"
+
+
+def test_an_episode_of_nobodys_task_is_repeated_from_its_joints(robot: Robot) -> None:
+    store = Episodes(robot.dataset)
+    episode = next(one for one in store if one.metadata.success)
+    contract = store.schema.contract
+    bare = contract | {"robot": contract["robot"] | {"extra": []}}
+    repeated = repeat(episode, replace(store.schema, contract=bare), "twin")
+    assert len(repeated.to_command) == repeated.length == len(episode)
+    assert np.median(repeated.to_recording) < 0.01
 
 
 class Pad:
