@@ -18,7 +18,9 @@ from robot_rl.config import LearnerConfig
 from robot_rl.env import Closing, Env, Info, Step
 from robot_rl.environments import ROBOT, make_env
 from robot_rl.episodes import Episodes
+from robot_rl.finetune import ROBOTS
 from robot_rl.free_port import free_port
+from robot_rl.learner_link import LearnerLink
 from robot_rl.message import encode
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
@@ -410,6 +412,39 @@ def _as_if_of_another_boot(learner: Learner) -> None:
         schema = replace(Schema.of(env, "reach"), env=ROBOT)
     step, state = run.load_checkpoint(schema)
     run.save_checkpoint(state | {"boot": "another"}, step, schema)
+
+
+def test_who_is_told_to_end_leaves_nothing_in_memory(tmp_path: Path, learner: Learner) -> None:
+    learner.start()
+    own = tmp_path / "own"
+    words = ["finetune", str(own), "--learner", learner.address, "--env", "reach"]
+    robot = Forked("robot_rl.cli", [*words, "--steps", "1000000"], os.environ, Path.cwd())
+    folder = own / ROBOTS / "twin"
+    wait_for(lambda: (folder / "episodes" / "store.json").exists(), "an actor")
+    store = Episodes(folder / "episodes")
+    wait_for(lambda: len(store) > 0, "an episode")
+    learner.end(signal.SIGKILL)
+    before = len(store)
+    wait_for(lambda: len(store) > before + 1, "episodes without a learner")
+    robot.send_signal(signal.SIGTERM)
+    assert robot.wait(PATIENCE) == 130
+    assert len(list((folder / "outbox").iterdir())) > 0
+
+
+def test_a_learner_in_a_long_update_has_not_forgotten_what_it_said(tmp_path: Path) -> None:
+    address = f"tcp/127.0.0.1:{free_port()}"
+    with (
+        LearnerLink(encode({}), encode({"version": 0}), address) as slow,
+        ActorLink("left", Outbox(tmp_path), address) as link,
+    ):
+
+        def told() -> bool:
+            slow.say(version=0, behind=True)
+            return bool(link.status)
+
+        wait_for(told, "a word")
+        wait_for(lambda: not link.status, "silence")
+        assert link.said()["behind"]
 
 
 def test_a_robot_that_does_something_else_is_refused(tmp_path: Path, learner: Learner) -> None:
