@@ -42,24 +42,19 @@ def examine_robot(
     os.environ.update(use_dds_profile(os.environ))  # as all verbs do
     probe = probe_ros()
     yield from installation(probe, os.environ)
+    yield from network(os.environ)
     try:
         contract = _contract(robot, namespace, mode)
     except (ValueError, OSError) as error:
-        yield from network(os.environ)
         yield Finding.of_error("contract", error)
         return
-    if probe.found:
-        # By name: ROS is there now, but other modules load without it.
-        importlib.import_module("hardware.ros.whereabouts").look_where_it_is(
-            namespace, contract.name
-        )
-    yield from network(os.environ)
     yield describe(contract)
     if (gap := unwatched(contract)) is not None:
         yield Finding.of_error("limits", gap)._replace(status="absent")
     yield frames(contract, probe.said, os.environ)
     yield room(contract, shutil.disk_usage(Path.cwd()).free)
     if probe.found:
+        # By name: ROS is there now, but other modules load without it.
         examine = importlib.import_module("hardware.ros.robot_doctor").examine
         yield from examine(contract, robot, namespace, seconds)
 

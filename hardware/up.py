@@ -125,9 +125,7 @@ def introduction(
         **_page(graph),
         "stop": f"Ctrl-C ends all; the service {at}{ESTOP} stops the arm, {at}{RESET} frees it",
         "next": "once the safety node is ready for requests, in another terminal: "
-        f"robot-rl doctor --robot {robot}{further}"
-        + local
-        * f"; for ros2 and rviz2, export {RANGE}=LOCALHOST there first",
+        f"robot-rl doctor --robot {robot}{further}",
     }
     return "\n".join(f"{name:>8}  {line}" for name, line in lines.items())
 

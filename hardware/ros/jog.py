@@ -13,7 +13,6 @@ from hardware.discovery_range import RANGE
 from hardware.jog import HELP, Jog
 from hardware.keys import Keys
 from hardware.ros.hand import Hand
-from hardware.ros.whereabouts import look_where_it_is
 from hardware.shared_memory import take_back
 
 _PERIOD = 0.05
@@ -45,7 +44,6 @@ def jog(namespace: str = "", speed: float = 0.05, turn: float = 0.3, timeout: fl
                 "jog needs the keys of a terminal, and standard input is none; type robot-rl jog "
                 "in a terminal of its own, not in a pipe or a service"
             )
-        look_where_it_is(namespace)
         take_back()
         with rclpy.init(args=[]):
             node = rclpy.create_node(f"jog_{os.getpid()}", namespace=namespace)

@@ -45,7 +45,6 @@ from hardware.ros.qos import LATCHED, profile
 from hardware.ros.question import Question
 from hardware.ros.record_buttons import RecordButtons
 from hardware.ros.state_listener import StateListener
-from hardware.ros.whereabouts import look_where_it_is
 from hardware.safety import GRIPPER, request_names
 from hardware.streams import Streams
 
@@ -76,7 +75,6 @@ class RobotLink:
         self.contract = contract
         self._born = time.monotonic()
         os.environ.update(use_dds_profile(os.environ))  # Read when the first context is made.
-        look_where_it_is(namespace, contract.name)
         self._context = new_context()
         self.node = rclpy.create_node(
             "robot_link",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import threading
@@ -23,8 +24,10 @@ from hardware.discovery_range import RANGE
 from hardware.ros.context import new_context
 from hardware.ros.names import ESTOP, RESET
 from hardware.ros.question import Question
-from hardware.ros.whereabouts import RANGES, in_range
 
+_RANGES = ("SUBNET", "LOCALHOST")
+"""Without a choice we look in both: nodes of one range mostly find those of the other, and a stop
+must not hang on that."""
 _LOOK = 0.005
 _FOUND = 1.0
 """Whoever is there is found within so long, so that nobody else is left out [s]."""
@@ -40,6 +43,9 @@ class StopButton:
     Args:
         namespace: Of the robot's nodes; empty for none.
 
+    Attributes:
+        presses: How often it was pressed.
+
     Raises:
         ValueError: The namespace is no relative name.
     """
@@ -48,8 +54,9 @@ class StopButton:
         if namespace:
             relative(namespace, "namespace")
         chosen = os.environ.get(RANGE)
-        self._wires = [_Wire(namespace, r) for r in ((chosen,) if chosen else RANGES)]
-        self._born, self._pressed = time.monotonic(), 0
+        self._wires = [_Wire(namespace, r) for r in ((chosen,) if chosen else _RANGES)]
+        self._born = time.monotonic()
+        self.presses = 0
 
     def __enter__(self) -> Self:
         return self
@@ -86,28 +93,39 @@ class StopButton:
 
     def press(self) -> None:
         """Stops the arm, in each range one, without an answer."""
-        self._pressed += 1
+        self.presses += 1
         for wire in self._wires:
             wire.stop.publish(Bool(data=True))
 
-    def free(self, timeout: float = 5.0) -> str:
+    def free(self, timeout: float = 5.0, presses: int | None = None) -> str:
         """Opens the latch; returns the safety node's answer.
 
-        Raises:
-            ConnectionError: Nobody answers within ``timeout`` [s].
-        """
-        # Once: what somebody stops meanwhile stays stopped.
-        return self._ask("freeing", timeout, timeout)
+        Args:
+            timeout: How long an answer may take [s].
+            presses: ``self.presses`` when somebody wanted that; what was stopped since stays so.
 
-    def _ask(self, client: str, timeout: float, again: float) -> str:
-        end, pressed = time.monotonic() + timeout, self._pressed
+        Raises:
+            ConnectionError: Nobody answers in time, or it was stopped again.
+        """
+        before = self.presses if presses is None else presses
+        # Once: what somebody stops meanwhile stays stopped.
+        return self._ask("freeing", timeout, timeout, lambda: self.presses != before)
+
+    def _ask(
+        self,
+        client: str,
+        timeout: float,
+        again: float,
+        too_late: Callable[[], bool] = lambda: False,
+    ) -> str:
+        end = time.monotonic() + timeout
         asked: dict[Client, Question] = {}
         said: dict[Client, str] = {}
         while time.monotonic() < end and not self._is_said(asked, said):
+            if too_late() and not asked:
+                raise ConnectionError("not freed, for it was stopped again")
             for one in (getattr(wire, client) for wire in self._wires):
-                if self._pressed != pressed:
-                    break  # Who has just stopped it does not want it freed.
-                if one not in asked and one.service_is_ready():
+                if one not in asked and one.service_is_ready() and not too_late():
                     asked[one] = Question(one, Trigger.Request(), again)
             for one, question in asked.items():
                 if (answer := question.answer()) is not None:
@@ -140,7 +158,7 @@ class _Wire:
     """One participant; its callbacks run in a thread."""
 
     def __init__(self, namespace: str, discovery: str) -> None:
-        with in_range(discovery):
+        with _environment(RANGE, discovery):
             self._context = new_context()
         self._node = rclpy.create_node(
             f"stop_button_{os.getpid()}_{discovery.lower()}",
@@ -168,6 +186,18 @@ class _Wire:
     def _spin(self) -> None:
         with suppress(ExternalShutdownException):
             self._executor.spin()
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
 
 
 def estop(namespace: str = "", keyboard: bool = False, timeout: float = 5.0) -> int:
@@ -206,9 +236,11 @@ def _listen(button: StopButton, timeout: float) -> None:
     print(KEYS, flush=True)
     with _single_keys(), ThreadPoolExecutor() as asking:  # No answer keeps a key waiting.
         while (key := sys.stdin.read(1)) not in (_END, ""):
-            if key != _FREE:
+            if key == _FREE:
+                asking.submit(_tell, functools.partial(button.free, presses=button.presses))
+            else:
                 button.press()
-            asking.submit(_tell, button.free if key == _FREE else button.stop)
+                asking.submit(_tell, button.stop)
 
 
 def _tell(ask: Callable[[], str]) -> None:
