@@ -32,8 +32,7 @@ from robot_rl.finetune import finetune
 from robot_rl.log import Log, read_log
 from robot_rl.log import Row as LogRow
 from robot_rl.near_misses import record_near_misses
-from robot_rl.policy import Policy
-from robot_rl.remote_learner import POLICY
+from robot_rl.policy import POLICY, Policy
 from robot_rl.statistics import mean_interval
 from robot_rl.train import train
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ class Beginning:
         if path is None:
             return
         keys = self.offer.schema.observation.keys()
-        for episode in _useful(Episodes(path), self.offer.rlif):
+        for episode in _useful(Episodes(path)):
             transitions = (_seen(one, keys) for one in episode.transitions())
             replay.extend(without_rewards(transitions) if self.offer.rlif else transitions)
 
@@ -122,7 +122,7 @@ def _beginning(config: LearnerConfig) -> Beginning:
         own = replace(own, buffer=config.source / REPLAY)
     if config.demonstrations is None:
         return own
-    recorded = Episodes(config.demonstrations).schema
+    recorded = _demonstrations(config.demonstrations, config.rlif).schema
     learned = replace(own.offer.schema, env=recorded.env)
     learned.expect(_learnable(recorded), str(config.demonstrations))
     return replace(own, shown=config.demonstrations)
@@ -145,27 +145,39 @@ def _dataset_of(settings: TrainConfig, folder: Path) -> Path | None:
 
 
 def _of_demonstrations(path: Path, sac: SacConfig, rlif: bool) -> Beginning:
-    store = Episodes(path)
-    episodes = list(store)
-    if not _useful(episodes, rlif):
-        raise ValueError(
-            f"{path} has {len(episodes)} episodes and none of them succeeded; record at least one, "
-            f"e.g. robot-rl record {path} --robot twin --scripted 20"
-        )
-    if sac.return_range is None and all(map(_is_sparse, episodes)):
+    store = _demonstrations(path, rlif)
+    if sac.return_range is None and all(map(_is_sparse, store)):
         sac = replace(sac, return_range=(0.0, 1.0))
     return Beginning(Offer(_learnable(store.schema), sac), shown=path)
 
 
-def _useful(episodes: Iterable[Episode], rlif: bool) -> list[Episode]:
-    """The successful ones; where takeovers are the reward nobody has to say which these are."""
-    return [episode for episode in episodes if rlif or episode.metadata.success]
+def _demonstrations(path: Path, rlif: bool) -> Episodes:
+    """A dataset in which something succeeded; where takeovers are the reward nobody has to say so.
+
+    Raises:
+        ValueError: None of it did.
+    """
+    store = Episodes(path)
+    if not rlif and not any(metadata.success for metadata in store.metadata()):
+        raise ValueError(
+            f"{path} has {len(store)} episodes and none of them succeeded; record at least one, "
+            f"e.g. robot-rl record {path} --robot twin --scripted 20"
+        )
+    return store
+
+
+def _useful(store: Episodes) -> Iterator[Episode]:
+    """The successful ones, one by one; all where nobody has said of any that it is one."""
+    won = [number for number, metadata in enumerate(store.metadata()) if metadata.success]
+    return (store[number] for number in won or range(len(store)))
 
 
 def _learnable(schema: Schema) -> Schema:
     """What ``Sac`` observes of what was recorded: pictures may lie beside the state."""
-    options = {"options": schema.contract.get("options", [])}
-    return replace(schema, observation={STATE: schema.observation[STATE]}, contract=options)
+    contract = {"options": []} | {
+        key: schema.contract[key] for key in ("options", "robot") if key in schema.contract
+    }
+    return replace(schema, observation={STATE: schema.observation[STATE]}, contract=contract)
 
 
 def _seen(transition: Transition, keys: Iterable[str]) -> Transition:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from robot_rl.acting_options import task_of
 from robot_rl.classifier_network import shrunk
+from robot_rl.environments import ROBOT
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.mistaken import MISTAKEN
 from robot_rl.near_misses import SCENE
 from robot_rl.robot_step import JUDGED
+from robot_rl.schema import Schema
 
 IMAGES = "images/"
+_TELLING = 1.5
+"""A person says that it succeeds so long after it does, at most; what is seen meanwhile shows
+success, and is not labelled so [s]."""
 
 
 @dataclass(frozen=True)
@@ -95,21 +101,31 @@ def clips_of(paths: Iterable[Path], cameras: Sequence[str], size: int) -> list[C
 
 def _clips(store: Episodes, cameras: Sequence[str], size: int) -> Iterator[Clip]:
     seen = _of_images(store.schema.observation)
+    late = round(_TELLING / store.schema.dt) if _is_told_by_a_person(store.schema) else 0
     for number, metadata in enumerate(store.metadata()):
         # Where the policy saw no pictures a classifier said how it went, and shall not be its own
         # teacher: what counts is what a person has looked at.
         if seen or MISTAKEN in metadata.labels:
-            yield _clip(store[number], cameras, size)
+            yield _clip(store[number], cameras, size, late)
 
 
-def _clip(episode: Episode, cameras: Sequence[str], size: int) -> Clip:
+def _is_told_by_a_person(schema: Schema) -> bool:
+    """Whether nobody else knows what success is: no task does, on a robot or its topics."""
+    return "joints" in schema.contract or (schema.env == ROBOT and not task_of(schema))
+
+
+def _clip(episode: Episode, cameras: Sequence[str], size: int, late: int) -> Clip:
+    """The clip of an episode, without the ``late`` steps before somebody said that it succeeds."""
     frames = {camera: _frames(episode, IMAGES + camera) for camera in cameras}
     changed = [(f[1:] != f[:-1]).any(axis=(1, 2, 3)) for f in frames.values()]
-    metadata = episode.metadata
+    metadata, said = episode.metadata, np.flatnonzero(episode.success)
+    kept = np.ones(len(episode), bool)
+    if said.size:
+        kept[max(0, said[0] - late) : said[0]] = False
     return Clip(
-        {camera: shrunk(f[1:], size) for camera, f in frames.items()},
-        episode.success,
-        np.logical_and.reduce(changed),
+        {camera: shrunk(f[1:][kept], size) for camera, f in frames.items()},
+        episode.success[kept],
+        np.logical_and.reduce(changed)[kept],
         metadata.uuid,
         metadata.labels.get(SCENE, metadata.uuid),
     )
@@ -123,19 +139,22 @@ def _frames(episode: Episode, key: str) -> np.ndarray:
     return np.concatenate([judged[:1], judged])
 
 
-def hold_out(clips: Sequence[Clip], share: float, seed: int) -> tuple[list[Clip], list[Clip]]:
+def hold_out(
+    clips: Sequence[Clip], share: float, seed: int, known: Collection[str] = ()
+) -> tuple[list[Clip], list[Clip]]:
     """Clips to learn from and clips to judge by, whole scenes each.
 
-    Scenes with and without a success are split alike.
+    Scenes with and without a success are split alike; those of known uuids cannot judge any more.
 
     Raises:
         ValueError: If either side would lack successes or failures.
     """
     rng, held = np.random.default_rng(seed), set()
     won = {clip.scene for clip in clips if not clip.failed}
+    seen = {clip.scene for clip in clips if clip.uuid in known}
     for scenes in (won, {clip.scene for clip in clips} - won):
-        order = rng.permutation(sorted(scenes))
-        held |= set(order[: round(share * len(order))])
+        order = rng.permutation(sorted(scenes - seen))
+        held |= set(order[: round(share * len(scenes))])
     parts = ([c for c in clips if c.scene not in held], [c for c in clips if c.scene in held])
     for name, part in zip(("to learn from", "held out"), parts, strict=True):
         failed = sum(clip.failed for clip in part)

@@ -50,7 +50,7 @@ def evaluate(config: ClassifierEvaluateConfig) -> str:
     clips, known = not_learned_from(classifier, config.datasets)
     if config.plots is not None:
         write_plots(classifier, clips, config.plots)
-    left_out = f"; {known} that it has learned from are left out" if known else ""
+    left_out = f"; {known} that it has learned from or was set by are left out" if known else ""
     return f"{len(clips)} episodes{left_out}\n{told(classifier, clips)}"
 
 

@@ -46,12 +46,14 @@ def train_classifier(
     torch.set_num_threads(config.threads)
     cameras = cameras_of(config.datasets, config.cameras)
     clips = clips_of(config.datasets, cameras, config.size)
-    learned, held = hold_out(clips, config.hold_out, config.seed)
-    network = fit(_network(config, cameras), learned, config, watch)
+    given = None if config.encoder is None else SuccessClassifier.load(config.encoder)
+    known = () if given is None else given.card.get("learned_from", ())
+    learned, held = hold_out(clips, config.hold_out, config.seed, known)
+    network = fit(_network(config, cameras, given), learned, config, watch)
     classifier = SuccessClassifier(network, config.size, frames=config.frames)
     classifier.contrast = _least_contrast(learned)
     calibrate(classifier, held, config.false_rate)
-    classifier.card = _card(config, learned, held) | {"held_out": measures(classifier, held)}
+    classifier.card = _card(config, learned, held, known) | {"held_out": measures(classifier, held)}
     return classifier, held
 
 
@@ -115,12 +117,13 @@ def measures(classifier: SuccessClassifier, clips: Sequence[Clip]) -> dict[str, 
     }
 
 
-def _network(config: ClassifierTrainConfig, cameras: Sequence[str]) -> SuccessNetwork:
+def _network(
+    config: ClassifierTrainConfig, cameras: Sequence[str], given: SuccessClassifier | None
+) -> SuccessNetwork:
     """A fresh network, or one that begins with the encoders of another classifier."""
     torch.manual_seed(config.seed)
     network = SuccessNetwork(cameras, config.size)
-    if config.encoder is not None:
-        given = SuccessClassifier.load(config.encoder)
+    if given is not None:
         if given.cameras != network.cameras or given.size != config.size:
             raise ValueError(
                 f"{config.encoder} sees {', '.join(given.cameras)} at {given.size} pixels, and not "
@@ -137,12 +140,15 @@ def _least_contrast(clips: Sequence[Clip]) -> dict[str, float]:
 
 
 def _card(
-    config: ClassifierTrainConfig, learned: Sequence[Clip], held: Sequence[Clip]
+    config: ClassifierTrainConfig,
+    learned: Sequence[Clip],
+    held: Sequence[Clip],
+    known: Sequence[str],
 ) -> dict[str, Any]:
-    """What it learned from and with what."""
+    """What it learned from, its encoder's ``known`` episodes included, and with what."""
     return {
         "config": to_json(config),
-        "learned_from": [clip.uuid for clip in learned],
+        "learned_from": list(dict.fromkeys([*(clip.uuid for clip in learned), *known])),
         "judged_by": [clip.uuid for clip in held],
         "data": _fingerprint([*learned, *held]),
         "machine": describe_machine(),
@@ -158,14 +164,19 @@ def _fingerprint(clips: Sequence[Clip]) -> str:
 def not_learned_from(
     classifier: SuccessClassifier, paths: Sequence[Path]
 ) -> tuple[list[Clip], int]:
-    """The clips of some datasets without those that it learned from, and how many these were."""
+    """The clips of some datasets that had no part in it, and how many others there were.
+
+    Those by which its threshold was chosen had one.
+    """
     cameras = cameras_of(paths, classifier.cameras)
     clips = clips_of(paths, cameras, classifier.size)
-    known = set(classifier.card.get("learned_from", ()))
+    known = {
+        uuid for part in ("learned_from", "judged_by") for uuid in classifier.card.get(part, ())
+    }
     fresh = [clip for clip in clips if clip.uuid not in known]
     if not fresh:
         raise ValueError(
-            f"it has learned from every episode of {', '.join(map(str, paths))}; "
+            f"it has learned from, or was set by, every episode of {', '.join(map(str, paths))}; "
             "record others to judge it by"
         )
     return fresh, len(clips) - len(fresh)

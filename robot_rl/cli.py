@@ -198,7 +198,7 @@ def _evaluate(config: EvaluateConfig) -> int:
 def _export(config: ExportConfig) -> int:
     from robot_rl.policy import Policy
 
-    print(f"policy: {Policy.of_run(config.run).save(config.policy)}")
+    print(f"policy: {Policy.load(config.run).save(config.policy)}")
     return 0
 
 
@@ -207,7 +207,12 @@ def _deploy(config: DeployConfig) -> int:
     from robot_rl.progress import DeploymentMonitor
 
     with DeploymentMonitor(config.episodes) as monitor:
-        deployed = deploy_run(config, monitor)
+        try:
+            deployed = deploy_run(config, monitor)
+        except (*EXPECTED, KeyboardInterrupt):
+            if monitor.deployed is not None:
+                print(f"until then: {monitor.deployed}")
+            raise
     print(deployed)
     return 0
 

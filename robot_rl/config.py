@@ -583,7 +583,7 @@ class ClassifierEvaluateConfig:
     classifier: Positional[Path]
     """File that train wrote."""
     datasets: Positional[tuple[Path, ...]]
-    """Folders of datasets; what it has learned from is left out."""
+    """Folders of datasets; what it has learned from, or was set by, is left out."""
     frames: int | None = None
     """Frames in a row; None takes those that the threshold is for."""
     threshold: float | None = None

@@ -34,9 +34,8 @@ from robot_rl.deploy_run import deploy_run
 from robot_rl.deployment import Deployed
 from robot_rl.finetune import Finetuned, finetune
 from robot_rl.free_port import free_port
-from robot_rl.policy import SUFFIX, Policy
+from robot_rl.policy import POLICY, SUFFIX, Policy
 from robot_rl.progress import ActorMonitor, DeploymentMonitor, Monitor
-from robot_rl.remote_learner import POLICY
 from robot_rl.robot_processes import running, with_us
 from robot_rl.robot_recording import record_on_robot
 from robot_rl.run import Run

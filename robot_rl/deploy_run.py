@@ -15,7 +15,7 @@ from robot_rl.policy import Policy
 from robot_rl.robot_options import robot_options
 from robot_rl.robot_processes import running
 from robot_rl.train import prepare_torch
-from robot_rl.video import write_video
+from robot_rl.video import require_format, write_video
 
 _VIEW = "sim.environments:make_twin_view"
 """Draws what a twin says of its scene."""
@@ -29,8 +29,10 @@ def deploy_run(config: DeployConfig, watch: Watch = lambda deployed: None) -> De
         FileNotFoundError: There is no such policy.
         PolicyError: It was trained for something else; the message lists how they differ.
         ConnectionError: The robot is not there.
-        ValueError: Another task than a twin's was to be filmed.
+        ValueError: Another robot than a twin was to be filmed.
     """
+    if config.video is not None:
+        require_format(config.video)
     prepare_torch(1, "float32")  # Beside the robot's processes more threads would crawl.
     policy = Policy.load(config.policy)
     task = config.task or policy.task
@@ -40,20 +42,16 @@ def deploy_run(config: DeployConfig, watch: Watch = lambda deployed: None) -> De
             stack.enter_context(running(up))
         options = robot_options(config, task)
         env = stack.enter_context(policy.environment(config.seed, **options))
-        deployed = deploy(env, policy.act, config.episodes, config.seed, watch)
+        deployed = deploy(
+            env, policy.act, config.episodes, config.seed, watch, config.video is not None
+        )
     if config.video is not None:
         film_scenes(task, deployed.scenes[0], config.video, 1 / policy.schema.dt)
     return deployed
 
 
 def film_scenes(task: str, scenes: list[np.ndarray], path: Path, fps: float) -> None:
-    """Draws an episode of a twin afterwards, so that drawing disturbs no control loop.
-
-    Raises:
-        ValueError: If nobody told what was where.
-    """
-    if not scenes:
-        raise ValueError("only a twin can be filmed, for it knows what is where; leave video out")
+    """Draws an episode of a twin afterwards, so that drawing disturbs no control loop."""
     module, _, factory = _VIEW.partition(":")
     with getattr(importlib.import_module(module), factory)(task) as view:
         frames = [view.picture(_SPECTATOR, _SIZE, scene) for scene in scenes]

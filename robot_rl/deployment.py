@@ -45,8 +45,8 @@ class Deployed:
 
     @property
     def rate(self) -> float:
-        """Median of the episodes' rates [Hz]."""
-        return float(np.median(self.rates))
+        """Median of the episodes' rates; NaN before one of two steps [Hz]."""
+        return float(np.median(self.rates)) if self.rates else float("nan")
 
     def latency_percentile(self, percent: float) -> float:
         """Of the time from the observation's stamp to the command [s]."""
@@ -72,6 +72,7 @@ def deploy(
     episodes: int,
     seed: int = EVALUATION_SEED,
     watch: Watch = lambda deployed: None,
+    filmed: bool = False,
 ) -> Deployed:
     """Runs episodes on a robot, one after the other.
 
@@ -81,11 +82,17 @@ def deploy(
         episodes: How many.
         seed: Decides where they start.
         watch: Called after each.
+        filmed: Whether the first is to be drawn later.
+
+    Raises:
+        ValueError: It cannot be drawn, for nobody knows what was where; said after the first.
     """
     deployed, step = Deployed(), env.reset(seed)
     while len(deployed.success) < episodes:
         step = _episode(env, act, step, deployed)
         watch(deployed)
+        if filmed and not deployed.scenes[0]:
+            raise ValueError("only a twin can be filmed, for it knows what is where; no video then")
     return deployed
 
 

@@ -16,6 +16,7 @@ from robot_rl.sac import Sac
 from robot_rl.schema import Schema
 from robot_rl.statistics import adastop
 from robot_rl.train import known_returns, prepare_torch
+from robot_rl.video import require_format
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Measured:
 
 def evaluate_run(config: EvaluateConfig) -> Measured:
     """Runs the episodes and, with a second run, the AdaStop test on their success."""
+    if config.video is not None:
+        require_format(config.video)
     outcomes = _measure(config.run, config)
     if config.against is None:
         return Measured(outcomes)

@@ -77,10 +77,11 @@ def evaluate(env: Env, act: Act, episodes: int = 100, seed: int = EVALUATION_SEE
         env: Environment of any number of worlds; it is reset.
         act: Observation -> actions, shape (num_envs, action).
         episodes: How many.
-        seed: Seed of the first reset; the next ones count up from it.
+        seed: Seed of the first reset; the next ones count up by the number of worlds, for Gymnasium
+            gives each world a seed of its own, one after the other.
     """
     rounds = range(-(-episodes // env.num_envs))
-    outcomes = [_first_episodes(env, act, seed + number) for number in rounds]
+    outcomes = [_first_episodes(env, act, seed + number * env.num_envs) for number in rounds]
     every = (np.concatenate(column)[:episodes] for column in zip(*outcomes, strict=True))
     success, known, length, episode_return = every
     return Evaluation(success if known.all() else None, length, episode_return)
@@ -95,8 +96,8 @@ def _first_episodes(env: Env, act: Act, seed: int) -> _Outcome:
         step = env.step(act(step.observation))
         length += running
         total += np.where(running, step.reward, 0)
-        said = step.measured_success
-        success |= running & (False if said is None else said)
+        said = step.measured_success  # As the episode ends, for recordings and robots count so.
+        success |= running & step.done & (False if said is None else said)
         known |= said is not None
         running &= ~step.done
     return _Outcome(success, known, length, total)

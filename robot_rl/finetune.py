@@ -33,7 +33,8 @@ from robot_rl.message import Message
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
 from robot_rl.outbox import Outbox
-from robot_rl.remote_learner import POLICY, require_same_reward
+from robot_rl.policy import POLICY
+from robot_rl.remote_learner import require_same_reward
 from robot_rl.rlif import TakeoverRewards
 from robot_rl.robot_options import robot_options
 from robot_rl.robot_processes import end, running, with_us
@@ -112,7 +113,8 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
     if (config.run / FACTS).exists():
         require_same_reward(Run.open(config.run), config.rlif)
     task = config.task or ("" if config.learner else _task_of(config))
-    name = "-".join(filter(None, (Path(config.robot).stem, config.namespace)))
+    space = config.namespace.replace("/", "-")
+    name = "-".join(filter(None, (Path(config.robot).stem, space)))
     folder = config.run / ROBOTS / name
     with contextlib.ExitStack() as stack:
         stack.enter_context(alone_in(folder))
@@ -161,7 +163,7 @@ def _task_of(config: FinetuneConfig) -> str:
         return robot_task(Run.open(config.source).config(TrainConfig).env)
     assert config.demonstrations is not None
     store = Episodes(config.demonstrations)
-    return next((e.metadata.task for e in store if e.metadata.task), task_of(store.schema))
+    return next((one.task for one in store.metadata() if one.task), task_of(store.schema))
 
 
 @contextlib.contextmanager

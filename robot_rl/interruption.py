@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""What a person and what a scheduler sends."""
-
-
-ENDING = (signal.SIGTERM, signal.SIGHUP)
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 """What a scheduler sends, and a terminal that is closed."""
+
+
+def _heard(numbers: Iterable[signal.Signals]) -> list[signal.Signals]:
+    """Without those that somebody has us ignore, as nohup does."""
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 @contextmanager
@@ -26,8 +27,7 @@ def interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard = [n for n in ENDING if signal.getsignal(n) is not signal.SIG_IGN]  # Else as nohup says.
-    before = {number: signal.signal(number, _interrupt) for number in heard}
+    before = {number: signal.signal(number, _interrupt) for number in _heard(_ENDING)}
     try:
         yield
     finally:
@@ -51,7 +51,8 @@ class Interruption:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._ask) for number in SIGNALS}
+            heard = _heard((signal.SIGINT, *_ENDING))
+            self._before = {number: signal.signal(number, self._ask) for number in heard}
         return self
 
     def __exit__(

@@ -26,7 +26,7 @@ def note(store: Path, uuid: str, by: str) -> None:
     """Adds an episode, durably."""
     said = {"uuid": uuid, "by": by, "date": datetime.now(UTC).isoformat(timespec="seconds")}
     with (store / FILE).open("a", encoding="utf-8") as file:
-        file.write(f"{json.dumps(said)}\n")
+        file.write(f"\n{json.dumps(said)}\n")  # A crash may have cut the line before.
         file.flush()
         os.fsync(file.fileno())
 

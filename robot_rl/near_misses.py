@@ -68,7 +68,9 @@ def record_near_misses(
     require_expert(env, store.schema.env)
     metadata = scripted_metadata(store.schema, operator, {"seed": seed, "noise": noise})
     first, scenes, counts = seed_beside(seed, len(store)), 0, Recorded(0, 0)
-    for scene in range(first, first + 10 + 10 * successes):
+    for number in range(10 + 10 * successes):
+        # Of its own: the next seed's scenes must not be the same ones.
+        scene = int(np.random.SeedSequence((first, number)).generate_state(1)[0])
         found = _Collector(env, store, metadata, noise, scene).collect(attempts)
         counts = Recorded(*map(sum, zip(counts, found, strict=True)))
         scenes += found.successes > 0

@@ -29,6 +29,8 @@ from robot_rl.train import known_returns
 FORMAT = 1
 """Version of the file."""
 SUFFIX = ".policy"
+POLICY = f"finetuned{SUFFIX}"
+"""File of a run on a robot with the policy of its last checkpoint."""
 _BINDING = ("joints", "rates", "limits", "frames")
 """Parts of a robot's contract that a policy learned on it depends on."""
 
@@ -73,12 +75,16 @@ class Policy:
     def load(cls, path: Path) -> Self:
         """Reads a file that ``save`` wrote, or the last checkpoint of a run's folder.
 
+        Of a run on a robot it is the policy of its last checkpoint.
+
         Raises:
             FileNotFoundError: If there is neither.
             CheckpointError: If it is damaged.
             PolicyError: If it was written by another version of the format.
         """
-        if path.is_dir():
+        if (path / POLICY).is_file():
+            path = path / POLICY
+        elif path.is_dir():
             return cls.of_run(path)
         if not path.is_file():
             raise FileNotFoundError(

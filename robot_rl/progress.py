@@ -88,18 +88,24 @@ class _StatusLine:
 
 
 class DeploymentMonitor(_StatusLine):
-    """Watches episodes on a robot; call it with what has been measured so far."""
+    """Watches episodes on a robot; call it with what has been measured so far.
+
+    Attributes:
+        deployed: What was measured; None before the first episode has ended.
+    """
 
     def __init__(self, episodes: int, console: Console | None = None) -> None:
         super().__init__("waiting for the robot", console)
         self._episodes = episodes
+        self.deployed: Deployed | None = None
 
     def __call__(self, deployed: Deployed) -> None:
         """Shows where the deployment stands."""
+        self.deployed = deployed
         done = len(deployed.success)
         self._status.update(
             f"{done} of {self._episodes} episodes, {sum(deployed.success)} successes, "
-            f"{deployed.rates[-1]:.1f} steps/s"
+            f"{deployed.rate:.1f} steps/s"
         )
 
 

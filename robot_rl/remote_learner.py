@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from robot_rl import durable
 from robot_rl.beginning import Beginning, beginning_of
 from robot_rl.config import LearnerConfig
 from robot_rl.env import Closing
@@ -24,9 +25,10 @@ from robot_rl.learner_link import Arrival, LearnerLink
 from robot_rl.lock import alone_in
 from robot_rl.log import Log
 from robot_rl.machine import boot, describe_machine
-from robot_rl.message import MessageError
+from robot_rl.message import MessageError, decode
+from robot_rl.offer import Offer
 from robot_rl.outbox import Key
-from robot_rl.policy import SUFFIX, Policy
+from robot_rl.policy import POLICY, Policy
 from robot_rl.replay import Replay
 from robot_rl.run import Run
 from robot_rl.sac import Metrics, Sac
@@ -35,11 +37,11 @@ from robot_rl.train import DEMONSTRATIONS, prepare_torch
 from robot_rl.transition_message import CORRECTED, from_message
 from robot_rl.weights_message import weights_message
 
-POLICY = f"finetuned{SUFFIX}"
-"""File of a run with the policy of its last checkpoint, ready to be deployed."""
 ONLINE = "online"
 """Folder of a run with what robots did, beside ``DEMONSTRATIONS``: memory-mapped replays."""
-_BEGUN_WITH = ("source", "demonstrations", "buffer", "pretraining", "seed", "sac")
+OFFER = "offer.message"
+"""File of a run with what it learns, as it was when the run began."""
+_BEGUN_WITH = ("source", "demonstrations", "buffer", "pretraining", "seed", "sac", "capacity")
 """Settings that count once, when a run begins."""
 _SPEAK = 0.2
 """How often actors are told how learning stands [s]."""
@@ -81,20 +83,22 @@ class RemoteLearner(Closing):
     ) -> None:
         prepare_torch(config.threads, config.products)
         self._config, self._run, self._watch = config, run, watch
-        beginning = beginning_of(config)
-        self._offer = beginning.offer
+        beginning = None if run.steps else beginning_of(config)
+        self._offer = _offer(run) if beginning is None else beginning.offer
         self._schema = replace(self._offer.schema, env=ROBOT, contract={})
         specs = self._schema.observation, self._schema.action
         agent = Sac(*specs, self._offer.sac, config.seed)
-        online = Replay(*specs, config.capacity, path=run.folder / ONLINE)
+        self._capacity = run.config(LearnerConfig).capacity
+        online = Replay(*specs, self._capacity, path=run.folder / ONLINE)
         self.learner = Learner(
             agent, online, self._demonstrated(beginning), config.seed, config.utd_ratio
         )
         self._paid, self._version = 0, 0
         self._metrics = Metrics()
-        if run.steps:
+        if beginning is None:
             self._resume()
         else:
+            durable.replace(run.folder / OFFER, self._offer.to_message())
             self._metrics = beginning.teach(self.learner, config.pretraining)
         self._log = Log(run.folder, resume_step=run.steps[-1] if run.steps else -1)
         self._link = LearnerLink(self._offer.to_message(), self._weights(), config.address)
@@ -129,15 +133,18 @@ class RemoteLearner(Closing):
         self._link.close()
         self._log.close()
 
-    def _demonstrated(self, beginning: Beginning) -> Replay:
+    def _demonstrated(self, beginning: Beginning | None) -> Replay:
         """The demonstrations: all of them are there, or, if it was killed meanwhile, none yet."""
-        folder, capacity = self._run.folder / DEMONSTRATIONS, self._config.capacity
+        folder, capacity = self._run.folder / DEMONSTRATIONS, self._capacity
         specs = self._schema.observation, self._schema.action
-        if not folder.exists():
+        if beginning is not None and not folder.exists():
             part = folder.with_suffix(".part")
             shutil.rmtree(part, ignore_errors=True)
-            beginning.fill(Replay(*specs, capacity, path=part))
-            part.rename(folder)
+            filled = Replay(*specs, capacity, path=part)
+            beginning.fill(filled)
+            filled.flush()
+            durable.sync_tree(part)
+            durable.move(part, folder)
         return Replay(*specs, capacity, path=folder)
 
     def _take(self) -> None:
@@ -220,6 +227,15 @@ class RemoteLearner(Closing):
         if state["boot"] != boot():  # What was not flushed when the power went may be zeros.
             self.learner.replay.forget_after(step)
             self.learner.demonstrations.forget_after(state["demonstrated"])
+        for name, replay, least in (
+            (ONLINE, self.learner.replay, step),
+            (DEMONSTRATIONS, self.learner.demonstrations, state["demonstrated"]),
+        ):
+            if replay.appended < least:
+                raise FileNotFoundError(
+                    f"{self._run.folder / name} holds {replay.appended:,} transitions, and its "
+                    f"run's checkpoint knows {least:,}; copy it back, or begin anew elsewhere"
+                )
         self.learner.owe(self.steps - step)
         # Versions that were given out after the checkpoint do not come again.
         before = self._run.config(LearnerConfig)
@@ -240,6 +256,20 @@ def require_same_reward(run: Run, rlif: bool) -> None:
             f"{run.folder} was begun {how}, and its critics know no other reward; go on {how}, or "
             "choose another folder"
         )
+
+
+def _offer(run: Run) -> Offer:
+    """What a run that goes on learns.
+
+    Raises:
+        FileNotFoundError: Another version has begun it.
+    """
+    file = run.folder / OFFER
+    if not file.exists():
+        raise FileNotFoundError(
+            f"{run.folder} has no {OFFER}, for another version has begun it; begin anew elsewhere"
+        )
+    return Offer.of_message(decode(file.read_bytes()))
 
 
 def _say_what_stays(run: Run, config: LearnerConfig) -> None:

@@ -17,12 +17,14 @@ from typing import Any, NamedTuple, Self, TypeVar
 from robot_rl import durable, weights_file
 from robot_rl.machine import describe_machine, git_revision
 from robot_rl.schema import Schema, differences
-from robot_rl.settings import load_settings, save_settings
+from robot_rl.settings import SettingsError, load_settings, save_settings
 from robot_rl.weights_file import CheckpointError
 
 T = TypeVar("T")
 
 CONFIG, FACTS, CHECKPOINTS = "config.json", "run.json", "checkpoints"
+_VERBS = {"TrainConfig": "train", "LearnerConfig": "finetune or learner"}
+"""What makes runs of such settings."""
 _NO_ROOM = "make room and resume, earlier checkpoints are intact"
 
 
@@ -64,6 +66,7 @@ class Run:
             )
         folder.mkdir(parents=True, exist_ok=True)
         facts = {
+            "settings": type(config).__name__,
             "seed": seed,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": sys.argv,
@@ -93,6 +96,12 @@ class Run:
         Raises:
             SettingsError: If the file does not fit ``kind``.
         """
+        made = self.facts.get("settings", kind.__name__)
+        if made != kind.__name__:
+            raise SettingsError(
+                f"{self.folder} is a run of {_VERBS.get(made, made)}, and one of "
+                f"{_VERBS.get(kind.__name__, kind.__name__)} is wanted; deploy and export take both"
+            )
         return load_settings(kind, self.folder / CONFIG)
 
     def save_config(self, config: Any) -> None:

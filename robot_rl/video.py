@@ -26,14 +26,24 @@ def write_video(path: str | Path, frames: Sequence[np.ndarray] | np.ndarray, fps
         ValueError: For another suffix, or frames or a rate that make no video.
         RuntimeError: OpenCV is missing or cannot encode MP4.
     """
-    path = Path(path)
-    if path.suffix not in _WRITERS:
-        raise ValueError(f"no video format {path.suffix!r} ({path}); use {', '.join(_WRITERS)}")
+    path = require_format(path)
     if not fps > 0:
         raise ValueError(f"fps={fps} is no frame rate; give a positive number")
     stack = _stack(frames)
     path.parent.mkdir(parents=True, exist_ok=True)
     _WRITERS[path.suffix](path, stack, fps)
+
+
+def require_format(path: str | Path) -> Path:
+    """The path, if its suffix is one of a video; asked before there is anything to lose.
+
+    Raises:
+        ValueError: For another suffix.
+    """
+    path = Path(path)
+    if path.suffix not in _WRITERS:
+        raise ValueError(f"no video format {path.suffix!r} ({path}); use {', '.join(_WRITERS)}")
+    return path
 
 
 def frame_strip(frames: Sequence[np.ndarray] | np.ndarray, n: int = 8) -> np.ndarray:

@@ -14,7 +14,7 @@ import pytest
 
 from robot_rl.actor import Acted, Actor
 from robot_rl.actor_link import ActorLink
-from robot_rl.config import LearnerConfig
+from robot_rl.config import LearnerConfig, SacConfig
 from robot_rl.env import Closing, Env, Info, Step
 from robot_rl.environments import ROBOT, make_env
 from robot_rl.episodes import Episodes
@@ -25,7 +25,7 @@ from robot_rl.message import encode
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
 from robot_rl.outbox import Key, Outbox
-from robot_rl.remote_learner import ONLINE, run_learner
+from robot_rl.remote_learner import ONLINE, RemoteLearner, run_learner
 from robot_rl.replay import Replay
 from robot_rl.rlif import COST, TakeoverRewards
 from robot_rl.run import Run
@@ -374,6 +374,41 @@ def test_what_a_person_calls_a_mistake_is_one_for_the_learner_as_well(
     assert np.flatnonzero(did.truncated).tolist() == [5]
     person = demonstrations.gather(np.array(demonstrations.indices)[shown:])
     assert person.reward.tolist() == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize("lost", [ONLINE, DEMONSTRATIONS])
+def test_a_run_that_has_lost_its_data_is_refused(
+    tmp_path: Path, learner: Learner, lost: str
+) -> None:
+    learner.start()
+    robot = Robot(tmp_path, learner.address)
+    robot.act(1)
+    robot.delivered()
+    robot.close()
+    learner.end(signal.SIGINT)
+    shutil.rmtree(learner.folder / lost)
+    config = LearnerConfig(learner.folder, learner.source)
+    with pytest.raises(FileNotFoundError, match=rf"{lost} holds 0 transitions.*copy it back"):
+        run_learner(config)
+
+
+def test_a_run_goes_on_with_what_it_was_begun_with(tmp_path: Path, learner: Learner) -> None:
+    learner.start()
+    with ActorLink("left", Outbox(tmp_path / "outbox"), learner.address) as link:
+        link.offer(PATIENCE)
+    learner.end(signal.SIGINT)
+    run, sac = Run.open(learner.folder), SacConfig(discount=0.5, hidden=(8,))
+    address = f"tcp/127.0.0.1:{free_port()}"
+    config = LearnerConfig(
+        learner.folder,
+        demonstrations=learner.source / DEMONSTRATIONS,
+        address=address,
+        sac=sac,
+        capacity=9999,
+    )
+    with RemoteLearner(config, run) as again:
+        assert again.learner.agent.config.discount == SacConfig.discount
+        assert again.learner.replay.spec.capacity == LearnerConfig.capacity
 
 
 def test_what_a_power_cut_has_spoiled_is_forgotten(tmp_path: Path, learner: Learner) -> None:

@@ -29,6 +29,7 @@ from robot_rl.classifier_run import evaluate, train
 from robot_rl.classifier_training import train_classifier
 from robot_rl.config import ClassifierEvaluateConfig, ClassifierTrainConfig
 from robot_rl.env import ArraySpec
+from robot_rl.environments import ROBOT
 from robot_rl.episodes import Episodes
 from robot_rl.reward import Moments, Rewards
 from robot_rl.robot_step import JUDGED
@@ -48,12 +49,14 @@ def frame(depth: float, rng: np.random.Generator) -> np.ndarray:
     return (image + rng.normal(0, 3, image.shape)).clip(0, 255).astype(np.uint8)
 
 
-def write_episodes(path: Path, count: int, rng: np.random.Generator, judged: bool = False) -> Path:
+def write_episodes(
+    path: Path, count: int, rng: np.random.Generator, judged: bool = False, env: str = ""
+) -> Path:
     """Every other episode stops short; ``judged``: the policy sees no pictures, its judge does."""
     spec = {"state": ArraySpec((1,)), FRONT: ArraySpec((SIZE, SIZE, 3), "uint8", 0, 255)}
     if judged:
         del spec[FRONT]
-    store = Episodes(path, Schema(spec, ArraySpec((1,), low=-1, high=1), 0.05))
+    store = Episodes(path, Schema(spec, ArraySpec((1,), low=-1, high=1), 0.05, env))
     nothing, state = np.zeros(1, np.float32), np.zeros(1, np.float32)
     for number in range(count):
         last = DEEP + 6 if number % 2 else DEEP - 3
@@ -108,14 +111,38 @@ class TestTraining:
             "worst.png",
         }
 
-    def test_it_is_judged_by_nothing_that_it_has_learned_from(
-        self, trained: tuple[Path, Path, str]
+    def test_it_is_judged_by_nothing_that_had_a_part_in_it(
+        self, trained: tuple[Path, Path, str], tmp_path: Path
     ) -> None:
         data, file, _ = trained
         card = SuccessClassifier.load(file).card
         assert not set(card["learned_from"]) & set(card["judged_by"])
-        told = evaluate(ClassifierEvaluateConfig(file, (data,)))
-        assert f"{len(card['judged_by'])} episodes; {len(card['learned_from'])} that it" in told
+        with pytest.raises(ValueError, match="it has learned from, or was set by, every episode"):
+            evaluate(ClassifierEvaluateConfig(file, (data,)))
+        others = write_episodes(tmp_path / "others", 6, np.random.default_rng(7))
+        told = evaluate(ClassifierEvaluateConfig(file, (data, others)))
+        assert "6 episodes; 16 that it has learned from or was set by are left out" in told
+
+    def test_what_its_encoder_has_learned_from_is_never_held_out(
+        self, trained: tuple[Path, Path, str], tmp_path: Path
+    ) -> None:
+        data, file, _ = trained
+        known = set(SuccessClassifier.load(file).card["learned_from"])
+        more = write_episodes(tmp_path / "more", 8, np.random.default_rng(8))
+        config = ClassifierTrainConfig((data, more), tmp_path / "x", size=SIZE, encoder=file)
+        again, _ = train_classifier(replace(config, updates=1, batch_size=32))
+        assert not known & set(again.card["judged_by"])
+        assert known <= set(again.card["learned_from"])
+
+    def test_what_a_person_tells_late_is_not_taken_for_a_failure(self, tmp_path: Path) -> None:
+        usual = write_episodes(tmp_path / "usual", 2, np.random.default_rng(0))
+        told = write_episodes(tmp_path / "told", 2, np.random.default_rng(0), env=ROBOT)
+        (failed, won), (failed_too, won_too) = (
+            clips_of((path,), ("front",), SIZE) for path in (usual, told)
+        )
+        assert (len(failed), len(won), len(failed_too)) == (LENGTH, LENGTH, LENGTH)
+        assert won_too.success.all()
+        assert won_too.success.sum() == won.success.sum()
 
     def test_a_file_gives_the_same_scores_and_cannot_be_taken_for_another(
         self, trained: tuple[Path, Path, str], tmp_path: Path
@@ -138,17 +165,21 @@ class TestTraining:
             assert torch.equal(weights, given[name])
 
     def test_a_success_taken_back_is_a_failure_from_then_on(self, tmp_path: Path) -> None:
-        store = Episodes(write_episodes(tmp_path, 2, np.random.default_rng(3)))
+        store = Episodes(write_episodes(tmp_path, 4, np.random.default_rng(3)))
         store.mistake(-1, "Ann")
         episode = store[-1]
         assert not episode.success.any()
         assert episode.reward.sum() == 0
         assert (episode.terminated[-1], episode.truncated[-1]) == (False, True)
         assert store.metadata()[-1].labels == {"mistaken": "Ann"}
-        assert store.info().successes == 0
+        assert store.info().successes == 1
         assert store.verify() == []
         with pytest.raises(ValueError, match="is no success; nothing to correct"):
             store.mistake(-1)
+        with (store.path / "mistaken.jsonl").open("a") as noted:
+            noted.write('{"uuid": "cut sho')
+        store.mistake(1)
+        assert store.info().successes == 0
 
     def test_of_what_was_learned_it_learns_from_the_mistakes_alone(
         self, trained: tuple[Path, Path, str], tmp_path: Path

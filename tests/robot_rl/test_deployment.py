@@ -1,13 +1,11 @@
 """What is measured of a policy on a robot; any environment of one world will do."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from robot_rl.deploy_run import film_scenes
 from robot_rl.deployment import Deployed, deploy
 from robot_rl.env import Observation, Step
+from robot_rl.progress import DeploymentMonitor
 from robot_rl.toy import PointEnv
 
 
@@ -58,6 +56,18 @@ def test_success_has_an_interval() -> None:
     assert 0.4 < rate.low < rate.estimate == 0.8 < rate.high < 1
 
 
-def test_only_who_knows_what_is_where_can_be_filmed(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="only a twin can be filmed"):
-        film_scenes("reach", [], tmp_path / "film.webp", 20)
+def test_only_who_knows_what_is_where_can_be_filmed_and_that_is_said_at_once() -> None:
+    seen: list[Deployed] = []
+    with (
+        PointEnv() as env,
+        pytest.raises(ValueError, match="only a twin can be filmed"),
+    ):
+        deploy(env, _home, 50, watch=seen.append, filmed=True)
+    assert len(seen) == 1
+
+
+def test_an_episode_of_one_step_tells_no_rate() -> None:
+    monitor = DeploymentMonitor(2)
+    monitor(Deployed(success=[True], length=[1]))
+    assert monitor.deployed is not None
+    assert np.isnan(monitor.deployed.rate)

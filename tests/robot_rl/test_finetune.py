@@ -14,26 +14,33 @@ import pytest
 
 from robot_rl.actor import Acted
 from robot_rl.beginning import beginning_of
-from robot_rl.config import FinetuneConfig, LearnerConfig, SacConfig, TrainConfig
+from robot_rl.config import (
+    EvaluateConfig,
+    FinetuneConfig,
+    LearnerConfig,
+    SacConfig,
+    TrainConfig,
+)
 from robot_rl.demonstrations import record, schema_of
 from robot_rl.env import Closing, Observation
 from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
+from robot_rl.evaluate_run import evaluate_run
 from robot_rl.finetune import ROBOTS, finetune
 from robot_rl.free_port import free_port
 from robot_rl.learner import Learner
 from robot_rl.lock import alone_in
 from robot_rl.log import read_log
 from robot_rl.metadata import Metadata
-from robot_rl.policy import Policy
+from robot_rl.policy import POLICY, Policy
 from robot_rl.ranges import RangeError
-from robot_rl.remote_learner import POLICY
 from robot_rl.replay import Replay
 from robot_rl.rlif import COST
 from robot_rl.robot_step import REWARD
 from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import SchemaError
+from robot_rl.settings import SettingsError
 from robot_rl.train import DEMONSTRATIONS, REPLAY
 
 
@@ -236,6 +243,49 @@ def test_success_that_went_by_is_no_successful_demonstration(tmp_path: Path, sou
         shown = Replay(env.observation_spec, env.action_spec, 1000)
     rlif.fill(shown)
     assert len(shown) == length
+
+
+def test_of_a_dataset_with_successes_no_failure_is_imitated(tmp_path: Path, source: Path) -> None:
+    won, *_ = Episodes(source / DEMONSTRATIONS)
+    with make_env("reach") as env:
+        store = Episodes(tmp_path / "both", schema_of(env, "reach", ()))
+        shown = [Replay(env.observation_spec, env.action_spec, 1000) for _ in range(2)]
+    for success in (True, False):
+        with store.writer(Metadata(task="reach", success=success)) as writer:
+            for transition in won.transitions():
+                writer.add(transition)
+    for replay, rlif in zip(shown, (False, True), strict=True):
+        beginning_of(LearnerConfig(tmp_path, demonstrations=store.path, rlif=rlif)).fill(replay)
+        assert len(replay) == len(won)
+
+
+def test_what_failed_alone_is_refused_beside_a_simulators_policy_too(
+    tmp_path: Path, source: Path
+) -> None:
+    with make_env("reach") as env:
+        store = Episodes(tmp_path / "lost", schema_of(env, "reach", ()))
+    with store.writer(Metadata(task="reach", success=False)) as writer:
+        for transition in Episodes(source / DEMONSTRATIONS)[0].transitions():
+            writer.add(transition)
+    with pytest.raises(ValueError, match="none of them succeeded"):
+        beginning_of(LearnerConfig(tmp_path, source, store.path))
+
+
+def test_a_run_on_a_robot_is_deployed_as_a_folder_and_evaluated_nowhere(
+    tmp_path: Path, source: Path
+) -> None:
+    config = FinetuneConfig(
+        tmp_path / "run", source, env="reach", steps=60, namespace="lab/left", utd_ratio=0.1
+    )
+    assert finetune(config).acted.steps == Run.open(config.run).steps[-1], "a slash takes nothing"
+    policies = [Policy.load(path) for path in (config.run, config.run / POLICY)]
+    with make_env("reach") as env:
+        seen = env.reset(0).observation
+    np.testing.assert_array_equal(*(policy.act(seen) for policy in policies))
+    with pytest.raises(SettingsError, match="of finetune or learner, and one of train is"):
+        evaluate_run(EvaluateConfig(config.run))
+    with pytest.raises(SettingsError, match="deploy and export take both"):
+        beginning_of(LearnerConfig(tmp_path, config.run))
 
 
 class Paying(Closing):

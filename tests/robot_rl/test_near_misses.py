@@ -1,13 +1,17 @@
 """Scripted successes, and attempts beside each that nearly were one."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from robot_rl.cli import main
 from robot_rl.config import RecordConfig
+from robot_rl.demonstrations import schema_of
 from robot_rl.env import ArraySpec
+from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
-from robot_rl.near_misses import SCENE
+from robot_rl.near_misses import SCENE, record_near_misses
 from robot_rl.ranges import RangeError
 from robot_rl.robot_script import RobotScript
 
@@ -30,6 +34,17 @@ def test_each_success_has_attempts_beside_it_that_begin_where_it_began(store: Ep
         assert len(starts) == 4
         np.testing.assert_array_equal(starts, np.tile(starts[0], (4, 1)))
     assert len({starts[0].tobytes() for starts in scenes.values()}) == 3
+
+
+def test_another_seed_has_other_scenes(tmp_path: Path) -> None:
+    scenes: list[set[str]] = []
+    for seed in (0, 1):
+        with make_env("reach", linger=2) as env:
+            one = Episodes(tmp_path / f"{seed}", schema_of(env, "reach", ()))
+            record_near_misses(env, one, 3, 1, seed=seed)
+        scenes.append({m.labels[SCENE] for m in one.metadata()})
+    assert len(scenes[0]) == len(scenes[1]) == 3
+    assert not scenes[0] & scenes[1]
 
 
 def test_successes_last_and_attempts_mostly_fail(store: Episodes) -> None:
