@@ -122,7 +122,7 @@ class SafetyFilter:
         """
         command = _vector("command", command, self._space.size)
         measured = _vector("measured", measured, self._space.size)
-        felt = self._feel(wrench)
+        felt = self.feel(wrench)
         if not self._clock_runs(time):
             return self._repeat(Reason.CLOCK | self._latched)
         if self._latched:
@@ -147,13 +147,16 @@ class SafetyFilter:
             The command; None if nothing has been sent, so that an arm is never moved by silence.
         """
         measured = _vector("measured", measured, self._space.size)
-        self._feel(wrench)
+        self.feel(wrench)
         if not self._clock_runs(time):
             return self._repeat(Reason.CLOCK | self._latched)
         return self._come_to_rest(measured, time, Reason.SILENCE | self._latched)
 
-    def _feel(self, wrench: np.ndarray | None) -> bool:
-        """Latches a stop when contact is too hard; False if the sensor makes no sense."""
+    def feel(self, wrench: np.ndarray | None) -> bool:
+        """Latches a stop when contact is too hard; False if the sensor makes no sense.
+
+        ``filter`` and ``hold`` do it; who sends nothing has to.
+        """
         if wrench is None:
             return True
         felt = _vector("wrench", wrench, 6).tolist()

@@ -22,6 +22,9 @@ from controllers.limits import Limits
 if TYPE_CHECKING:
     import ruckig
 
+_ROUNDING = 1e-9
+"""By how much arithmetic may overshoot a limit that is a motion's end [rad]."""
+
 
 class Setpoint(NamedTuple):
     """State of a motion at one control tick."""
@@ -114,7 +117,8 @@ class JointMotion:
         bounds = trajectory.position_extrema
         low = np.array([bound.min for bound in bounds])
         high = np.array([bound.max for bound in bounds])
-        return bool((low >= self._limits.q_lower).all() and (high <= self._limits.q_upper).all())
+        lower, upper = self._limits.q_lower - _ROUNDING, self._limits.q_upper + _ROUNDING
+        return bool((low >= lower).all() and (high <= upper).all())
 
     def _checked(self, name: str, q: np.ndarray) -> np.ndarray:
         q = np.array(q, dtype=np.float64)

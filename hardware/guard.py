@@ -156,12 +156,15 @@ class Guard:
         Args:
             measured: Where the arm is, in the coordinates of commands. Shape (size,).
             now: Time of the node's clock [s].
-            wrench: Contact force and torque, if the arm has a sensor. Shape (6,) [N, N m].
+            wrench: Contact force and torque, if the arm has a sensor that is heard. Shape (6,)
+                [N, N m].
             faults: Streams that are stale, by name; with any of them nothing is sent.
             contested: Whether somebody else commands the arm; nothing is sent then either.
         """
         withheld = Reason.STALE if faults else Reason.NONE
         withheld |= Reason.CONTESTED if contested else Reason.NONE
+        if withheld:
+            self._filter.feel(wrench)
         order = self._withhold(withheld) if withheld else self._order(measured, now, wrench)
         self.tally.ticks += 1
         self.tally.sent += order.command is not None

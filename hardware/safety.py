@@ -210,7 +210,8 @@ class Safety:
         """
         faults = self.streams.faults(ros) | self._arrivals.faults(now)
         with self._lock:
-            wrench = self.streams["wrench"].newest() if "wrench" in self.streams.names else None
+            felt = "wrench" in self.streams.names and "wrench" not in faults
+            wrench = self.streams["wrench"].newest() if felt else None
             measured = self._measured()
             order = self.guard.tick(
                 measured,

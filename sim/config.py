@@ -56,3 +56,9 @@ class EnvConfig(ToolSettings):
                 f"control_dt is {self.control_dt}; "
                 f"give at least {PHYSICS_DT}, which is a step of the physics"
             )
+        near = round(self.control_dt / PHYSICS_DT) * PHYSICS_DT
+        if abs(self.control_dt - near) > 1e-9:
+            raise ValueError(
+                f"control_dt is {self.control_dt}; give a multiple of {PHYSICS_DT}, which is a "
+                f"step of the physics, e.g. {near:g}"
+            )

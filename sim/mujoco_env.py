@@ -106,7 +106,11 @@ class MujocoEnv(TaskEnv):
         return Snapshot(self.world_states(), self._rng.bit_generator.state)
 
     def restore(self, snapshot: Snapshot) -> Step:
-        """Goes back to a snapshot; the next steps repeat bit for bit."""
+        """Goes back to a snapshot; the next steps repeat bit for bit.
+
+        All but how long success has lasted already, which ``linger`` and the sources of reward
+        count anew.
+        """
         self._rng.bit_generator.state = snapshot.generator
         step = self.set_world_states(snapshot.worlds)
         # The observation of that step draws sensor noise, which must not shift what follows.
@@ -196,6 +200,8 @@ class MujocoEnv(TaskEnv):
 
     def _begin_demonstrated(self, worlds: np.ndarray, states: np.ndarray) -> None:
         self._write_rows(worlds, states[self._rng.integers(len(states), size=len(worlds))])
+        _write(self._physics, worlds, self.config.randomization.draw(self._rng, len(worlds)))
+        self._write_models(worlds)  # Where it begins is demonstrated, the physics drawn as ever.
         self._elapsed[worlds] = 0
 
     def _begin_drawn(self, worlds: np.ndarray) -> None:
@@ -213,6 +219,7 @@ class MujocoEnv(TaskEnv):
         self._target[worlds] = np.hstack([q, self._batch.qpos[worlds, 7:9]])
         self._earlier[worlds] = self._target[worlds, None]
         self._placement.write_free(self._batch.qpos, worlds, self.task.place(self._draw))
+        self._placement.stand(self._batch.qpos, worlds, self._physics["object_size"])
         self._wrench[worlds] = 0
         self._tool = self._chain.forward(self._q)
 

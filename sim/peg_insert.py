@@ -9,7 +9,7 @@ import numpy as np
 
 from controllers.ranges import require_not_negative, require_positive
 from sim.scene import BLUE, ORANGE, add_box
-from sim.task import Box, Pose, Start, Target, Term, Worlds, distance, wrap
+from sim.task import SHAPING, Box, Pose, Start, Target, Term, Worlds, distance, wrap
 
 PEG_BELOW_TOOL = 0.04
 """How far the peg's tip reaches below the tool centre point [m]."""
@@ -61,7 +61,7 @@ class PegInsert:
     def reward_terms(self) -> dict[str, tuple[float, Term]]:
         """Success alone unless ``dense``."""
         terms: dict[str, tuple[float, Term]] = {"success": (1.0, self.success)}
-        return terms | {"approach": (0.1, self.approach)} if self.dense else terms
+        return terms | {"approach": (SHAPING, self.approach)} if self.dense else terms
 
     def build(self, scene: mujoco.MjSpec) -> None:
         """Adds the peg to the hand and the block to the table."""
@@ -119,7 +119,8 @@ class PegInsert:
         goal = worlds.tool_position + offset * [self.expert_gain, self.expert_gain, 1]
         slow = worlds.tool_position[:, 2] - np.where(inside, 2, 1) * SLOW
         goal[:, 2] = np.where(aligned | inside, slow, goal[:, 2] + HOVER)
-        return Target(Pose(goal, worlds.tool_yaw + yaw), np.zeros(len(yaw)))
+        # Of the turns that fit the one next to level: the nearest may be out of the tool's reach.
+        return Target(Pose(goal, wrap(worlds.draw["hole_yaw"], np.pi / 2)), np.zeros(len(yaw)))
 
     def _tip(self, worlds: Worlds) -> np.ndarray:
         return worlds.tool_position + PEG_BELOW_TOOL * worlds.tool_rotation[:, :, 2]

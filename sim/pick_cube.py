@@ -9,7 +9,7 @@ import numpy as np
 
 from controllers.ranges import require_not_negative, require_positive
 from sim.scene import ORANGE, add_box
-from sim.task import Box, Pose, Start, Target, Term, Worlds, distance, wrap
+from sim.task import SHAPING, Box, Pose, Start, Target, Term, Worlds, distance, wrap
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class PickCube:
     def reward_terms(self) -> dict[str, tuple[float, Term]]:
         """Success alone unless ``dense``."""
         terms: dict[str, tuple[float, Term]] = {"success": (1.0, self.success)}
-        return terms | {"approach": (0.05, self.approach)} if self.dense else terms
+        return terms | {"approach": (SHAPING, self.approach)} if self.dense else terms
 
     def build(self, scene: mujoco.MjSpec) -> None:
         """Adds the cube, free to move."""
@@ -96,10 +96,15 @@ class PickCube:
         grasped = at_cube & (worlds.opening < self.cube_half / 0.04 + 0.06)
         goal = cube.copy()
         goal[:, 2] += np.where(grasped, self.lift + 0.04, np.where(above, 0.0, 0.06))
-        return Target(Pose(goal, worlds.tool_yaw + yaw), np.where(at_cube, 0.0, 1.0))
+        # Of the turns that fit the one next to level: the nearest may be out of the tool's reach.
+        turn = wrap(self._turn(worlds), np.pi / 2)
+        return Target(Pose(goal, turn), np.where(at_cube, 0.0, 1.0))
+
+    def _turn(self, worlds: Worlds) -> np.ndarray:
+        """Yaw of the cube [rad]."""
+        w, x, y, z = worlds.bodies["cube"][:, 3:].T
+        return np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
 
     def _yaw(self, worlds: Worlds) -> np.ndarray:
         """Rotation of the cube as seen from the tool, by symmetry within a quarter turn."""
-        w, x, y, z = worlds.bodies["cube"][:, 3:].T
-        yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
-        return wrap(yaw - worlds.tool_yaw, np.pi / 2)
+        return wrap(self._turn(worlds) - worlds.tool_yaw, np.pi / 2)

@@ -23,6 +23,9 @@ class Placement:
             model.body(model.jnt_bodyid[joint]).name: int(model.jnt_qposadr[joint])
             for joint in free
         }
+        self._half_height = {
+            name: float(model.geom_size[model.body(name).geomadr[0], 2]) for name in self.free
+        }
 
     def read(self, qpos: np.ndarray) -> dict[str, np.ndarray]:
         """Position and quaternion wxyz of each free body in ``qpos``. Shape (worlds, 7)."""
@@ -33,6 +36,17 @@ class Placement:
         for name in poses.keys() & self.free.keys():
             at = self.free[name]
             qpos[worlds, at : at + 7] = _upright(poses[name])[worlds]
+
+    def stand(self, qpos: np.ndarray, worlds: np.ndarray, size: np.ndarray) -> None:
+        """Lifts free boxes that are so many times as large as usual, until they stand again.
+
+        Args:
+            qpos: Shape (all worlds, nq); written in rows ``worlds``.
+            worlds: Indices.
+            size: Factor, of all worlds.
+        """
+        for name, at in self.free.items():
+            qpos[worlds, at + 2] += (size[worlds] - 1) * self._half_height[name]
 
     def write_fixed(
         self, models: Sequence[mujoco.MjModel], worlds: np.ndarray, poses: dict[str, Pose]

@@ -44,6 +44,8 @@ class Randomization:
             low, high = getattr(self, name)
             if not 0 <= low <= high:
                 raise ValueError(f"{name}=({low}, {high}) is no range; give 0 <= low <= high")
+            if low == 0 and name in ("mass", "object_size"):
+                raise ValueError(f"{name}=({low}, {high}) makes objects of nothing; give 0 < low")
         noises = ("position_noise", "force_noise", "camera_position", "camera_angle")
         require_not_negative(self, *noises)
 
@@ -101,22 +103,24 @@ class ModelDraw:
     def write(self, model: mujoco.MjModel, draw: dict[str, np.ndarray]) -> None:
         """Applies the draws of one world (each value without the leading axis)."""
         nominal = self._nominal
-        self._write_masses(model, draw["mass"])
+        self._write_masses(model, draw["mass"], draw["object_size"])
         model.geom_friction[:, 0] = nominal.geom_friction[:, 0] * draw["friction"]
         model.actuator_gainprm[:, 0] = nominal.actuator_gainprm[:, 0] * draw["gain"]
         model.actuator_biasprm[:, 1:3] = nominal.actuator_biasprm[:, 1:3] * draw["gain"]
         self._write_sizes(model, draw["object_size"])
-        model.light_diffuse[:] = nominal.light_diffuse * draw["light"]
+        shine(model, nominal, draw["light"])
         self._write_cameras(model, draw["camera"])
 
-    def _write_masses(self, model: mujoco.MjModel, factor: np.ndarray) -> None:
-        """Masses, and the inverse weights by which the engine scales contact forces.
+    def _write_masses(self, model: mujoco.MjModel, factor: np.ndarray, size: np.ndarray) -> None:
+        """Masses, inertias of objects of that size, and the inverse weights.
 
-        With those of a lighter object a heavy one that is pushed flies off after a while.
+        By these the engine scales contact forces: with those of a lighter object a heavy one
+        that is pushed flies off after a while.
         """
         nominal, bodies, free, dofs = self._nominal, self._bodies, self._free, self._free_dofs
         model.body_mass[bodies] = nominal.body_mass[bodies] * factor
         model.body_inertia[bodies] = nominal.body_inertia[bodies] * factor
+        model.body_inertia[free] *= size**2
         model.body_subtreemass[free] = nominal.body_subtreemass[free] * factor
         model.body_invweight0[free] = nominal.body_invweight0[free] / factor
         model.dof_invweight0[dofs] = nominal.dof_invweight0[dofs] / factor
@@ -132,6 +136,14 @@ class ModelDraw:
     def _write_cameras(self, model: mujoco.MjModel, draw: np.ndarray) -> None:
         shift, turn = self._range.camera_position * draw[:3], self._range.camera_angle * draw[3:]
         move_cameras(model, self._nominal, shift, turn)
+
+
+def shine(model: mujoco.MjModel, nominal: mujoco.MjModel, factor: float | np.ndarray) -> None:
+    """Makes all light of ``model`` so many times as bright as that of ``nominal``."""
+    model.light_diffuse[:] = nominal.light_diffuse * factor
+    for name in ("ambient", "diffuse"):
+        light, usual = (getattr(one.vis.headlight, name) for one in (model, nominal))
+        light[:] = usual * factor
 
 
 def move_cameras(

@@ -9,7 +9,7 @@ import numpy as np
 
 from controllers.ranges import require_positive
 from sim.scene import GREEN, add_box
-from sim.task import Box, Pose, Start, Target, Term, Worlds, distance
+from sim.task import SHAPING, Box, Pose, Start, Target, Term, Worlds, distance
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Reach:
     def reward_terms(self) -> dict[str, tuple[float, Term]]:
         """Success alone unless ``dense``."""
         terms: dict[str, tuple[float, Term]] = {"success": (1.0, self.success)}
-        return terms | {"approach": (0.1, self.approach)} if self.dense else terms
+        return terms | {"approach": (SHAPING, self.approach)} if self.dense else terms
 
     def build(self, scene: mujoco.MjSpec) -> None:
         """Adds a marker that only the cameras see."""

@@ -158,7 +158,7 @@ class TaskEnv(Closing):
         final, truth = self._seen(shown), self._truth(worlds, ~diverged)
         over = (self._elapsed >= self.task.horizon) | diverged
         moments = self._moments(worlds, shown, truth)
-        judgement = self._rewards.judge(moments, over)
+        judgement = self._rewards.judge(moments, over, diverged)
         info = {
             Info.FINAL_OBSERVATION: final,
             Info.ACTION_SENT: sent,

@@ -22,7 +22,8 @@ from sim.task import Pose, Task, Worlds
 from sim.twin_cameras import Picture, TwinCameras
 
 WRENCH_WINDOW = 0.05
-"""The wrist sensor delivers the mean over this time [s], as a policy step of MuJoCo's does."""
+"""The wrist sensor delivers the mean over this time [s], as a policy step of MuJoCo's does that is
+as long."""
 
 
 class ArmState(NamedTuple):
@@ -83,7 +84,7 @@ class Twin(Closing):
         late = round(self.profile.observation_delay / self.dt)
         self._samples: deque[_Sample] = deque(maxlen=self._window + late)
         self.reset(seed)
-        self._seed(seed)  # So that the next reset begins the first episode of the seed.
+        self.seed(seed)  # So that the next reset begins the first episode of the seed.
 
     @property
     def time(self) -> float:
@@ -99,7 +100,7 @@ class Twin(Closing):
         """
         if not isinstance(episode, dict):
             if episode is not None:
-                self._seed(episode)
+                self.seed(episode)
             episode = self.task.draw(self._rng, 1)
         self._draw = episode
         self._place_objects()
@@ -212,7 +213,8 @@ class Twin(Closing):
         """The sample that is reported now."""
         return self._samples[self._window - 1]
 
-    def _seed(self, seed: int) -> None:
+    def seed(self, seed: int) -> None:
+        """Of the noise and of all episodes from now on."""
         self._rng = np.random.default_rng(seed)
         self._noise = self._rng.spawn(1)[0]
 

@@ -11,7 +11,7 @@ import numpy as np
 from robot_rl.env import Closing
 from sim.cameras import Cameras
 from sim.gap import GapProfile
-from sim.randomization import move_cameras
+from sim.randomization import move_cameras, shine
 
 if TYPE_CHECKING:
     from sim.mujoco_render import Quality
@@ -92,7 +92,5 @@ def _as_seen(model: mujoco.MjModel, profile: GapProfile) -> mujoco.MjModel:
     """The scene with its cameras displaced and its lights changed."""
     seen = copy.copy(model)
     move_cameras(seen, model, np.array(profile.camera_shift), np.array(profile.camera_turn))
-    seen.light_diffuse[:] *= profile.light
-    for name in ("ambient", "diffuse"):
-        getattr(seen.vis.headlight, name)[:] *= profile.light
+    shine(seen, model, profile.light)
     return seen

@@ -45,6 +45,7 @@ class TwinEnv(TaskEnv):
             raise ValueError("a twin is always the same robot; leave randomization out, choose gap")
         self.twin = Twin(task, gap, seed)
         self._measure()
+        self.twin.seed(seed)  # What was measured has drawn noise.
 
     def reset(self, seed: int | None = None) -> Step:
         """Starts a new episode; the same seed gives the same episodes."""

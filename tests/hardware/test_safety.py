@@ -388,6 +388,20 @@ def test_a_stop_counts_also_while_streams_are_stale(desk: Desk) -> None:
     assert reasons(desk.follow(Q, 0.2)) & Reason.STOP
 
 
+def test_contact_that_is_too_hard_latches_while_a_picture_is_late() -> None:
+    desk = Desk(cameras=True)
+    desk.hear()
+    desk.follow(Q, 0.2)
+    desk.silent = {"images/front"}
+    desk.ticks(0.5)
+    usual, desk.wrench = desk.wrench, np.array([1000.0, 0, 0, 0, 0, 0])
+    late = desk.ticks(0.1)[-1].order
+    assert late.reasons == Reason.STALE | Reason.FORCE
+    desk.wrench = usual
+    desk.silent = set()
+    assert reasons(desk.follow(Q, 0.2)) & Reason.FORCE
+
+
 def test_nothing_is_sent_while_somebody_else_commands_the_arm(desk: Desk) -> None:
     desk.safety.contest(True)
     decisions = desk.follow(Q, 0.3)

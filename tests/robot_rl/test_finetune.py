@@ -278,10 +278,10 @@ def test_a_run_on_a_robot_is_deployed_as_a_folder_and_evaluated_nowhere(
         tmp_path / "run", source, env="reach", steps=60, namespace="lab/left", utd_ratio=0.1
     )
     assert finetune(config).acted.steps == Run.open(config.run).steps[-1], "a slash takes nothing"
-    policies = [Policy.load(path) for path in (config.run, config.run / POLICY)]
+    folder, file = (Policy.load(path) for path in (config.run, config.run / POLICY))
     with make_env("reach") as env:
         seen = env.reset(0).observation
-    np.testing.assert_array_equal(*(policy.act(seen) for policy in policies))
+    np.testing.assert_array_equal(folder.act(seen), file.act(seen))
     with pytest.raises(SettingsError, match="of finetune or learner, and one of train is"):
         evaluate_run(EvaluateConfig(config.run))
     with pytest.raises(SettingsError, match="deploy and export take both"):

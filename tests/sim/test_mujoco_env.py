@@ -385,6 +385,19 @@ class TestStarts:
         assert np.all(distance.min(axis=1) == 0)
         assert len(np.unique(distance.argmin(axis=1))) > 5
 
+    def test_their_physics_are_drawn_as_ever(self) -> None:
+        heavy = Randomization(mass=(2.0, 3.0))
+        with _env(PickCube(), 8, heavy) as env:
+            env.reset(seed=3)
+            states = env.world_states()[:1]
+            env.start_from(states)
+            env.reset(seed=4)
+            masses = [model.body("cube").mass[0] for model in env._batch.models]
+            again = env.world_states()
+        assert len(set(masses)) == 8
+        physics = slice(1, 1 + env.model.nq + env.model.nv)
+        np.testing.assert_array_equal(again[:, physics], np.tile(states[0, physics], (8, 1)))
+
     def test_the_clock_starts_anew(self) -> None:
         with _env(Reach(), 1) as env:
             env.start_from(self._demonstrated(Reach)[-1:])

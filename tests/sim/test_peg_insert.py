@@ -86,3 +86,11 @@ def test_the_tip_is_where_the_peg_ends() -> None:
     mujoco.mj_kinematics(model, data)
     tip = data.geom("peg").xpos[2] - model.geom("peg").size[2]
     assert data.site(panda.TOOL_SITE).xpos[2] - tip == pytest.approx(PEG_BELOW_TOOL, abs=1e-9)
+
+
+@pytest.mark.parametrize("yaw", [0.6, 0.2, -0.6])
+def test_the_expert_turns_where_the_tool_may(
+    place_worlds: Callable[..., Worlds], yaw: float
+) -> None:
+    worlds = place_worlds((HOLE[0], 0, 0.2), yaw, hole_position=HOLE, hole_yaw=-0.25)
+    assert TASK.expert(worlds).pose.yaw == pytest.approx(-0.25)

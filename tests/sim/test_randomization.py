@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim import panda
+from sim.config import EnvConfig
+from sim.mujoco_env import MujocoEnv
 from sim.peg_insert import PegInsert
 from sim.pick_cube import PickCube
 from sim.randomization import ModelDraw, Randomization
@@ -87,9 +89,8 @@ def test_each_factor_scales_what_it_names() -> None:
     draw = _draw(one, mass=1.3, friction=0.7, gain=1.1, object_size=1.05, light=0.8)
     ModelDraw(nominal, one).write(model, draw)
     cube, before = model.body("cube"), nominal.body("cube")
-    np.testing.assert_allclose(
-        [*cube.mass, *cube.inertia], 1.3 * np.r_[before.mass, before.inertia]
-    )
+    np.testing.assert_allclose(cube.mass, 1.3 * before.mass)
+    np.testing.assert_allclose(cube.inertia, 1.3 * 1.05**2 * before.inertia)
     assert model.body("hand").mass == nominal.body("hand").mass
     np.testing.assert_allclose(model.geom_friction[:, 0], 0.7 * nominal.geom_friction[:, 0])
     np.testing.assert_allclose(model.actuator_gainprm[:, 0], 1.1 * nominal.actuator_gainprm[:, 0])
@@ -97,6 +98,18 @@ def test_each_factor_scales_what_it_names() -> None:
     np.testing.assert_allclose(model.geom("cube").size, 1.05 * nominal.geom("cube").size)
     np.testing.assert_array_equal(model.geom("table").size, nominal.geom("table").size)
     np.testing.assert_allclose(model.light_diffuse, 0.8 * nominal.light_diffuse)
+    for name in ("ambient", "diffuse"):
+        head, usual = (getattr(one.vis.headlight, name) for one in (model, nominal))
+        np.testing.assert_allclose(head, 0.8 * usual, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0.95, 1.05])
+def test_a_cube_of_another_size_stands_on_the_table_from_the_start(size: float) -> None:
+    other = EnvConfig(randomization=Randomization(object_size=(size, size)), threads=1)
+    with MujocoEnv(PickCube(), 1, config=other) as env:
+        steps = [env.reset(seed=0), *(env.step(env.action_spec.zeros(1)) for _ in range(10))]
+        heights = [step.observation["state"][0, -1] for step in steps]
+    np.testing.assert_allclose(heights, heights[-1], atol=2e-4)
 
 
 @pytest.mark.parametrize("factor", [0.7, 1.0, 1.4])

@@ -22,7 +22,9 @@ UPSIDE_DOWN = ((0.3, -0.3, 0.4), (0.7, 0.3, 0.1))
     [
         (lambda: EnvConfig(control_dt=0.0), "control_dt is 0.0; give a number above 0"),
         (lambda: EnvConfig(control_dt=0.001), "control_dt is 0.001; give at least 0.002"),
+        (lambda: EnvConfig(control_dt=1 / 30), "control_dt is 0.033.*multiple of 0.002.*0.034"),
         (lambda: EnvConfig(control_dt=float("nan")), "control_dt is nan"),
+        (lambda: Randomization(mass=(0.0, 1.0)), r"mass=\(0.0, 1.0\) makes objects of nothing"),
         (lambda: EnvConfig(control_dt=float("inf")), "control_dt is inf"),
         (lambda: EnvConfig(translation=-0.01), "translation is -0.01"),
         (lambda: EnvConfig(rotation=0.0), "rotation is 0.0"),

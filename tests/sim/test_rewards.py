@@ -8,6 +8,7 @@ import pytest
 from robot_rl.check_env import check_env
 from robot_rl.env import Info
 from robot_rl.environments import make_env
+from sim.mujoco_env import MujocoEnv
 
 BOX = "- kind: pose_box\n  lower: [0.3, -0.3, {low}]\n  upper: [0.8, 0.3, 0.9]\n  steps: 1\n"
 
@@ -46,6 +47,23 @@ def test_what_the_task_knows_is_never_paid_where_the_file_decides(nowhere: str) 
             assert step.reward[0] == 0
     assert any(truths)
     assert step.truncated[0]
+
+
+def test_a_world_whose_physics_diverges_is_paid_nothing(
+    tmp_path: Path, anywhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # The engine leaves its warnings in a file there.
+    with make_env("pick_cube", rewards=anywhere, linger=5) as env:
+        assert isinstance(env, MujocoEnv)
+        env.reset(seed=0)
+        states = env.world_states()
+        states[0, 1 + 9] = 1e11  # The cube, far beyond what the engine takes for a position.
+        env.set_world_states(states)
+        step = env.step(env.action_spec.zeros(1))
+    assert step.info["diverged"][0]
+    assert not step.info[Info.SUCCESS][0]
+    assert step.reward[0] == 0
+    assert (step.terminated[0], step.truncated[0]) == (False, True)
 
 
 def test_the_contract_is_kept(anywhere: str) -> None:

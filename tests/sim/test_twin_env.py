@@ -82,6 +82,14 @@ class TestLikeMujoco:
         np.testing.assert_array_equal(first, again)
         assert not np.isclose(second, again).all()
 
+    def test_and_the_same_noise(self) -> None:
+        with (
+            TwinEnv(Reach(), gap_profile("lab-2"), seed=3) as env,
+            TwinEnv(Reach(), gap_profile("lab-2"), seed=9) as other,
+        ):
+            given, asked = env.reset(), other.reset(seed=3)
+        np.testing.assert_array_equal(given.observation["state"], asked.observation["state"])
+
     @pytest.mark.parametrize("leash", [0.0, 2.0])
     def test_without_a_gap_free_motion_is_the_same(self, leash: float) -> None:
         """Force and torque roughly: MuJoCo's sensors take the acceleration before damping.
