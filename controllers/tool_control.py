@@ -24,8 +24,8 @@ class ToolSettings:
     rotation: float = 0.1
     """Turn of the target that a full action asks for about each axis [rad]."""
     tilt: float = 0.2
-    """Largest roll and pitch of the target away from level: straight down, or on a robot without a
-    task as at home [rad]."""
+    """Largest roll and pitch of the target away from level: straight down, or on a robot with a
+    model and without a task as at home [rad]."""
     yaw: float = 0.7
     """Largest yaw of the target away from level [rad]."""
     workspace: tuple[tuple[float, float, float], tuple[float, float, float]] = (
@@ -132,8 +132,7 @@ class ToolAim:
         if (np.abs(turn) > self._cone + settings.rotation).any():
             return (
                 f"the tool is turned by {turn.round(2).tolist()} rad from level, and actions can "
-                f"aim at {self._cone.tolist()}; turn it back, choose another home.q, or widen "
-                "--options tilt or yaw"
+                f"aim at {self._cone.tolist()}; turn it back, or widen --options tilt or yaw"
             )
         return None
 

@@ -94,6 +94,7 @@ class HardwareEnv(Closing):
         )
         self._rng = np.random.default_rng(seed)
         self._connected, self._elapsed, self._next = False, 0, 0.0
+        self._acted = False
         self._began = self._now = 0.0
         self._obstacle: Exception | None = None
 
@@ -156,7 +157,7 @@ class HardwareEnv(Closing):
 
         Raises:
             ConnectionError: The robot, a camera or the safety node is not there.
-            RuntimeError: The arm does not reach its start, or stands where no action leads back.
+            RuntimeError: The arm does not reach its start.
             StoppedError: A person has stopped it.
         """
         if seed is not None:
@@ -184,14 +185,18 @@ class HardwareEnv(Closing):
             ValueError: If the action has another shape.
             ConnectionError: If a stream fails, or the safety node is silent, for a second.
             RuntimeError: If the arm could not go to its next start after the step before, which
-                ended an episode; a StoppedError if a person had stopped it.
+                ended an episode; a StoppedError if a person had stopped it. Or if it stands, before
+                the first action of an episode, where actions cannot aim.
         """
         if self._obstacle is not None:
             obstacle, self._obstacle = self._obstacle, None
             raise obstacle
-        before = self._view.arm
+        before, wanted = self._view.arm, bool(np.isfinite(action).all())
+        if wanted and not self._acted:
+            self._require_near(before)
+        self._acted |= wanted
         request = self._action.request(self._action.accept(action), before)
-        stamp, request = self._ask(request, bool(np.isfinite(action).all()))
+        stamp, request = self._ask(request, wanted)
         self._pace()
         self._view.look()
         self._elapsed += 1
@@ -236,15 +241,18 @@ class HardwareEnv(Closing):
             self._connected = False
         self._link.close()
 
+    def _require_near(self, arm: Arm) -> None:
+        """Refuses the first action of an episode that would be a leap, for its target is far."""
+        if (outside := self._action.aim.outside(arm.tool)) is not None:
+            raise RuntimeError(f"{self.contract.name} cannot begin: {outside}")
+
     def _begin(self) -> Observation:
         """A new episode, from its start on."""
         self._link.announce(False)
         self._next = self._link.now()
         self._starter.begin(self._rng, self.backward)
-        arm = self._view.look()
-        if (outside := self._action.aim.outside(arm.tool)) is not None:
-            raise RuntimeError(f"{self.contract.name} cannot begin: {outside}")
-        self._elapsed = 0
+        self._view.look()
+        self._elapsed, self._acted = 0, False
         self._judge.begin()
         self._began = self._now = self._next = self._link.now()
         self._link.announce(True)
@@ -272,7 +280,7 @@ class HardwareEnv(Closing):
             self._next = now + self.dt
         while (now := self._link.now()) < self._next:
             if self._next - now > 2 * self.dt:  # The clock was set back.
-                self._next = now
+                self._next, self._began = now, min(self._began, now)
             self._link.sleep_until(self._next)
         self._now = now
 

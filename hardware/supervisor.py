@@ -149,10 +149,16 @@ def _described(status: int | None) -> str:
 @contextlib.contextmanager
 def _handled(ask: Callable[[], None]) -> Iterator[None]:
     """SIGINT, SIGTERM and a closed terminal ask for the end instead of being it."""
+
+    def hear(number: int, _: object) -> None:
+        if number == signal.SIGHUP:  # A closed terminal says so twice, by the shell and the kernel.
+            signal.signal(number, signal.SIG_IGN)
+        ask()
+
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup leaves it
         numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: ask()) for number in numbers}
+    before = {number: signal.signal(number, hear) for number in numbers}
     try:
         yield
     finally:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
 from controllers.tool_control import ToolSettings
 from robot_rl.action_history import history_of
-from robot_rl.env import STATE
+from robot_rl.env import STATE, Env, HasContract
 from robot_rl.environments import HISTORY, ROBOT, parse_options
-from robot_rl.schema import Schema
+from robot_rl.schema import Schema, differences
 
 _IMAGES, _TWIN = "images/", "twin_"
 KEPT = (*(field.name for field in fields(ToolSettings)), "privileged")
@@ -31,6 +32,25 @@ def task_of(schema: Schema) -> str:
 def robot_task(env: str) -> str:
     """What robots call the task of a simulated environment: the twin's is the same."""
     return env.removeprefix(_TWIN)
+
+
+def robot_differences(
+    schema: Schema, env: Env, parts: Iterable[str] = ("joints", "rates", "limits", "frames")
+) -> list[str]:
+    """One line for each way in which a robot is not the one that something was learned on.
+
+    These parts of the contract must agree and, without a task, the home, which says how a level
+    tool is held. A simulator's policy asks for none of it.
+    """
+    learned = schema.contract.get("robot")
+    if learned is None or not isinstance(env, HasContract):
+        return []
+    now, lines = env.contract_values, list[str]()
+    for part in parts:
+        lines += differences(learned[part], now[part], f"robot.{part}")
+    if not task_of(schema):
+        lines += differences(learned["home"]["q"], now["home"]["q"], "robot.home.q")
+    return lines
 
 
 def acting_options(schema: Schema) -> dict[str, Any]:

@@ -4,35 +4,51 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import FrameType, TracebackType
 from typing import Self
 
+Handler = Callable[[int, FrameType | None], None]
+_hangup = threading.Event()
+"""Whether the terminal of this process was closed."""
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 """What a scheduler sends, and a terminal that is closed."""
 
 
-def _heard(numbers: Iterable[signal.Signals]) -> list[signal.Signals]:
-    """Without those that somebody has us ignore, as nohup does."""
-    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-
-
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Within the ``with`` block they interrupt as Ctrl-C does, so that all is ended in order.
+def handled(numbers: Iterable[signal.Signals], handler: Handler) -> Iterator[None]:
+    """Within the ``with`` block these signals call ``handler``.
 
-    Only the main thread gets signals; in any other the block changes nothing.
+    Those that somebody has us ignore, as nohup does, stay ignored. A terminal that is closed says
+    so twice, by the shell and by the kernel, and is heard once. Only the main thread gets signals;
+    in any other the block changes nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _interrupt) for number in _heard(_ENDING)}
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        again = number == signal.SIGHUP and _hangup.is_set()
+        if number == signal.SIGHUP:
+            _hangup.set()
+        if not again:
+            handler(number, frame)
+
+    heard = [n for n in numbers if signal.getsignal(n) not in (signal.SIG_IGN, None)]
+    before = {number: signal.signal(number, hear) for number in heard}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within the ``with`` block they interrupt as Ctrl-C does, so that all is ended in order."""
+    with handled(_ENDING, _interrupt):
+        yield
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -47,12 +63,10 @@ class Interruption:
 
     def __init__(self) -> None:
         self.asked = False
-        self._before: dict[signal.Signals, signal._HANDLER] = {}
+        self._handling = ExitStack()
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            heard = _heard((signal.SIGINT, *_ENDING))
-            self._before = {number: signal.signal(number, self._ask) for number in heard}
+        self._handling.enter_context(handled((signal.SIGINT, *_ENDING), self._ask))
         return self
 
     def __exit__(
@@ -61,8 +75,7 @@ class Interruption:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        self._handling.close()
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked:

@@ -7,6 +7,7 @@ under way.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import secrets
 from typing import Any, NamedTuple
@@ -23,7 +24,8 @@ class Arrival(NamedTuple):
 
     robot: str
     key: Key
-    message: Message
+    message: Message | None
+    """None: the bytes are none."""
     first: bool
     """Whether its actor has nothing that came before it."""
 
@@ -92,11 +94,9 @@ class LearnerLink(Closing):
     def _hear(self, sample: Any) -> None:
         *_, robot, text = str(sample.key_expr).split("/")
         key = Key.parse(text)
-        try:
+        message = None
+        with contextlib.suppress(MessageError):
             message = decode(sample.payload.to_bytes())
-        except MessageError:
-            self.refuse(robot, key)
-            return
         first = sample.attachment is not None and sample.attachment.to_bytes() == FIRST
         self._arrived.put(Arrival(robot, key, message, first))
 

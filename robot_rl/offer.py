@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
+from robot_rl.acting_options import robot_differences
 from robot_rl.config import SacConfig
 from robot_rl.env import Env, HasReturnRange
 from robot_rl.message import Message, encode
@@ -46,7 +47,9 @@ class Offer:
         learned, here = (
             replace(schema, env="", contract={}) for schema in (self.schema, Schema.of(env))
         )
-        if lines := learned.differences(here):
+        lines = learned.differences(here)
+        # How fast it may be is free to change while it learns.
+        if lines := lines + robot_differences(self.schema, env, ("joints", "frames")):
             raise SchemaError(
                 "the learner learns something else than this robot does:"
                 + "".join(f"\n  {line}" for line in lines)

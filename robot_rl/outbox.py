@@ -7,6 +7,7 @@ memory: the newest, so that what is left has no hole.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -99,23 +100,33 @@ class Outbox:
             if not self._waiting:
                 return []
             first = self._waiting[0].number
-            chosen = islice(self._waiting, max(0, beyond + 1 - first), count)
-            return [
-                Parcel(one.number, one.key, _content(one), one.number == first) for one in chosen
-            ]
+            chosen = list(islice(self._waiting, max(0, beyond + 1 - first), count))
+        read = ((one, _content(one)) for one in chosen)
+        return [
+            Parcel(one.number, one.key, content, one.number == first)
+            for one, content in read
+            if content is not None
+        ]
 
     def taken(self, key: Key) -> None:
         """Forgets a message and those of its stream before it."""
+        for one in self._take(key):
+            one.path.unlink(missing_ok=True)
+
+    def _take(self, key: Key) -> list[_Waiting]:
+        """Those that lie on disk."""
+        spooled: list[_Waiting] = []
         with self._lock:
             while self._waiting and self._waiting[0].key.stream == key.stream:
                 if self._waiting[0].key > key:
-                    return
+                    break
                 one = self._waiting.popleft()
                 one.taken = True
                 self._held -= len(one.message or b"")
                 if one.message is None:
                     self._spooled -= 1
-                    one.path.unlink(missing_ok=True)
+                    spooled.append(one)
+        return spooled
 
     def spool(self, memory: int | None = None) -> None:
         """Puts the oldest on disk until no more than so many bytes wait in memory; in one thread.
@@ -159,5 +170,10 @@ def _found(path: Path, number: int) -> _Waiting:
     return _Waiting(number, Key.parse(key), None, path)
 
 
-def _content(one: _Waiting) -> bytes:
-    return one.path.read_bytes() if one.message is None else one.message
+def _content(one: _Waiting) -> bytes | None:
+    """None if it was taken meanwhile."""
+    if (message := one.message) is not None:
+        return message
+    with contextlib.suppress(FileNotFoundError):
+        return one.path.read_bytes()
+    return None

@@ -14,15 +14,15 @@ from typing import Any, Self
 import numpy as np
 
 from robot_rl import weights_file
-from robot_rl.acting_options import acting_options, task_of
+from robot_rl.acting_options import acting_options, robot_differences, task_of
 from robot_rl.config import SacConfig, TrainConfig
 from robot_rl.demonstrations import schema_of
-from robot_rl.env import Env, HasContract, Observation
+from robot_rl.env import Env, Observation
 from robot_rl.environments import ROBOT, make_env, parse_options
 from robot_rl.machine import describe_machine
 from robot_rl.run import Run
 from robot_rl.sac import Sac
-from robot_rl.schema import Schema, differences
+from robot_rl.schema import Schema
 from robot_rl.settings import from_json, to_json
 from robot_rl.train import known_returns
 
@@ -31,7 +31,6 @@ FORMAT = 1
 SUFFIX = ".policy"
 POLICY = f"finetuned{SUFFIX}"
 """File of a run on a robot with the policy of its last checkpoint."""
-_BINDING = ("joints", "rates", "limits", "frames")
 """Parts of a robot's contract that a policy learned on it depends on."""
 
 
@@ -152,11 +151,7 @@ class Policy:
         """
         here = Schema.of(env)
         lines = replace(self.schema, env="").differences(replace(here, env=""))
-        learned = self.schema.contract.get("robot")
-        if learned is not None and isinstance(env, HasContract):
-            now = env.contract_values
-            for part in _BINDING:
-                lines += differences(learned[part], now[part], f"robot.{part}")
+        lines += robot_differences(self.schema, env)
         if lines:
             raise PolicyError(
                 f"this policy was trained for {self.schema.env}, and the robot differs:"

@@ -159,9 +159,14 @@ class RemoteLearner(Closing):
 
         Without its predecessor it is left, and comes again behind it, unless nobody has that.
         """
-        key, facts = arrival.key, arrival.message.facts
+        key = arrival.key
         try:
-            transition = from_message(arrival.message, self._schema)
+            if arrival.message is None:
+                raise MessageError("no message")
+            facts, transition = (
+                arrival.message.facts,
+                from_message(arrival.message, self._schema),
+            )
         except (MessageError, SchemaError):
             self._link.refuse(arrival.robot, key)
             return

@@ -125,8 +125,14 @@ class Replay:
             self._rows[name][slots[np.all(same, axis=0)]] = getattr(transition, name)
 
     def forget_after(self, appended: int) -> None:
-        """Drops what was appended after the first so many transitions."""
-        self._counts[:] = np.minimum(self._counts, appended)
+        """Drops what was appended after the first so many transitions.
+
+        Of a full ring also the oldest tenth, for what is dropped may lie over it.
+        """
+        self._counts[0] = kept = min(self.appended, appended)
+        least = kept - self.spec.capacity + self.spec.capacity // 10
+        self._counts[1] = min(max(self._counts[1], least), kept)
+        self._find_used()
         self._tails.clear()
         self._find_tails()
 
@@ -333,6 +339,14 @@ class Replay:
         """Remembers the last row of each stream, from the rows of an earlier process."""
         slots = np.array(self.indices, np.int64) % self.spec.capacity
         self._remember({name: column[slots] for name, column in self._rows.items()})
+
+    def _find_used(self) -> None:
+        """Which frames the rows use, from the rows alone."""
+        numbers = np.array(self.indices, np.int64)
+        following = self._rows["next_observation"][numbers % self.spec.capacity]
+        used = self._frames.stack(following, self.spec.frame_stack + 1)
+        self._frames.used_until[:] = 0
+        np.maximum.at(self._frames.used_until, used, numbers[:, np.newaxis] + 1)
 
     def _stack(self, slots: np.ndarray) -> np.ndarray:
         length = self.spec.frame_stack

@@ -200,8 +200,10 @@ class MujocoEnv(TaskEnv):
 
     def _begin_demonstrated(self, worlds: np.ndarray, states: np.ndarray) -> None:
         self._write_rows(worlds, states[self._rng.integers(len(states), size=len(worlds))])
-        _write(self._physics, worlds, self.config.randomization.draw(self._rng, len(worlds)))
-        self._write_models(worlds)  # Where it begins is demonstrated, the physics drawn as ever.
+        drawn = self.config.randomization.draw(self._rng, len(worlds))
+        del drawn["object_size"]  # Objects stand, or are held, as those that were demonstrated.
+        _write(self._physics, worlds, drawn)
+        self._write_models(worlds)
         self._elapsed[worlds] = 0
 
     def _begin_drawn(self, worlds: np.ndarray) -> None:

@@ -97,6 +97,7 @@ class ModelDraw:
         self._bodies = [*free, *held]
         self._free = free
         self._free_dofs = np.isin(nominal.dof_bodyid, free)
+        self._free_turns = [nominal.body_dofadr[b] + i for b in free for i in (3, 4, 5)]
         self._free_geoms = np.isin(nominal.geom_bodyid, free)
         self._free_bounds = nominal.body_bvhadr[free]
 
@@ -124,6 +125,8 @@ class ModelDraw:
         model.body_subtreemass[free] = nominal.body_subtreemass[free] * factor
         model.body_invweight0[free] = nominal.body_invweight0[free] / factor
         model.dof_invweight0[dofs] = nominal.dof_invweight0[dofs] / factor
+        model.body_invweight0[free, 1] /= size**2
+        model.dof_invweight0[self._free_turns] /= size**2
 
     def _write_sizes(self, model: mujoco.MjModel, factor: np.ndarray) -> None:
         """Sizes of free boxes, and the bounds by which the engine rules contacts out."""

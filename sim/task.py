@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import mujoco
 
 TABLE_CENTRE = np.array([0.5, 0.0, 0.0])
+"""Middle of the work area on the table top, in the base frame [m]."""
 SHAPING = 0.02
 """What shaping may pay a step: with a discount of 0.97, and time-outs bootstrapped, to hover beside
 success for ever is then worth less than to succeed."""
-"""Middle of the work area on the table top, in the base frame [m]."""
 
 
 class Pose(NamedTuple):

@@ -34,10 +34,10 @@ from hardware.ros.qos import profile
 from hardware.topics import Command, Gripper, Qos
 
 STATES = Qos(depth=10)
+"""Reliable, so that everybody hears them, also who insists on it."""
 _UNDER_WAY = 1.0
 """So long after it is activated the arm node compares when commands were sent: somebody may set the
 clock of the wall back later [s]."""
-"""Reliable, so that everybody hears them, also who insists on it."""
 _NUMBERS: dict[str, Callable[[Any], np.ndarray]] = {
     "Float64MultiArray": lambda message: np.array(message.data),
     "Float64": lambda message: np.array([message.data]),

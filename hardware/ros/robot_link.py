@@ -51,6 +51,8 @@ from hardware.streams import Streams
 _LOOK = 0.01
 _DISCOVERY = 0.5
 """Time after which all nodes of a machine have found each other [s]."""
+_SET_BACK = 0.5
+"""A clock that goes back so far was set back [s]."""
 _KEPT = 500
 """Reports that are kept: five seconds at 100 Hz."""
 
@@ -232,6 +234,8 @@ class RobotLink:
 
     def _hear(self, message: JointState, _: MessageInfo) -> None:
         stamp = convert.to_seconds(message.header.stamp)
+        if self._reports and stamp < self._reports[-1].stamp - _SET_BACK:
+            self._reports.clear()  # The clock was set back, and what was before is to come.
         self._reports.append(Report.of(stamp, np.array(message.position)))
 
     def _grip(self, message: Any, _: MessageInfo) -> None:

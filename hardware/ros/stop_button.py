@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
@@ -24,6 +24,7 @@ from hardware.discovery_range import RANGE
 from hardware.ros.context import new_context
 from hardware.ros.names import ESTOP, RESET
 from hardware.ros.question import Question
+from robot_rl.env import Closing
 
 _RANGES = ("SUBNET", "LOCALHOST")
 """Without a choice we look in both: nodes of one range mostly find those of the other, and a stop
@@ -89,6 +90,14 @@ class StopButton:
             ConnectionError: Nobody answers within ``timeout`` [s].
         """
         self.press()
+        return self.confirm(timeout)
+
+    def confirm(self, timeout: float = 5.0) -> str:
+        """Asks the safety node to stop the arm as well; returns its answer.
+
+        Raises:
+            ConnectionError: Nobody answers within ``timeout`` [s].
+        """
         return self._ask("stopping", timeout, _AGAIN)
 
     def press(self) -> None:
@@ -234,20 +243,37 @@ def rearm(namespace: str = "", timeout: float = 5.0) -> int:
 def _listen(button: StopButton, timeout: float) -> None:
     button.find(timeout)
     print(KEYS, flush=True)
-    with _single_keys(), ThreadPoolExecutor() as asking:  # No answer keeps a key waiting.
+    with _single_keys(), _Answers() as answers:
         while (key := sys.stdin.read(1)) not in (_END, ""):
             if key == _FREE:
-                asking.submit(_tell, functools.partial(button.free, presses=button.presses))
+                answers.await_one(functools.partial(button.free, presses=button.presses))
             else:
                 button.press()
-                asking.submit(_tell, button.stop)
+                answers.await_one(button.confirm)
+
+
+class _Answers(Closing):
+    """Waits aside and says what comes back: no answer keeps a key waiting, or ends the button."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
+
+    def await_one(self, ask: Callable[[], str]) -> None:
+        """Asks next, in the place of whatever waits to be asked."""
+        if self._last is not None:
+            self._last.cancel()  # Unless it is being asked already.
+        self._last = self._pool.submit(_tell, ask)
+
+    def close(self) -> None:
+        """Waits for the one that is being asked."""
+        self._pool.shutdown(cancel_futures=True)
 
 
 def _tell(ask: Callable[[], str]) -> None:
-    """What came back; nobody's silence ends the button."""
     try:
         print(ask(), flush=True)
-    except ConnectionError as error:
+    except (ConnectionError, RuntimeError) as error:
         print(error, file=sys.stderr, flush=True)
 
 

@@ -11,9 +11,10 @@ pytest.importorskip("torch")
 
 from robot_rl.config import SacConfig
 from robot_rl.env import ArraySpec
+from robot_rl.offer import Offer
 from robot_rl.policy import Policy, PolicyError
 from robot_rl.sac import Sac
-from robot_rl.schema import Schema
+from robot_rl.schema import Schema, SchemaError
 from robot_rl.toy import PointEnv
 from robot_rl.weights_file import CheckpointError
 
@@ -22,6 +23,7 @@ ROBOT = {
     "rates": {"policy": 20},
     "limits": {"dq": [1.0, 1.0]},
     "frames": {"base": "base"},
+    "home": {"q": [0.0, 1.0]},
     "description": "one",
 }
 
@@ -93,3 +95,20 @@ def test_a_policy_learned_on_a_robot_asks_for_its_joints_and_limits_but_not_for_
     robot.contract_values = ROBOT | {"joints": {"arm": ["b", "a"]}}
     with pytest.raises(PolicyError, match=r"robot\.joints\.arm: expected \['a', 'b'\]"):
         policy.require_fit(robot)
+
+
+@pytest.mark.parametrize(("task", "fits"), [("", False), ("reach", True)])
+def test_without_a_task_the_home_says_how_the_tool_is_held(task: str, fits: bool) -> None:
+    policy = _policy({"robot": ROBOT, "options": [f"task={task}"]})
+    policy.schema = replace(policy.schema, env="robot")
+    robot = PointRobot()
+    robot.contract_values = ROBOT | {"home": {"q": [0.0, 2.0]}}
+    offer = Offer(policy.schema, SacConfig())
+    if fits:
+        policy.require_fit(robot)
+        offer.require_fit(robot)
+        return
+    with pytest.raises(PolicyError, match=r"robot\.home\.q: expected \[0.0, 1.0\]"):
+        policy.require_fit(robot)
+    with pytest.raises(SchemaError, match=r"robot\.home\.q: expected \[0.0, 1.0\]"):
+        offer.require_fit(robot)

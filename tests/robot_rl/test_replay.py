@@ -408,6 +408,25 @@ def test_a_replay_goes_on_from_where_it_forgot(tmp_path: Path) -> None:
     assert len(replay) == 7
 
 
+def test_what_a_power_cut_leaves_half_written_evicts_nothing_else(tmp_path: Path) -> None:
+    replay = make(30, path=tmp_path / "ring", frame_stack=2)
+    append_all(replay, episode(8))
+    used = replay._frames.used_until.copy()
+    replay._frames.used_until[:] = 20  # This file was written back, and that of the counts not.
+    replay.forget_after(8)
+    np.testing.assert_array_equal(replay._frames.used_until, used)
+    replay.append(transition(0, 1, 0))
+    assert len(replay) == 9
+
+
+def test_of_a_full_ring_what_may_be_overwritten_is_forgotten_too() -> None:
+    replay = make(30)
+    append_all(replay, episode(50))
+    replay._counts[:] = 45, 15  # As they were before the last five.
+    replay.forget_after(45)
+    assert replay.indices == range(18, 45)
+
+
 def through_file(replay: Replay, folder: Path) -> Replay:
     replay.save(folder / "replay.npz")
     return Replay.load(folder / "replay.npz")

@@ -116,7 +116,7 @@ def test_a_cube_of_another_size_stands_on_the_table_from_the_start(size: float) 
 def test_contact_forces_are_scaled_for_the_mass_as_the_engine_would(factor: float) -> None:
     """With the weights of a lighter cube a pushed one flies off after a while."""
     model, one = _model(PickCube()), Randomization()
-    ModelDraw(_model(PickCube()), one).write(model, _draw(one, mass=factor))
+    ModelDraw(_model(PickCube()), one).write(model, _draw(one, mass=factor, object_size=1.1))
     mine = _arrays(model)
     mujoco.mj_setConst(model, mujoco.MjData(model))
     for name in ("body_invweight0", "dof_invweight0", "body_subtreemass"):
