@@ -159,17 +159,15 @@ class RemoteLearner(Closing):
 
         Without its predecessor it is left, and comes again behind it, unless nobody has that.
         """
-        key = arrival.key
+        key, message = arrival.key, arrival.message
         try:
-            if arrival.message is None:
-                raise MessageError("no message")
-            facts, transition = (
-                arrival.message.facts,
-                from_message(arrival.message, self._schema),
-            )
+            transition = None if message is None else from_message(message, self._schema)
         except (MessageError, SchemaError):
+            transition = None
+        if message is None or transition is None:
             self._link.refuse(arrival.robot, key)
             return
+        facts = message.facts
         if facts.get(CORRECTED):
             self.learner.correct(transition)
             self._link.took(arrival.robot, key)
