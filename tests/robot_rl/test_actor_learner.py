@@ -314,7 +314,8 @@ def test_what_a_killed_actor_had_on_disk_is_delivered_by_the_next(
     first.delivered()
     learner.end(signal.SIGKILL)
     first.act(1)
-    assert first.link.waiting == len(list((tmp_path / "outbox").iterdir())) > 0
+    folder = tmp_path / "outbox"
+    wait_for(lambda: first.link.waiting == len(list(folder.iterdir())) > 0, "all of it on disk")
     first.link.close()  # its process is gone; the folder stays
     learner.start()
     second = Robot(tmp_path, learner.address)
