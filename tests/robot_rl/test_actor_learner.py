@@ -202,6 +202,8 @@ def test_a_robot_acts_with_weights_that_its_learner_made_of_its_steps(
     assert versions[-1] > versions[0]
     assert (np.diff(versions) >= 0).all()
     robot.delivered()
+    steps = robot.actor.acted.steps
+    wait_for(lambda: robot.link.status.get("steps") == steps, "a word that counts the last step")
     wait_for(lambda: robot.link.status.get("owed", 9) < 1, "a learner that has caught up")
     status = robot.link.status
     assert status["updates"] == 2 * status["steps"] == 2 * robot.actor.acted.steps
