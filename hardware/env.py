@@ -17,7 +17,7 @@ from hardware.arm_model import chain_of
 from hardware.contract import Contract
 from hardware.contract_file import to_values
 from hardware.keys import LABELS, Key
-from hardware.link import Link, Report
+from hardware.link import Link, Report, latched
 from hardware.robot_config import RobotConfig
 from hardware.robot_judge import RobotJudge
 from hardware.robot_view import WAIT, RobotView
@@ -304,21 +304,16 @@ class HardwareEnv(Closing):
             )
         return reports
 
-    def _latched(self) -> Reason:
-        """What holds the arm until somebody frees it, as the safety node has said last."""
-        said = self._link.reports(max(self._began, self._now - WAIT))
-        return Reason(said[-1].latched) if said else Reason.NONE
-
     def _outcome(self, request: Request, before: Arm, stamp: float, reports: list[Report]) -> Step:
         command = _command(request, reports)
         action_sent = self._action_sent(request, command, before, reports)
         self._action.follow(command, self._view.arm)
         final = self._view.observation(self._elapsed, self._action.lead)
         intervened = np.array([any(report.person for report in reports)])
-        latched = self._latched()
-        over = np.array([self._elapsed >= self._horizon or bool(latched)])
+        held = latched(self._link.reports(max(self._began, self._now - WAIT)))
+        over = np.array([self._elapsed >= self._horizon or bool(held)])
         # Who presses too hard has failed, or it would be learned that all goes on from there.
-        lost = np.array([bool(latched & Reason.FORCE)])
+        lost = np.array([bool(held & Reason.FORCE)])
         judgement, known = self._judge.judge(final, intervened, self._elapsed, over, lost)
         terminated = judgement.terminated
         truncated = over & ~terminated

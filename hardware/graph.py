@@ -160,7 +160,12 @@ def settings_from_texts(texts: Mapping[str, str]) -> GraphSettings:
 
 def driver_of(settings: GraphSettings, contract: Contract) -> str:
     """The driver to start; empty if the robot's own launch file does it."""
-    return settings.driver or (TWIN if contract.name.startswith(TWIN) else "")
+    return settings.driver or (TWIN if is_twin(contract) else "")
+
+
+def is_twin(contract: Contract) -> bool:
+    """Whether a robot is simulated unless somebody gives it a driver."""
+    return contract.name.startswith(TWIN)
 
 
 def _value(name: str, text: str) -> Any:

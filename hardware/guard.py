@@ -163,9 +163,7 @@ class Guard:
         """
         withheld = Reason.STALE if faults else Reason.NONE
         withheld |= Reason.CONTESTED if contested else Reason.NONE
-        if withheld:
-            self._filter.feel(wrench)
-        order = self._withhold(withheld) if withheld else self._order(measured, now, wrench)
+        order = self._withhold(withheld, wrench) if withheld else self._order(measured, now, wrench)
         self.tally.ticks += 1
         self.tally.sent += order.command is not None
         self.tally.withheld += order.command is None
@@ -178,7 +176,8 @@ class Guard:
         self.tally.sent -= 1
         self.tally.withheld += 1
 
-    def _withhold(self, reasons: Reason) -> Order:
+    def _withhold(self, reasons: Reason, wrench: np.ndarray | None) -> Order:
+        self._filter.feel(wrench)
         self.release()
         return Order(None, None, reasons | self.latched)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
+from controllers.reason import Reason
 from hardware.keys import Key
 from hardware.streams import Streams
+
+SET_BACK = 0.5
+"""A clock that goes back so far was set back, and what came before says nothing any more [s]."""
 
 
 class Report(NamedTuple):
@@ -33,6 +37,11 @@ class Report(NamedTuple):
         *commands, reasons, latched, person = numbers
         sent, requested = np.split(np.array(commands), 2)
         return cls(stamp, sent, requested, int(reasons), int(latched), bool(person))
+
+
+def latched(reports: Sequence[Report]) -> Reason:
+    """What holds the arm until somebody frees it, as the newest of some reports says."""
+    return Reason(reports[-1].latched) if reports else Reason.NONE
 
 
 class Link(Protocol):

@@ -16,7 +16,7 @@ import numpy as np
 from hardware.contract import Contract
 from hardware.contract_file import to_values
 from hardware.endpoints import IMAGES
-from hardware.link import Report
+from hardware.link import SET_BACK, Report
 from hardware.safety import GRIPPER, request_names
 from hardware.state_vector import StateVector
 from hardware.streams import Aligned
@@ -30,8 +30,6 @@ _PATIENCE = 5
 """Periods of the policy after which a safety node that says nothing is not waited for."""
 _KEPT = 2000
 """Reports that are kept while nothing is seen."""
-_SET_BACK = 0.5
-"""A clock that goes back so far was set back, and what came before says nothing any more [s]."""
 EXTRA = ("sent", "requested", "reasons")
 """Further arrays of each transition, as ``HardwareEnv`` names them in ``info``."""
 
@@ -94,7 +92,7 @@ class Observer:
     def hear(self, report: Report) -> None:
         """Takes a report of the safety node."""
         with self._lock:
-            if report.stamp < self._told - _SET_BACK:  # What was before lies in the future now.
+            if report.stamp < self._told - SET_BACK:  # What was before lies in the future now.
                 self._reports.clear()
             self._reports.append(report)
             self._told = report.stamp
@@ -110,7 +108,7 @@ class Observer:
             aligned: The newest set; one that is not whole is not used.
             now: Time on the clock of stamps [s].
         """
-        if self._frames and now < self._frames[-1].time - _SET_BACK:
+        if self._frames and now < self._frames[-1].time - SET_BACK:
             self._frames.clear()
         if aligned.whole:
             self._frames.append(_Frame(now, aligned.stamp, self._observe(aligned)))

@@ -21,7 +21,7 @@ from hardware.contract import Contract
 from hardware.contract_file import load_contract
 from hardware.env import REASONS, HardwareEnv
 from hardware.environments import box_of, connection
-from hardware.graph import TWIN
+from hardware.graph import is_twin
 from hardware.motion import Motion, contract_of
 from hardware.recorded_start import RecordedStart
 from hardware.robot_config import RobotConfig
@@ -174,11 +174,11 @@ def repeat(
     if arm is None:
         raise ValueError(f"{contract.name} has no model, which tells where the tool is; give one")
     start = None
-    if task or (motion.objects and contract.name.startswith(TWIN)):
+    if task or (motion.objects and is_twin(contract)):
         start, config = _start(motion, arm, contract, task), RobotConfig(privileged=False)
     else:  # Nobody places objects or knows how the tool was held: by the joints.
         q = motion.q[0, : len(contract.joints.arm)]
-        contract = replace(contract, home=replace(contract.home, q=q))
+        contract = replace(contract, home=replace(contract.home, q=tuple(q.tolist())))
         config = RobotConfig(privileged=False, home=True, workspace=box_of(contract))
     with closing(connection(contract, start, config.cameras, namespace)) as link:
         env = HardwareEnv(link.contract, link, start, config=config, horizon=_ENDLESS)

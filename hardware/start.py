@@ -16,7 +16,7 @@ from controllers.serial_chain import SerialChain
 from controllers.tool_control import upright
 from hardware.contract import Contract
 from hardware.homing import Homing
-from hardware.link import Link
+from hardware.link import Link, latched
 from hardware.robot_config import RobotConfig
 from hardware.robot_view import WAIT, RobotView
 from hardware.task import RobotTask
@@ -190,16 +190,15 @@ class Starter:
         Raises:
             StoppedError: By a person.
         """
-        reports = self._link.reports(self._link.now() - WAIT)
-        latched = Reason(reports[-1].latched) if reports else Reason.NONE
-        if latched & Reason.STOP:
+        held = latched(self._link.reports(self._link.now() - WAIT))
+        if held & Reason.STOP:
             raise StoppedError(
                 f"{self._name} was stopped; see that all is well, then free it: robot-rl rearm, or "
                 "the service reset of its safety node"
             )
-        if latched:
+        if held:
             self._link.open_latch()
-        return bool(latched)
+        return bool(held)
 
     def _why(self) -> str:
         """What the safety node says about an arm that does not move."""

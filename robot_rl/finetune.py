@@ -79,9 +79,8 @@ class Finetuned:
         )
         return (
             f"{acted.steps:,} steps in {len(acted.success)} episodes, "
-            f"{self.minutes:.1f} minutes of robot time; success in the first half "
-            f"{first}, in the second "
-            f"{last}\n{self._takeovers(half)}"
+            f"{self.minutes:.1f} minutes of robot time; success in the first half {first}, "
+            f"in the second {last}\n{self._takeovers(half)}"
             f"policy: {self._policy()}"
         )
 

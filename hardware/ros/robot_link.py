@@ -25,7 +25,7 @@ from std_srvs.srv import SetBool, Trigger
 from hardware.contract import Contract
 from hardware.dds_profile import use_dds_profile
 from hardware.keys import Key
-from hardware.link import Report
+from hardware.link import SET_BACK, Report
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
 from hardware.ros.context import new_context
@@ -51,8 +51,6 @@ from hardware.streams import Streams
 _LOOK = 0.01
 _DISCOVERY = 0.5
 """Time after which all nodes of a machine have found each other [s]."""
-_SET_BACK = 0.5
-"""A clock that goes back so far was set back [s]."""
 _KEPT = 500
 """Reports that are kept: five seconds at 100 Hz."""
 
@@ -234,7 +232,7 @@ class RobotLink:
 
     def _hear(self, message: JointState, _: MessageInfo) -> None:
         stamp = convert.to_seconds(message.header.stamp)
-        if self._reports and stamp < self._reports[-1].stamp - _SET_BACK:
+        if self._reports and stamp < self._reports[-1].stamp - SET_BACK:
             self._reports.clear()  # The clock was set back, and what was before is to come.
         self._reports.append(Report.of(stamp, np.array(message.position)))
 

@@ -47,11 +47,11 @@ from robot_rl.train import DEMONSTRATIONS, REPLAY
 def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
     tmp_path: Path, source: Path
 ) -> None:
-    config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=300)
+    config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=600)
     first = finetune(config)
     second = finetune(replace(config, steps=60, utd_ratio=1.0))
     steps = first.acted.steps + second.acted.steps
-    assert first.acted.steps >= 300
+    assert first.acted.steps >= 600
     assert Run.open(config.run).steps[-1] == steps
     rows = read_log(config.run / ROBOTS / "left")
     assert rows[-1]["step"] == steps
