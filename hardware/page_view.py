@@ -21,7 +21,7 @@ _AXES: tuple[uplot.Axis, ...] = (
     {"stroke": "#909296", "grid": {"stroke": "#373a40", "width": 1}},
     {"stroke": "#909296", "grid": {"stroke": "#373a40", "width": 1}, "size": 46},
 )
-_COUNTERS = ("episodes", "policy_version", "waited", "owed")
+_COUNTERS = ("episodes", "policy_version", "waited", "owed", "learner_idle")
 """Numbers that need no curve."""
 _STROKE, _HAND = "#4dabf7", (66, 72, 82)
 _LEFT, _RIGHT, _TOP = 320, 340, 400

@@ -249,6 +249,7 @@ class Actor(Closing):
         before.result()
 
     def _commit(self, transitions: list[Transition], reason: str | None) -> None:
+        self._link.keep()  # First, so that what is committed is never lost to the learner.
         with self._store.writer(replace(self._metadata, termination_reason=reason)) as writer:
             for transition in transitions:
                 writer.add(transition)

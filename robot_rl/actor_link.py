@@ -95,6 +95,14 @@ class ActorLink(Closing):
         """Hands a transition over; returns at once."""
         self._outbox.put(key, message)
 
+    def keep(self) -> None:
+        """Returns when all that was sent is with the learner or on disk, safe from a SIGKILL.
+
+        Raises:
+            OSError: There is no room.
+        """
+        self._outbox.spool(memory=0)
+
     def weights(self) -> Message | None:
         """The newest weights, once.
 

@@ -9,27 +9,22 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robot_rl.acting_options import acting_options, robot_task, task_of
 from robot_rl.actor import REDO, Acted, Actor, Watch
 from robot_rl.actor_link import ActorLink
-from robot_rl.command_line import words_of
-from robot_rl.config import FinetuneConfig, LearnerConfig, TrainConfig, UpConfig
+from robot_rl.config import FinetuneConfig, TrainConfig, UpConfig
 from robot_rl.demonstrations import schema_of, seed_beside
 from robot_rl.env import Env
 from robot_rl.environments import ROBOT, make_env, parse_options
 from robot_rl.episodes import Episodes
-from robot_rl.free_port import free_port
+from robot_rl.learner_process import LearnerElsewhere, LearnerProcess
 from robot_rl.lock import alone_in
 from robot_rl.log import Log, read_log
-from robot_rl.message import Message
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
 from robot_rl.outbox import Outbox
@@ -37,7 +32,7 @@ from robot_rl.policy import POLICY
 from robot_rl.remote_learner import require_same_reward
 from robot_rl.rlif import TakeoverRewards
 from robot_rl.robot_options import robot_options
-from robot_rl.robot_processes import end, running, with_us
+from robot_rl.robot_processes import running
 from robot_rl.run import FACTS, Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema
@@ -49,12 +44,8 @@ ROBOTS = "robots"
 """Folder of a run with a folder for each robot: ``episodes``, ``outbox`` and its log."""
 _PATIENCE = 60.0
 """Until the learner has caught up at the end [s]."""
-_NICE = 10
-"""By how much the learner yields to the robot's processes."""
 _GLANCE = 0.05
 """How often somebody who waits for an answer looks [s]."""
-_LOOK = 1.0
-"""How often somebody who waits for the learner looks whether it is alive [s]."""
 
 
 @dataclass(frozen=True)
@@ -117,13 +108,15 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
     folder = config.run / ROBOTS / name
     with contextlib.ExitStack() as stack:
         stack.enter_context(alone_in(folder))
-        address, learner = stack.enter_context(_learner(config))
-        link = stack.enter_context(ActorLink(name, Outbox(folder / "outbox"), address))
+        learner = stack.enter_context(
+            LearnerElsewhere(config.learner) if config.learner else LearnerProcess(config)
+        )
+        link = stack.enter_context(ActorLink(name, Outbox(folder / "outbox"), learner.address))
         if config.learner and not task:
-            task = task_of(Offer.of_message(link.offer(_PATIENCE)).schema)
+            task = task_of(Offer.of_message(learner.offer(link)).schema)
         if config.start:
             stack.enter_context(running(_robot(config, task)))
-        offer = Offer.of_message(_offer_of(learner, link))
+        offer = Offer.of_message(learner.offer(link))
         before = max((round(row["step"]) for row in read_log(folder)), default=0)
         config = replace(config, seed=seed_beside(config.seed, before))
         env = stack.enter_context(_environment(config, task, offer))
@@ -140,14 +133,19 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
                 config.greedy_share,
                 config.exploration,
                 config.seed,
-                _all(_logging(log, before), telling(env, link, before), watch, _alive(learner)),
+                _all(
+                    _logging(log, before),
+                    telling(env, link, before),
+                    watch,
+                    lambda acted: learner.look(),
+                ),
                 getattr(env, "offer_pause", lambda: lambda: False)(),
                 pressed=_presses(env),
                 **({"reward": TakeoverRewards()} if offer.rlif else {}),
             )
         )
         acted = actor.act(lambda acted: acted.steps >= config.steps)
-        _deliver(link)
+        _deliver(link, learner.look)
         return Finetuned(config.run, acted, env.dt)
 
 
@@ -163,52 +161,6 @@ def _task_of(config: FinetuneConfig) -> str:
     assert config.demonstrations is not None
     store = Episodes(config.demonstrations)
     return next((one.task for one in store.metadata() if one.task), task_of(store.schema))
-
-
-@contextlib.contextmanager
-def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[bytes] | None]]:
-    """Runs the learner beside us, unless there is one; gives its address and process."""
-    if config.learner:
-        yield config.learner, None
-        return
-    address = f"tcp/127.0.0.1:{free_port()}"
-    usual = LearnerConfig(config.run, config.source, config.demonstrations)
-    told = replace(
-        usual,
-        buffer=config.buffer,
-        pretraining=config.pretraining,
-        address=address,
-        utd_ratio=config.utd_ratio,
-        rlif=config.rlif,
-        seed=config.seed,
-        sac=config.sac,
-    )
-    words = ["learner", str(config.run), *words_of(told, usual)]
-    for name, value in (("from", config.source), ("demonstrations", config.demonstrations)):
-        words += [] if value is None else [f"--{name}", str(value)]
-    command = [sys.executable, "-m", "robot_rl.cli", *words]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=with_us()
-    )
-    os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
-    try:
-        yield address, process
-    finally:
-        end(process, _PATIENCE)  # It writes its last checkpoint.
-
-
-def _offer_of(learner: subprocess.Popen[bytes] | None, link: ActorLink) -> Message:
-    """What the learner offers, once it has cloned, which may take minutes.
-
-    Raises:
-        ConnectionError: It has ended, or is not there.
-    """
-    if learner is None:
-        return link.offer(_PATIENCE)
-    while learner.poll() is None:
-        with contextlib.suppress(ConnectionError):
-            return link.offer(_LOOK)
-    raise ConnectionError("the learner has ended before it began; see what it says above")
 
 
 def _environment(config: FinetuneConfig, task: str, offer: Offer) -> Env:
@@ -259,19 +211,6 @@ def _logging(log: Log, before: int) -> Watch:
     return write
 
 
-def _alive(learner: subprocess.Popen[bytes] | None) -> Watch:
-    """Refuses to go on without our own learner; what was done is kept for the next one."""
-
-    def watch(acted: Acted) -> None:
-        if learner is not None and (status := learner.poll()) is not None:
-            raise ConnectionError(
-                f"the learner has ended after {acted.steps:,} steps (status {status}); nothing is "
-                "lost: mend what it says above, and go on with the same command"
-            )
-
-    return watch
-
-
 def _all(*watches: Watch) -> Watch:
     def watch(acted: Acted) -> None:
         for each in watches:
@@ -280,13 +219,15 @@ def _all(*watches: Watch) -> Watch:
     return watch
 
 
-def _deliver(link: ActorLink) -> None:
+def _deliver(link: ActorLink, look: Callable[[], None]) -> None:
     """Waits until the learner has everything and has made the updates that it owes."""
     deadline = time.monotonic() + _PATIENCE
     while link.waiting and time.monotonic() < deadline:
+        look()
         time.sleep(_GLANCE)
     taken = time.monotonic()  # What it said before does not count the last steps.
     while link.heard < taken or link.said().get("owed", 0) >= 1:
         if time.monotonic() > deadline:
             return
+        look()
         time.sleep(_GLANCE)

@@ -1,8 +1,8 @@
 """Messages that must not be lost, until somebody has taken them.
 
-They wait in memory, and beyond a bound the oldest go to disk; what is left when the sender ends
-goes to disk too, and is sent first by the next one. A process that is killed loses what waits in
-memory: the newest, so that what is left has no hole.
+They wait in memory, and beyond a bound, or when they must last, the oldest go to disk; what is left
+when the sender ends goes to disk too, and is sent first by the next one. A process that is killed
+loses what waits in memory: the newest, so that what is left has no hole.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class _Waiting:
 
 
 class Outbox:
-    """First in, first out; a thread may put while another sends and spools.
+    """First in, first out; threads may put, send and spool at the same time.
 
     Args:
         folder: For what does not fit in memory; what an earlier outbox has left there comes first.
@@ -70,7 +70,7 @@ class Outbox:
     def __init__(self, folder: Path, memory: int = MEMORY) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._memory, self._held = folder, memory, 0
-        self._lock = threading.Lock()
+        self._lock, self._spooling = threading.Lock(), threading.Lock()
         left = sorted(folder.glob(f"*{_SUFFIX}"))
         self._waiting = deque(_found(path, n) for n, path in enumerate(left))
         self._next = len(left)
@@ -129,7 +129,7 @@ class Outbox:
         return spooled
 
     def spool(self, memory: int | None = None) -> None:
-        """Puts the oldest on disk until no more than so many bytes wait in memory; in one thread.
+        """Puts the oldest on disk until no more than so many bytes wait in memory.
 
         Args:
             memory: Bytes; None takes the bound.
@@ -138,16 +138,20 @@ class Outbox:
             OSError: If there is no room; they then wait in memory.
         """
         bound = self._memory if memory is None else memory
-        while (one := self._oldest_in_memory(bound)) is not None:
-            assert one.message is not None
-            durable.replace(one.path, one.message)
-            with self._lock:
-                if one.taken:
-                    one.path.unlink()
-                    continue
-                self._held -= len(one.message)
-                one.message = None
-                self._spooled += 1
+        with self._spooling:
+            while (one := self._oldest_in_memory(bound)) is not None:
+                self._put_on_disk(one)
+
+    def _put_on_disk(self, one: _Waiting) -> None:
+        assert one.message is not None
+        durable.replace(one.path, one.message)
+        with self._lock:
+            if one.taken:
+                one.path.unlink()
+                return
+            self._held -= len(one.message)
+            one.message = None
+            self._spooled += 1
 
     def close(self) -> None:
         """Puts what still waits on disk; safe to call twice.

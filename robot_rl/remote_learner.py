@@ -103,6 +103,7 @@ class RemoteLearner(Closing):
         self._log = Log(run.folder, resume_step=run.steps[-1] if run.steps else -1)
         self._link = LearnerLink(self._offer.to_message(), self._weights(), config.address)
         self._spoke = self._saved = time.monotonic()
+        self._idle = 0.0
         if not run.steps:  # Or who is killed soon would begin anew, and give out a version twice.
             self._checkpoint()
 
@@ -149,7 +150,9 @@ class RemoteLearner(Closing):
 
     def _take(self) -> None:
         """All that has come in; waits a little if there is nothing else to do."""
+        began = time.monotonic()
         arrival = self._link.take(0.0 if self.owed >= 1 else _WAIT)
+        self._idle += time.monotonic() - began
         while arrival is not None:
             self._accept(arrival)
             arrival = self._link.take(0.0)
@@ -193,9 +196,10 @@ class RemoteLearner(Closing):
         return weights_message(self._version, self.learner.agent.acting_state())
 
     def _speak(self) -> None:
-        if time.monotonic() - self._spoke < _SPEAK:
+        if (since := time.monotonic() - self._spoke) < _SPEAK:
             return
-        self._spoke = time.monotonic()
+        idle = min(self._idle / since, 1.0)
+        self._spoke, self._idle = time.monotonic(), 0.0
         behind = self.owed > self._config.patience * self._config.utd_ratio
         self._link.say(
             version=self._version,
@@ -203,6 +207,7 @@ class RemoteLearner(Closing):
             updates=self._paid,
             owed=self.owed,
             behind=behind,
+            idle=idle,
             refused=self._link.refused,
             metrics=self._metrics,
         )

@@ -46,7 +46,7 @@ def numbers(acted: Acted, learner: dict[str, Any], before: int) -> dict[str, flo
         "waited": acted.waited,
     }
     if "owed" in learner:
-        said["owed"] = learner["owed"]
+        said |= {"owed": learner["owed"], "learner_idle": learner["idle"]}
     if learner.get("refused"):
         said["refused"] = learner["refused"]
     metrics = learner.get("metrics", {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ from hardware.ros.process import run
 from hardware.ros.qos import profile
 from hardware.topics import SENSOR, Camera
 
+_NICE = 10
+"""By how much it yields to arm, safety node and policy, which a real camera would leave alone."""
+
 
 class TwinCameraNode(Node):
     """Each camera draws the newest scene at its rate, on the node's clock.
@@ -36,6 +40,7 @@ class TwinCameraNode(Node):
 
     def __init__(self) -> None:
         super().__init__("twin_camera")
+        os.nice(_NICE)
         self._view: Any = None
         settings = declare(self, TwinCameraSettings)
         contract = load_contract(settings.robot)

@@ -14,11 +14,11 @@ import pytest
 
 from robot_rl.actor import Acted, Actor
 from robot_rl.actor_link import ActorLink
-from robot_rl.config import LearnerConfig, SacConfig
+from robot_rl.config import FinetuneConfig, LearnerConfig, SacConfig
 from robot_rl.env import Closing, Env, Info, Step
 from robot_rl.environments import ROBOT, make_env
 from robot_rl.episodes import Episodes
-from robot_rl.finetune import ROBOTS
+from robot_rl.finetune import ROBOTS, finetune
 from robot_rl.free_port import free_port
 from robot_rl.learner_link import LearnerLink
 from robot_rl.message import encode
@@ -452,21 +452,57 @@ def _as_if_of_another_boot(learner: Learner) -> None:
     run.save_checkpoint(state | {"boot": "another"}, step, schema)
 
 
+class Alone:
+    """``robot-rl finetune`` in a process of its own, whose learner was killed meanwhile."""
+
+    def __init__(self, folder: Path, learner: Learner) -> None:
+        learner.start()
+        words = ["finetune", str(folder), "--learner", learner.address, "--env", "reach"]
+        self.process = Forked(
+            "robot_rl.cli", [*words, "--steps", "1000000"], os.environ, Path.cwd()
+        )
+        self.folder = folder / ROBOTS / "twin"
+        wait_for(lambda: (self.folder / "episodes" / "store.json").exists(), "an actor")
+        self.episodes = Episodes(self.folder / "episodes")
+        wait_for(lambda: len(self.episodes) > 0, "an episode")
+        learner.end(signal.SIGKILL)
+        before = len(self.episodes)
+        wait_for(lambda: len(self.episodes) > before + 1, "episodes without a learner")
+
+    def end(self, how: int) -> int:
+        self.process.send_signal(how)
+        return self.process.wait(PATIENCE)
+
+
 def test_who_is_told_to_end_leaves_nothing_in_memory(tmp_path: Path, learner: Learner) -> None:
+    robot = Alone(tmp_path / "own", learner)
+    assert robot.end(signal.SIGTERM) == 130
+    assert len(list((robot.folder / "outbox").iterdir())) > 0
+
+
+def test_no_step_of_a_committed_episode_is_lost_though_both_are_killed(
+    tmp_path: Path, learner: Learner
+) -> None:
+    robot = Alone(tmp_path / "own", learner)
+    robot.end(signal.SIGKILL)
     learner.start()
-    own = tmp_path / "own"
-    words = ["finetune", str(own), "--learner", learner.address, "--env", "reach"]
-    robot = Forked("robot_rl.cli", [*words, "--steps", "1000000"], os.environ, Path.cwd())
-    folder = own / ROBOTS / "twin"
-    wait_for(lambda: (folder / "episodes" / "store.json").exists(), "an actor")
-    store = Episodes(folder / "episodes")
-    wait_for(lambda: len(store) > 0, "an episode")
-    learner.end(signal.SIGKILL)
-    before = len(store)
-    wait_for(lambda: len(store) > before + 1, "episodes without a learner")
-    robot.send_signal(signal.SIGTERM)
-    assert robot.wait(PATIENCE) == 130
-    assert len(list((folder / "outbox").iterdir())) > 0
+    finetune(FinetuneConfig(tmp_path / "own", learner=learner.address, env="reach", steps=1))
+    learner.end(signal.SIGINT)
+    learned = {state.tobytes() for state in rows(learner.data())["state"]}
+    assert {state.tobytes() for state in recorded(robot.episodes)["state"]} <= learned
+
+
+def test_a_robot_waits_between_episodes_while_its_learner_is_far_behind(
+    tmp_path: Path, learner: Learner
+) -> None:
+    learner.start("--patience", "1", "--utd-ratio", "20")
+    robot = Robot(tmp_path, learner.address)
+    robot.act(1)
+    wait_for(lambda: robot.link.said().get("behind"), "a learner that is behind")
+    waited = robot.actor.acted.waited
+    robot.act(1)
+    assert robot.actor.acted.waited > waited
+    robot.close()
 
 
 def test_a_learner_in_a_long_update_has_not_forgotten_what_it_said(tmp_path: Path) -> None:

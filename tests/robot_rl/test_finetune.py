@@ -126,17 +126,44 @@ def test_a_robot_learns_in_a_folder_once_at_a_time(tmp_path: Path, source: Path)
         finetune(config)
 
 
-def test_a_learner_that_dies_is_told_and_the_same_command_goes_on(
-    tmp_path: Path, source: Path
+def _end_learner(how: str) -> None:
+    subprocess.run(
+        ["pkill", how, "-P", str(os.getpid()), "-f", "robot_rl.cli learner"], check=False
+    )
+
+
+def test_a_learner_that_is_killed_begins_again_and_has_all_data(
+    tmp_path: Path, source: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=5_000)
+    config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=600)
+    killed: list[int] = []
 
-    def kill(acted: Acted) -> None:
+    def kill_once(acted: Acted) -> None:
+        if acted.steps > 50 and not killed:
+            _end_learner("-KILL")
+            killed.append(acted.steps)
+
+    finetuned = finetune(config, kill_once)
+    assert capsys.readouterr().err.count("was killed (SIGKILL), and begins again") == 1
+    assert Run.open(config.run).steps[-1] == finetuned.acted.steps
+    made = [row["updates"] for row in read_log(config.run)]
+    assert made[-1] == pytest.approx(2 * finetuned.acted.steps, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"), [("-KILL", "it was killed 4x"), ("-INT", r"with status \d")]
+)
+def test_a_learner_that_does_not_live_is_told_and_the_same_command_goes_on(
+    tmp_path: Path, source: Path, how: str, said: str
+) -> None:
+    config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=100_000)
+
+    def end(acted: Acted) -> None:
         if acted.steps > 50:
-            subprocess.run(["pkill", "-KILL", "-P", str(os.getpid()), "-f", "learner"], check=False)
+            _end_learner(how)
 
-    with pytest.raises(ConnectionError, match=r"learner has ended.*\(status -9\).*same command"):
-        finetune(config, kill)
+    with pytest.raises(ConnectionError, match=rf"learner has ended.*{said}.*same command"):
+        finetune(config, end)
     episodes = Episodes(config.run / ROBOTS / "left" / "episodes")
     before = sum(map(len, episodes))
     again = finetune(replace(config, steps=30))

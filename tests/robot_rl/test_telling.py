@@ -19,7 +19,7 @@ class Watched:
 
 def test_after_each_episode_the_numbers_of_actor_and_learner_are_told() -> None:
     env: Any = Watched()
-    learner = {"owed": 3.0, "metrics": {"critic_loss": 0.5, "target_mean": 1.0}}
+    learner = {"owed": 3.0, "idle": 0.25, "metrics": {"critic_loss": 0.5, "target_mean": 1.0}}
     link: Any = SimpleNamespace(status=learner)
     watch, acted = telling(env, link, before=1000), Acted(version=7)
     for episode in range(RECENT + 10):  # a person helped in the first ten alone
@@ -33,7 +33,8 @@ def test_after_each_episode_the_numbers_of_actor_and_learner_are_told() -> None:
     assert first["takeovers_per_1000"] == 20
     assert last["takeovers_per_1000"] == 0
     assert (first["success_rate"], last["success_rate"]) == (0, 1)
-    assert (last["policy_version"], last["owed"], last["critic_loss"]) == (7, 3, 0.5)
+    assert (last["policy_version"], last["critic_loss"]) == (7, 0.5)
+    assert (last["owed"], last["learner_idle"]) == (3, 0.25)
     assert "target_mean" not in last
 
 

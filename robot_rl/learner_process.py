@@ -1,0 +1,139 @@
+"""The learner of an actor: one of its own, which begins again where it was killed, or another's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+from robot_rl.actor_link import ActorLink
+from robot_rl.command_line import words_of
+from robot_rl.config import FinetuneConfig, LearnerConfig
+from robot_rl.env import Closing
+from robot_rl.free_port import free_port
+from robot_rl.message import Message
+from robot_rl.robot_processes import end, with_us
+
+_OFTEN = 3
+"""So many times it begins again; what is killed more often than that is killed by something."""
+_NICE = 10
+"""By how much it yields to the robot's processes."""
+_GRACE = 60.0
+"""Time for its last checkpoint [s]."""
+_LOOK = 1.0
+"""How often somebody who waits for its offer looks whether it is alive [s]."""
+_SOON, _ELSEWHERE = 5.0, 600.0
+"""Until it is told that one elsewhere has not answered yet, and until that is an error [s]."""
+
+
+class LearnerProcess(Closing):
+    """``robot-rl learner`` on this machine, as long as needed.
+
+    Args:
+        config: What it learns from, and how.
+
+    Attributes:
+        address: Where it listens.
+    """
+
+    def __init__(self, config: FinetuneConfig) -> None:
+        self.address = f"tcp/127.0.0.1:{free_port()}"
+        self._command = [sys.executable, "-m", "robot_rl.cli", *_words(config, self.address)]
+        self._killed = 0
+        self._process = self._start()
+
+    def offer(self, link: ActorLink) -> Message:
+        """What it offers, once it has cloned, which may take minutes.
+
+        Raises:
+            ConnectionError: It has ended.
+        """
+        while self._process.poll() is None:
+            with contextlib.suppress(ConnectionError):
+                return link.offer(_LOOK)
+        raise ConnectionError("the learner has ended before it began; see what it says above")
+
+    def look(self) -> None:
+        """Lets it begin again if somebody has killed it: with its last checkpoint and all data.
+
+        Raises:
+            ConnectionError: It has ended by itself, or was killed too often.
+        """
+        if (status := self._process.poll()) is None:
+            return
+        self._killed += 1
+        if status >= 0 or self._killed > _OFTEN:
+            how = f"with status {status}" if status >= 0 else f"for it was killed {self._killed}x"
+            raise ConnectionError(
+                f"the learner has ended, {how}; nothing is lost: mend what it says above, and go "
+                "on with the same command"
+            )
+        print(
+            f"the learner was killed ({signal.Signals(-status).name}), and begins again from its "
+            "last checkpoint",
+            file=sys.stderr,
+        )
+        self._process = self._start()
+
+    def close(self) -> None:
+        """Ends it, which writes its last checkpoint; safe to call twice."""
+        end(self._process, _GRACE)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            self._command, stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=with_us()
+        )
+        os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
+        return process
+
+
+class LearnerElsewhere(Closing):
+    """``robot-rl learner`` that somebody else has started; several robots may share it.
+
+    Args:
+        address: Where it listens.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def offer(self, link: ActorLink) -> Message:
+        """What it offers, once it has cloned.
+
+        Raises:
+            ConnectionError: It has not answered for minutes.
+        """
+        with contextlib.suppress(ConnectionError):
+            return link.offer(_SOON)
+        print(
+            f"waiting for the learner at {self.address}; it answers once it has cloned",
+            file=sys.stderr,
+        )
+        return link.offer(_ELSEWHERE)
+
+    def look(self) -> None:
+        """Whoever has started it looks after it."""
+
+    def close(self) -> None:
+        """It goes on."""
+
+
+def _words(config: FinetuneConfig, address: str) -> list[str]:
+    usual = LearnerConfig(config.run, config.source, config.demonstrations)
+    told = replace(
+        usual,
+        buffer=config.buffer,
+        pretraining=config.pretraining,
+        address=address,
+        utd_ratio=config.utd_ratio,
+        rlif=config.rlif,
+        seed=config.seed,
+        sac=config.sac,
+    )
+    words = ["learner", str(config.run), *words_of(told, usual)]
+    for name, value in (("from", config.source), ("demonstrations", config.demonstrations)):
+        words += [] if value is None else [f"--{name}", str(value)]
+    return words
