@@ -147,6 +147,8 @@ class TrainConfig:
     """Threads of torch. More are faster on an idle machine, and crawl beside any other load."""
     products: Products = "bfloat16"
     """Precision of the factors in matrix products, where the processor has units for it."""
+    device: str = "cpu"
+    """Where it learns: cpu, or cuda."""
     folder: Path | None = None
     """Run folder; by default runs/<env>-<date>-<time>."""
     sac: SacConfig = field(default_factory=SacConfig)
@@ -220,6 +222,8 @@ class LearnerConfig:
     """Threads of torch."""
     products: Products = "bfloat16"
     """Precision of the factors in matrix products, where the processor has units for it."""
+    device: str = "cpu"
+    """Where it learns: cpu, or cuda; robots act on their processor in any case."""
     sac: SacConfig = field(default_factory=SacConfig)
     """Without --from, which brings its own."""
 
@@ -283,6 +287,8 @@ class FinetuneConfig:
     robot it goes with start; beside a robot of your own: robot-rl up --person."""
     rlif: bool = False
     """Learn from takeovers alone (RLIF): the step before each costs 1, success pays nothing."""
+    device: str = "cpu"
+    """Where the learner learns: cpu, or cuda."""
     backward: str = ""
     """Policy file or run folder that brings a robot's arm back after each episode, e.g. one of
     peg_remove; where it fails, and if it is empty, the scripted start does."""
@@ -312,7 +318,7 @@ class FinetuneConfig:
         usual = FinetuneConfig(self.run, demonstrations=Path())
         given = [
             name
-            for name in ("source", "buffer", "pretraining", "utd_ratio", "rlif", "sac")
+            for name in ("source", "buffer", "pretraining", "utd_ratio", "rlif", "device", "sac")
             if getattr(self, name) != getattr(usual, name)
         ]
         if self.demonstrations is not None:

@@ -84,11 +84,11 @@ class Gripper(nn.Module):
 
     def told(self, observation: Observation) -> Tensor:
         """What the gripper was last told, -1 or 1, by its observed opening. Shape (batch,)."""
-        return _sign(torch.from_numpy(observation[STATE][:, self._element]) - self._open)
+        return _sign(torch.as_tensor(observation[STATE][:, self._element]) - self._open)
 
     def sent(self, batch: Batch) -> Tensor:
         """What it was told in each transition, the nearer of -1 and 1. Shape (batch,)."""
-        return _sign(torch.from_numpy(batch.action[:, self._column]))
+        return _sign(torch.as_tensor(batch.action[:, self._column]))
 
     def equivalent(self, batch: Batch) -> Tensor:
         """Which choices are the command that was sent: to open what is open is to keep it.

@@ -70,8 +70,8 @@ class GripperCritic:
         choice = self._gripper.choose(self.critic.value(next_state), next_state)
         value = self._gripper.critic.value(next_state).gather(1, choice[:, None])[:, 0]
         penalty = self._config.gripper_penalty * self._gripper.toggles(batch)
-        alive = 1 - torch.from_numpy(batch.terminated).float()
-        target = torch.from_numpy(batch.reward) - penalty + self._config.discount * alive * value
+        alive = 1 - torch.as_tensor(batch.terminated).float()
+        target = torch.as_tensor(batch.reward) - penalty + self._config.discount * alive * value
         bounds = return_range(self._config)
         return target if bounds is None else target.clamp(*bounds)
 

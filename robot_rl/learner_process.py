@@ -131,6 +131,7 @@ def _words(config: FinetuneConfig, address: str) -> list[str]:
         utd_ratio=config.utd_ratio,
         rlif=config.rlif,
         seed=config.seed,
+        device=config.device,
         sac=config.sac,
     )
     words = ["learner", str(config.run), *words_of(told, usual)]

@@ -81,7 +81,7 @@ class RemoteLearner(Closing):
     def __init__(
         self, config: LearnerConfig, run: Run, watch: Watch = lambda standing: None
     ) -> None:
-        prepare_torch(config.threads, config.products)
+        prepare_torch(config.threads, config.products, config.device)
         self._config, self._run, self._watch = config, run, watch
         beginning = None if run.steps else beginning_of(config)
         self._offer = _offer(run) if beginning is None else beginning.offer

@@ -109,7 +109,7 @@ class Sac:
             action = self._best(state, action)
             if self.gripper is not None:
                 action = self.gripper.join(action, self.gripper.act(observation, state, greedy))
-            return action.numpy()
+            return action.cpu().numpy()
 
     def act_cloned(self, observation: Observation) -> np.ndarray:
         """Actions of the cloned demonstrations alone. Shape (batch, action)."""
@@ -118,11 +118,11 @@ class Sac:
             action = self.cloned.greedy(state)
             if self.gripper is not None:
                 action = self.gripper.join(action, self.gripper.act_cloned(observation, state))
-            return action.numpy()
+            return action.cpu().numpy()
 
     def observe(self, observation: Observation) -> None:
         """Lets the normaliser see new observations."""
-        self.normalizer.observe(torch.from_numpy(observation[STATE]))
+        self.normalizer.observe(torch.as_tensor(observation[STATE]))
 
     def clone(self, batch: Batch) -> Metrics:
         """One behaviour-cloning update of the actor on a batch of demonstrations."""
@@ -159,11 +159,11 @@ class Sac:
 
     def _state(self, observation: Observation) -> Tensor:
         """The normalised state. Shape (batch, s)."""
-        return self.normalizer(torch.from_numpy(observation[STATE]))
+        return self.normalizer(torch.as_tensor(observation[STATE]))
 
     def _arm_action(self, batch: Batch) -> Tensor:
         """What the actor decides of the actions, all but a discrete gripper. Shape (batch, a)."""
-        action = torch.from_numpy(batch.action)
+        action = torch.as_tensor(batch.action)
         return action if self.gripper is None else self.gripper.without(action)
 
     @property
@@ -187,8 +187,8 @@ class Sac:
         if self.config.entropy_backup:  # The clone has none.
             values[0] -= self.log_temperature.exp() * log_probability
         value = values.amax(0)
-        alive = 1 - torch.from_numpy(batch.terminated).float()
-        target = torch.from_numpy(batch.reward) + self.config.discount * alive * value
+        alive = 1 - torch.as_tensor(batch.terminated).float()
+        target = torch.as_tensor(batch.reward) + self.config.discount * alive * value
         return (
             target if self.config.return_range is None else target.clamp(*self.config.return_range)
         )

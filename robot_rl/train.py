@@ -133,10 +133,23 @@ def default_folder(env: str) -> Path:
     return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
-def prepare_torch(threads: int, products: Products) -> None:
-    """Sets, for the whole process, torch's threads and the precision of its matrix products."""
+def prepare_torch(threads: int, products: Products, device: str = "cpu") -> None:
+    """Sets, for the whole process, torch's threads, the precision of its products, and where it is.
+
+    Raises:
+        ValueError: There is no such device here.
+    """
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("medium" if products == "bfloat16" else "highest")
+    if torch.get_default_device() == torch.device("cpu") and device == "cpu":
+        return  # To set it, be it to the same, costs every call of torch some time.
+    try:
+        torch.set_default_device(device)
+        torch.zeros(1)
+    except (RuntimeError, AssertionError) as error:
+        torch.set_default_device("cpu")
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"device is {device!r}, and {reason}; choose cpu") from error
 
 
 def known_returns(config: SacConfig, env: Env) -> SacConfig:
@@ -150,7 +163,7 @@ class Training(Closing):
     """The state of one run: worlds, learner, replay, log, clock."""
 
     def __init__(self, config: TrainConfig, watch: Watch) -> None:
-        prepare_torch(config.threads, config.products)
+        prepare_torch(config.threads, config.products, config.device)
         self.config = config
         options = parse_options(config.options)
         self.env = make_env(config.env, config.num_envs, config.seed + 1, **options)

@@ -16,7 +16,7 @@ def weights_message(version: int, state: dict[str, Any]) -> bytes:
     """The message of a version of ``Sac.acting_state``."""
     facts = {name: value for name, value in state.items() if not isinstance(value, dict)}
     arrays = {
-        f"{module}{_SEPARATOR}{name}": tensor.numpy()
+        f"{module}{_SEPARATOR}{name}": tensor.cpu().numpy()
         for module, tensors in state.items()
         if isinstance(tensors, dict)
         for name, tensor in tensors.items()
