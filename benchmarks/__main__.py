@@ -20,6 +20,7 @@ SUITES = {
     "servo_versus_impedance": "the simulator's joint servos beside Cartesian impedance",
     "inbox": "processor time of a ROS message",
     "safety_stream": "the safety node's stream, every core saturated",
+    "link": "transitions between actor and learner, and a learner that comes back",
     "beside_learner": "steps and stream of a robot beside its learner",
     "camera_transport": "camera frames over DDS",
     "recording": "what the recorder costs the control loop",

@@ -25,7 +25,6 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 @pytest.mark.skipif(not GPU, reason="no GPU")
 def test_what_learned_on_a_gpu_acts_on_the_processor(tmp_path: Path) -> None:
-    sac = SacConfig(hidden=(32, 32), batch_size=32, cloning_steps=20, critic_warmup=20)
     config = TrainConfig(
         env="reach",
         steps=300,
