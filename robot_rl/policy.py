@@ -31,7 +31,6 @@ FORMAT = 1
 SUFFIX = ".policy"
 POLICY = f"finetuned{SUFFIX}"
 """File of a run on a robot with the policy of its last checkpoint."""
-"""Parts of a robot's contract that a policy learned on it depends on."""
 
 
 class PolicyError(ValueError):
