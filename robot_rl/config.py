@@ -601,8 +601,9 @@ class ClassifierMistakenConfig:
 
     dataset: Positional[Path]
     """Folder of the dataset."""
-    episodes: Positional[tuple[int, ...]]
-    """Numbers of the episodes, counted from 0; -1 is the last."""
+    episodes: Positional[tuple[str, ...]]
+    """Numbers of the episodes, counted from 0, of which -1 is the last; or their uuids, of which the
+    first characters do."""
     by: str = ""
     """Who says so."""
 
