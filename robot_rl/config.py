@@ -602,8 +602,8 @@ class ClassifierMistakenConfig:
     dataset: Positional[Path]
     """Folder of the dataset."""
     episodes: Positional[tuple[str, ...]]
-    """Numbers of the episodes, counted from 0, of which -1 is the last; or their uuids, of which the
-    first characters do."""
+    """Numbers, counted from 0, of which -1 is the last; or uuids, or as much of their beginning as
+    tells them apart."""
     by: str = ""
     """Who says so."""
 
