@@ -222,7 +222,7 @@ class HardwareEnv(Closing):
         """A person says how the running episode went; it counts with the next step."""
         self._judge.label(success)
 
-    def pressed(self, keys: Collection[Key] = (*LABELS, "redo")) -> list[Key]:
+    def pressed(self, keys: Collection[Key] = (*LABELS, "redo", "mistaken")) -> list[Key]:
         """What the record services were called for since the last look, less what was a label.
 
         Args:

@@ -6,6 +6,7 @@ hears nothing that is typed elsewhere.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -39,6 +40,11 @@ s            end it as a success
 f            end it as a failure
 x            the last episode was no success, though it was taken for one
 q or Escape  end it as it is, and the recording"""
+LEARNING_HELP = """\
+x            the last episode was no success, though it was taken for one
+r or left    cut the running episode off, neither won nor lost, and begin anew
+s, f         it is a success, a failure, if the rewards have `label`
+Ctrl-C       end it all; the same command goes on"""
 
 
 class Keys:
@@ -54,7 +60,7 @@ class Keys:
         self._open = self._descriptor >= 0
 
     def __enter__(self) -> Self:
-        if self._open and os.isatty(self._descriptor):
+        if self._open and os.isatty(self._descriptor) and self._is_ours():
             self._before = termios.tcgetattr(self._descriptor)
             mode = termios.tcgetattr(self._descriptor)
             mode[3] &= ~(termios.ICANON | termios.ECHO)  # Ctrl-C stays what it is
@@ -67,7 +73,9 @@ class Keys:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._before is not None:
+        if self._before is None or not self._is_ours():
+            return
+        with contextlib.suppress(termios.error):  # It may be closed by now.
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
 
     @property
@@ -86,10 +94,21 @@ class Keys:
     def _typed(self) -> bytes:
         typed = b""
         while self._open and select.select([self._descriptor], [], [], 0)[0]:
-            some = os.read(self._descriptor, 1024)
+            if not self._is_ours():
+                break
+            some = b""
+            with contextlib.suppress(OSError):  # a terminal that was closed
+                some = os.read(self._descriptor, 1024)
             self._open = bool(some)  # the end of a pipe is readable for ever
             typed += some
         return typed
+
+    def _is_ours(self) -> bool:
+        """Whether we may touch it: a terminal stops whoever does so in its shell's background."""
+        try:
+            return os.tcgetpgrp(self._descriptor) == os.getpgrp()
+        except OSError:  # no terminal, or one that stops nobody
+            return True
 
 
 def _descriptor(stream: TextIO | None) -> int:

@@ -40,7 +40,7 @@ STOP, REARM = Button("estop", "STOP", "red"), Button("reset", "rearm")
 EPISODE = (
     *(Button("begin", "begin"), Button("end", "end")),
     *(Button("success", "success", "green"), Button("failure", "failure", "orange")),
-    Button("redo", "redo"),
+    *(Button("redo", "redo"), Button("mistaken", "last: no success", "orange")),
 )
 RUNNING = (
     *(Button("run policy", "run policy"), Button("rest policy", "rest policy")),

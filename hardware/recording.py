@@ -92,6 +92,11 @@ class Recorder:
         """What has become of the episodes."""
         return self._saver.counts
 
+    @property
+    def last(self) -> str:
+        """Uuid of the last durable episode that was recorded here; empty before the first."""
+        return self._saver.last
+
     def __len__(self) -> int:
         """Transitions of the running episode."""
         with self._lock:

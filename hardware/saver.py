@@ -62,11 +62,13 @@ class Saver:
     Attributes:
         counts: What has become of the episodes.
         unsaved: The episode that is being written, or that could not be.
+        last: Uuid of the last one that is durable; empty before the first.
     """
 
     def __init__(self, say: Say, saved: Callable[[], None], failed: Callable[[], None]) -> None:
         self.counts = Counts()
         self.unsaved: EpisodeWriter | None = None
+        self.last = ""
         self._say, self._saved, self._failed = say, saved, failed
         self._companion: Companion | None = None
         self._error: OSError | None = None
@@ -99,7 +101,7 @@ class Saver:
         try:
             self._keep_companion(writer)
             path = writer.commit()
-            self.unsaved = None
+            self.unsaved, self.last = None, writer.metadata.uuid
             self._tell(writer, path)
             self._saved()
         except OSError as error:

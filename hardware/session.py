@@ -130,15 +130,18 @@ class Session:
                 self._step = self._env.reset()
 
     def _mistake(self) -> None:
-        """The last episode, which is durable before the next begins, was no success."""
-        if not self.counts.committed:
+        """The last episode was no success; one that is being written is durable first."""
+        self._recorder.wait()
+        if not (last := self._recorder.last):
             print("no episode of this session is recorded yet")
             return
         try:
-            said = self._recorder.store.mistake(-1, "session")
-            print(f"episode {said.uuid[:8]} was no success, and is read so from now on")
+            self._recorder.store.mistake(last, "session")
         except ValueError as error:
             print(error)
+            return
+        self.counts.successes -= 1
+        print(f"episode {last[:8]} was no success, and is read so from now on")
 
 
 def _transition(

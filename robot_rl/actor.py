@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -30,8 +30,10 @@ from robot_rl.transition import Transition, WorldIds, split_step
 from robot_rl.transition_message import to_message
 from robot_rl.weights_message import acting_state
 
-REDO = "redo"
-"""Key by which a person cuts an episode off."""
+REDO, MISTAKEN = "redo", "mistaken"
+"""Keys by which a person cuts an episode off, and says that the last one was no success."""
+LABELS = {"success": True, "failure": False}
+"""Keys by which a person says how the running episode went."""
 RECENT = 20
 """Episodes over which success is told while it changes."""
 _PATIENCE = 60.0
@@ -39,6 +41,8 @@ _LOOK = 0.05
 """How often somebody who waits looks up [s]."""
 _STOPPED = 0.5
 """How often a robot that was stopped is asked whether it is free [s]."""
+_BY = "finetune"
+"""Where a person said that an episode was no success."""
 
 
 @dataclass
@@ -93,8 +97,10 @@ class Actor(Closing):
         watch: Called after each episode.
         paused: Whether to rest before the next episode, the arm held.
         reward: Has the last word on rewards; by default the environment's stay as they are.
-        pressed: Keys that a person has pressed since the last look; ``redo`` cuts the running
-            episode off.
+        pressed: Keys that a person has pressed since the last look: ``redo`` cuts the running
+            episode off, ``mistaken`` takes back the success of the last one, ``success`` and
+            ``failure`` go to ``label``.
+        label: Takes a person's word on the running episode.
     """
 
     def __init__(
@@ -111,8 +117,10 @@ class Actor(Closing):
         paused: Callable[[], bool] = lambda: False,
         reward: Reward = _as_it_is,
         pressed: Callable[[], Sequence[str]] = tuple,
+        label: Callable[[bool], None] = lambda success: None,
     ) -> None:
-        self.acted, self._paused, self._reward, self._pressed = Acted(), paused, reward, pressed
+        self.acted, self._paused, self._reward = Acted(), paused, reward
+        self._pressed, self._label = pressed, label
         self._env, self._agent, self._link = env, agent, link
         self._store, self._metadata, self._watch = store, metadata, watch
         self._rng, self._seed = np.random.default_rng(seed), seed
@@ -121,8 +129,10 @@ class Actor(Closing):
         self._ids = WorldIds(1, first_stream=secrets.randbits(62))
         self._previous: Key | None = None
         self._corrections = Corrections(store)
-        self._disk, self._writing = ThreadPoolExecutor(1), Future[None]()
-        self._writing.set_result(None)
+        self._disk = ThreadPoolExecutor(1)
+        self._writing: list[Future[None]] = []
+        self._last = ""
+        """Uuid of the last episode, once it is durable; of the disk's thread alone."""
 
     def act(self, enough: Callable[[Acted], bool]) -> Acted:
         """Acts until there is enough; asked between episodes.
@@ -140,7 +150,7 @@ class Actor(Closing):
                 step = self._begin()
             else:
                 self._watch(self.acted)
-        self._writing.result()
+        _require_written(self._writing)
         return self.acted
 
     def close(self) -> None:
@@ -157,33 +167,40 @@ class Actor(Closing):
                 if not told:
                     print(f"{stopped}; learning goes on then", file=sys.stderr)
                 told = True
-                time.sleep(_STOPPED)
+                self._rest(_STOPPED)
 
     def _settle(self, step: Step) -> Step:
         """Waits, the arm held, until learner and watcher let us go on, and looks anew."""
         began = time.monotonic()
         while self._link.said().get("behind", False):
-            time.sleep(_LOOK)
+            self._rest()
         caught_up = time.monotonic()
         while self._paused():
-            time.sleep(_LOOK)
+            self._rest()
         if time.monotonic() - began < _LOOK:
             return step
         self.acted.waited += caught_up - began
         return self._env.step(np.full((1, *self._env.action_spec.shape), np.nan))
+
+    def _rest(self, seconds: float = _LOOK) -> None:
+        """Waits a little; what a person says meanwhile of the last episode counts at once."""
+        self._take_back(self._pressed())
+        time.sleep(seconds)
 
     def _episode(self, step: Step) -> Step:
         """One episode; returns the first step of the next."""
         transitions: list[Transition] = []
         greedy = bool(self._rng.random() < self._greedy_share)
         done = cut = False
-        self._pressed()  # What was pressed before it is over.
+        pressed = self._pressed()
+        self._take_back(pressed)  # What else was pressed before it is over.
         while not done:
             self._renew()
             action = self._agent.act(step.observation, greedy, self._exploration)
             measured = self._measured()
             after = self._env.step(action)
-            if cut := REDO in self._pressed() and not after.done[0]:
+            pressed = self._pressed()
+            if cut := not after.done[0] and self._heed(pressed):
                 after = after._replace(truncated=np.ones(1, bool))
             for one in self._reward(self._transition(step, action, after, measured)):
                 self._send(one)
@@ -195,6 +212,8 @@ class Actor(Closing):
         self.acted.greedy.append(greedy)
         self.acted.takeovers.append(_takeovers(transitions))
         self._keep(transitions, REDO if cut else None)
+        if not cut:  # Said while the arm went to its next start.
+            self._take_back(pressed)
         return self._begin() if cut else step
 
     def _await_weights(self) -> None:
@@ -243,18 +262,61 @@ class Actor(Closing):
         self._link.send(key, to_message(learned_from, previous=previous))
         self._previous = key
 
+    def _heed(self, pressed: Sequence[str]) -> bool:
+        """Does what a person says within an episode; returns whether to cut it off."""
+        self._take_back(pressed)
+        for key in pressed:
+            if key in LABELS:
+                self._label(LABELS[key])
+        return REDO in pressed
+
+    def _take_back(self, pressed: Sequence[str]) -> None:
+        """Takes back the last success, if a person says so: aside, once it is durable."""
+        if MISTAKEN in pressed:
+            self._writing.append(self._disk.submit(self._correct))
+
     def _keep(self, transitions: list[Transition], reason: str | None) -> None:
         """Commits an episode aside; one that could not be written is an error after the next."""
-        before, self._writing = self._writing, self._disk.submit(self._commit, transitions, reason)
-        before.result()
+        before = self._writing
+        self._writing = [self._disk.submit(self._commit, transitions, reason)]
+        _require_written(before)
 
     def _commit(self, transitions: list[Transition], reason: str | None) -> None:
+        self._last = ""
         self._link.keep()  # First, so that what is committed is never lost to the learner.
         with self._store.writer(replace(self._metadata, termination_reason=reason)) as writer:
             for transition in transitions:
                 writer.add(transition)
+        self._last = writer.metadata.uuid
+        self._tell_corrections()
+
+    def _correct(self) -> None:
+        """The last episode was no success; one thread does this and commits, so it is durable."""
+        if not self._last:
+            print("no episode has ended yet, so there is none to take back", file=sys.stderr)
+            return
+        try:
+            self._store.mistake(self._last, _BY)
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            return
+        self._tell_corrections()
+        said = f"episode {self._last[:8]} was no success, and is learned from as none"
+        print(said, file=sys.stderr)
+
+    def _tell_corrections(self) -> None:
         for key, message in self._corrections.news():
             self._link.send(key, message)
+
+
+def _require_written(writing: Iterable[Future[None]]) -> None:
+    """Waits for what is on its way to disk.
+
+    Raises:
+        OSError: Some of it could not be written.
+    """
+    for one in writing:
+        one.result()
 
 
 def _takeovers(transitions: list[Transition]) -> int:

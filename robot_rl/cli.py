@@ -284,9 +284,12 @@ def _mistaken(config: ClassifierMistakenConfig) -> int:
     from robot_rl.episodes import Episodes
 
     store = Episodes(config.dataset)
-    for number in config.episodes:
-        said = store.mistake(number, config.by)
-        print(f"{config.dataset}: episode {number} ({said.uuid}) is read as no success now")
+    for which in config.episodes:
+        said = store.mistake(which, config.by)
+        print(
+            f"{config.dataset}: episode {store.number(said.uuid)} ({said.uuid}, of {said.date}) "
+            "is read as no success now"
+        )
     return 0
 
 

@@ -607,8 +607,9 @@ class ClassifierMistakenConfig:
 
     dataset: Positional[Path]
     """Folder of the dataset."""
-    episodes: Positional[tuple[int, ...]]
-    """Numbers of the episodes, counted from 0; -1 is the last."""
+    episodes: Positional[tuple[str, ...]]
+    """Numbers, counted from 0, of which -1 is the last; or uuids, or as much of their beginning as
+    tells them apart."""
     by: str = ""
     """Who says so."""
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Collection, Iterable, Iterator
@@ -37,6 +38,8 @@ from robot_rl.transition import Transition
 
 STORE, EPISODES, QUARANTINE = "store.json", "episodes", "quarantine"
 WRITING = ".writing-"
+_NUMBER = re.compile(r"-?\d{1,7}")
+"""A word that is a number; the first part of a uuid may be digits alone, and has eight."""
 
 
 class Finding(NamedTuple):
@@ -99,10 +102,7 @@ class Episodes:
             ValueError: If there is none.
             CorruptEpisodeError: If it is not what was committed.
         """
-        try:
-            return self[number]
-        except IndexError as error:
-            raise ValueError(str(error)) from error
+        return self._read(self._find(number))
 
     def __getitem__(self, index: int) -> Episode:
         """Reads an episode and checks all of it.
@@ -111,20 +111,24 @@ class Episodes:
             IndexError: If there are fewer episodes.
             CorruptEpisodeError: If it is not what was committed.
         """
-        paths = self.paths
-        if not -len(paths) <= index < len(paths):
-            raise IndexError(
-                f"no episode {index} in {self.path}; it holds {len(paths)}, counted from 0"
-            )
-        return self._read(paths[index])
+        return self._read(self._at(index))
 
-    def mistake(self, number: int, by: str = "") -> Metadata:
+    def number(self, name: str) -> int:
+        """The number, counted from 0, of the episode whose uuid begins so.
+
+        Raises:
+            ValueError: If there is none, or several.
+        """
+        return self.paths.index(self._named(name))
+
+    def mistake(self, which: int | str, by: str = "") -> Metadata:
         """A person says that an episode was no success, though it was taken for one.
 
         Whoever reads it from now on reads it so; what was recorded stays on disk.
 
         Args:
-            number: Counted from 0; -1 is the last.
+            which: Its number, counted from 0, of which -1 is the last; or its uuid, or as much of
+                its beginning as no other episode has. Up to seven digits are a number.
             by: Who says so.
 
         Returns:
@@ -133,11 +137,13 @@ class Episodes:
         Raises:
             ValueError: If there is no such episode, or it was not taken for a success.
         """
-        metadata = self.episode(number).metadata
+        path = self._find(which)
+        said = mistaken.noted(self.path)
+        metadata = mistaken.corrected_metadata(episode_file.read_metadata(path), said)
         if not metadata.success:
-            raise ValueError(f"episode {number} of {self.path} is no success; nothing to correct")
+            raise ValueError(f"episode {which} of {self.path} is no success; nothing to correct")
         mistaken.note(self.path, metadata.uuid, by)
-        return mistaken.corrected_metadata(metadata, mistaken.noted(self.path))
+        return mistaken.corrected_metadata(metadata, {metadata.uuid: by})
 
     def mistaken(self, but: Collection[str] = ()) -> Iterator[Episode]:
         """Those of which a person said so, as they should have been; none of some uuids."""
@@ -214,6 +220,34 @@ class Episodes:
             durable.move(path, target)
             actions.append(f"moved {path.name} to {target}: {problem}")
         return actions
+
+    def _at(self, index: int) -> Path:
+        paths = self.paths
+        if not -len(paths) <= index < len(paths):
+            raise IndexError(
+                f"no episode {index} in {self.path}; it holds {len(paths)}, counted from 0"
+            )
+        return paths[index]
+
+    def _find(self, which: int | str) -> Path:
+        if isinstance(which, str) and not _NUMBER.fullmatch(which):
+            return self._named(which)
+        try:
+            return self._at(int(which))
+        except IndexError as error:
+            raise ValueError(str(error)) from error
+
+    def _named(self, name: str) -> Path:
+        """Of the one episode whose uuid begins so."""
+        paths = self.paths
+        found = [path for path in paths if name and _uuid(path).startswith(name.lower())]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            what = f"{len(found)} uuids begin with {name!r} in {self.path}; give more of one"
+        else:
+            what = f"no uuid begins with {name!r} in {self.path}; give one that was told"
+        raise ValueError(f"{what}, or a number from 0 to {len(paths) - 1}, or -1 for the last")
 
     def _read(self, path: Path) -> Episode:
         return mistaken.corrected(episode_file.read(path), mistaken.noted(self.path))

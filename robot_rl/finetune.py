@@ -7,15 +7,15 @@ goes on with the policy that it has. This process is the actor.
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from robot_rl.acting_options import acting_options, robot_task, task_of
-from robot_rl.actor import REDO, Acted, Actor, Watch
+from robot_rl.actor import Acted, Actor, Watch
 from robot_rl.actor_link import ActorLink
 from robot_rl.config import FinetuneConfig, TrainConfig, UpConfig
 from robot_rl.demonstrations import schema_of, seed_beside
@@ -29,6 +29,7 @@ from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
 from robot_rl.outbox import Outbox
 from robot_rl.policy import POLICY
+from robot_rl.presses import presses
 from robot_rl.remote_learner import require_same_reward
 from robot_rl.rlif import TakeoverRewards
 from robot_rl.robot_options import robot_options
@@ -140,7 +141,8 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
                     lambda acted: learner.look(),
                 ),
                 getattr(env, "offer_pause", lambda: lambda: False)(),
-                pressed=_presses(env),
+                pressed=stack.enter_context(presses(env)),
+                label=_label(env),
                 **({"reward": TakeoverRewards()} if offer.rlif else {}),
             )
         )
@@ -173,10 +175,9 @@ def _environment(config: FinetuneConfig, task: str, offer: Offer) -> Env:
     return make_env(ROBOT, 1, config.seed, **robot_options(config, task, **learned))
 
 
-def _presses(env: Env) -> Callable[[], Sequence[str]]:
-    """Where a robot has a service for it, a person may cut an episode off."""
-    pressed = getattr(env, "pressed", None)
-    return tuple if pressed is None else functools.partial(pressed, (REDO,))
+def _label(env: Any) -> Callable[[bool], None]:
+    """Takes a person's word on the running episode, where that is a reward."""
+    return env.label if getattr(env, "takes_labels", False) else lambda success: None
 
 
 def _schema(env: Env, config: FinetuneConfig, task: str) -> Schema:

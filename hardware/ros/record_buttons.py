@@ -10,12 +10,13 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from hardware.keys import Key
-from hardware.ros.names import RECORD_FAILURE, RECORD_REDO, RECORD_SUCCESS
+from hardware.ros.names import RECORD_FAILURE, RECORD_MISTAKEN, RECORD_REDO, RECORD_SUCCESS
 
 _SERVICES: dict[str, Key] = {
     RECORD_SUCCESS: "success",
     RECORD_FAILURE: "failure",
     RECORD_REDO: "redo",
+    RECORD_MISTAKEN: "mistaken",
 }
 
 
@@ -41,5 +42,7 @@ class RecordButtons:
 
     def _press(self, key: Key, _: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
         self._pressed.append(key)
-        answer.success, answer.message = True, f"{key}: it counts with the next step"
+        of_the_last = "it is said of the last episode; the terminal tells which one that is"
+        counts = of_the_last if key == "mistaken" else "it counts with the next step"
+        answer.success, answer.message = True, f"{key}: {counts}"
         return answer

@@ -379,6 +379,75 @@ def test_what_a_person_calls_a_mistake_is_one_for_the_learner_as_well(
     assert person.reward.tolist() == [1, 0, 1, 1]
 
 
+def test_a_success_is_taken_back_by_one_key_at_any_time_and_no_other_episode_is(
+    tmp_path: Path, learner: Learner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learner.start()
+
+    def person() -> Iterator[list[str]]:
+        """Four looks an episode: before it, and after each of its steps."""
+        yield from [[], [], [], ["mistaken"]]  # While the arm goes to its next start.
+        yield from [[], [], [], []]
+        commit_as_another(robot.episodes)
+        yield from [["mistaken"], [], [], []]  # Before the next has begun.
+        yield from [[], ["mistaken"]]  # In the middle of the next.
+        wait_for(lambda: rewards(arrived)[:9] == [0.0] * 9, "corrections before the episode ends")
+
+    presses = person()
+    robot = Robot(tmp_path, learner.address, kind=Paid, pressed=lambda: next(presses, []))
+    arrived = learner.data()
+    robot.act(4)
+    robot.delivered()
+    robot.close()
+    learner.end(signal.SIGINT)
+    every = robot.episodes.metadata()
+    ours = [one for one in every if not one.operator]
+    assert [one.success for one in ours] == [False, False, False, True]
+    assert [one.success for one in every if one.operator] == [True]
+    assert rewards(learner.data()) == [0.0] * 11 + [1.0]
+    told = capsys.readouterr().err
+    for one in ours[:3]:
+        assert f"episode {one.uuid[:8]} was no success" in told
+
+
+def rewards(replay: Replay) -> list[float]:
+    """Of all that has arrived."""
+    return replay.gather(np.array(replay.indices, np.int64)).reward.tolist()
+
+
+def commit_as_another(store: Episodes) -> None:
+    """A success of another process, newer than those that are there."""
+    with store.writer(Metadata(operator="another", success=True)) as writer:
+        for transition in store[0].transitions():
+            writer.add(transition)
+
+
+def test_what_was_no_success_is_not_taken_back_nor_what_was_before_it(
+    tmp_path: Path, learner: Learner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learner.start()
+    looks = [["mistaken"], ["failure"], [], ["success"]]  # The last one when it has ended.
+    looks += [["success"], ["redo"], ["mistaken"]]  # The first one before it has begun.
+    presses, labels = iter(looks), list[bool]()
+    robot = Robot(
+        tmp_path,
+        learner.address,
+        kind=Paid,
+        pressed=lambda: next(presses, []),
+        label=labels.append,
+    )
+    robot.act(3)
+    robot.delivered()
+    robot.close()
+    assert labels == [False]
+    every = robot.episodes.metadata()
+    assert [one.success for one in every] == [True, False, True]
+    assert [one.labels for one in every] == [{}, {}, {}]
+    told = capsys.readouterr().err
+    assert "no episode has ended yet" in told
+    assert f"episode {every[1].uuid} of {robot.episodes.path} is no success" in told
+
+
 @pytest.mark.parametrize("lost", [ONLINE, DEMONSTRATIONS])
 def test_a_run_that_has_lost_its_data_is_refused(
     tmp_path: Path, learner: Learner, lost: str

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from robot_rl import episode_file
+from robot_rl.cli import main
 from robot_rl.env import ArraySpec
 from robot_rl.episode import Episode
 from robot_rl.episodes import CorruptEpisodeError, Episodes, EpisodeWriter, fill
@@ -117,6 +118,31 @@ def test_transitions_come_back_as_they_were(tmp_path: Path) -> None:
         store.episode(3)
     with pytest.raises(IndexError, match=r"no episode 3 in .*; it holds 3, counted from 0"):
         reopened[3]
+
+
+def test_a_success_is_taken_back_by_its_number_or_the_beginning_of_its_uuid(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Episodes(tmp_path, SCHEMA)
+    for seed in range(3):
+        record(store, transitions(2, seed))
+    first, second, third = store.metadata()
+    assert main(["classifier", "mistaken", str(tmp_path), second.uuid[:8].upper(), "-1"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    for number, one, line in zip((1, 2), (second, third), told, strict=True):
+        assert f"episode {number} ({one.uuid}, of {one.date})" in line
+    assert [one.success for one in store.metadata()] == [True, False, False]
+    assert store.mistake("0").uuid == first.uuid
+    with pytest.raises(ValueError, match=f"episode {first.uuid} of .* is no success; nothing to"):
+        store.mistake(first.uuid)
+    with pytest.raises(ValueError, match=r"no uuid begins with 'x' in .*; give .* from 0 to 2, or"):
+        store.mistake("x")
+    with pytest.raises(ValueError, match=r"no episode 3 in .*; it holds 3, counted from 0"):
+        store.mistake("3")
+    for name in ("face0", "face1"):
+        (store.path / "episodes" / f"000003-{name}.zarr").mkdir()
+    with pytest.raises(ValueError, match=r"2 uuids begin with 'face' in .*; give more of one"):
+        store.mistake("face")
 
 
 def test_each_frame_is_stored_once(tmp_path: Path) -> None:

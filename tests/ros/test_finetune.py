@@ -28,7 +28,7 @@ pytestmark = pytest.mark.domain(72)
 
 
 def test_a_policy_learns_on_a_robot_and_a_person_cuts_an_episode_off_and_stops_it(
-    graph: Graph, source: Path, tmp_path: Path
+    graph: Graph, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     graph.start("arm_node", task="reach")
     graph.start("safety_node", watch_cameras=False)
@@ -50,7 +50,7 @@ def test_a_policy_learns_on_a_robot_and_a_person_cuts_an_episode_off_and_stops_i
         assert len(asked) <= stopped + 2
         assert graph.call(Trigger, "reset").success
 
-    presses = [lambda: press("record/redo"), stop_and_free]
+    presses = [lambda: press("record/mistaken"), lambda: press("record/redo"), stop_and_free]
     with ThreadPoolExecutor(1) as person:
         pressing: list[Future[None]] = []
 
@@ -62,6 +62,10 @@ def test_a_policy_learns_on_a_robot_and_a_person_cuts_an_episode_off_and_stops_i
         for pressed in pressing:
             pressed.result()
     episodes = list(Episodes(config.run / ROBOTS / "twin" / "episodes"))
+    said = capsys.readouterr().err
+    assert "no success" in said
+    taken_back = ["mistaken" in episode.metadata.labels for episode in episodes]
+    assert sum(taken_back) == said.count("was no success")
     assert sum(map(len, episodes)) == done.acted.steps >= 300
     for episode in episodes:
         assert np.isfinite(episode.extra[SENT]).all(axis=1).any()

@@ -61,6 +61,12 @@ def kept(_: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
     return answer
 
 
+def answered(tab: Tab, label: str, service: str) -> bool:
+    """Clicks a button, which is grey and of no effect until its service was found."""
+    tab.click(label)
+    return tab.says(f"{service}: 7 transitions")
+
+
 def latched(arm: WatchedArm) -> bool:
     return arm.reports[-1].position[arm.reports[-1].name.index("latched")] > 0
 
@@ -142,13 +148,11 @@ def test_a_tab_moves_the_arm_while_it_is_there_and_stops_it_for_good(
         wait_for(lambda: tab.says("STOPPED", "estop: "), "what came back")
         tab.click("rearm")
         wait_for(lambda: not latched(arm), "an open latch")
-        graph.node.create_service(Trigger, "record/success", kept)
-
-        def labelled() -> bool:
-            tab.click("success")  # grey, and of no effect, until the service was found
-            return tab.says("record/success: 7 transitions")
-
-        wait_for(labelled, "the recorder's answer")
+        for service in ("record/success", "record/mistaken"):
+            graph.node.create_service(Trigger, service, kept)
+        for label, service in (("success", "success"), ("last: no success", "mistaken")):
+            pressed = functools.partial(answered, tab, label, f"record/{service}")
+            wait_for(pressed, "the recorder's answer")
     print(
         f"press to command: {np.median(found):.0f} ms, worst {max(found):.0f}; "
         f"no further {frozen.onward:.0f} ms after the tab was closed"
