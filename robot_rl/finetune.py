@@ -24,7 +24,7 @@ from robot_rl.command_line import words_of
 from robot_rl.config import FinetuneConfig, LearnerConfig, TrainConfig, UpConfig
 from robot_rl.demonstrations import schema_of, seed_beside
 from robot_rl.env import Env
-from robot_rl.environments import ROBOT, make_env, parse_options
+from robot_rl.environments import ENVIRONMENTS, ROBOT, make_env, parse_options
 from robot_rl.episodes import Episodes
 from robot_rl.free_port import free_port
 from robot_rl.lock import alone_in
@@ -35,7 +35,8 @@ from robot_rl.offer import Offer
 from robot_rl.outbox import Outbox
 from robot_rl.policy import POLICY
 from robot_rl.remote_learner import require_same_reward
-from robot_rl.rlif import TakeoverRewards
+from robot_rl.reward_file import load_rewards
+from robot_rl.rlif import rlif_rewards
 from robot_rl.robot_options import robot_options
 from robot_rl.robot_processes import end, running, with_us
 from robot_rl.run import FACTS, Run
@@ -142,8 +143,8 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
                 config.seed,
                 _all(_logging(log, before), telling(env, link, before), watch, _alive(learner)),
                 getattr(env, "offer_pause", lambda: lambda: False)(),
+                rlif_rewards() if offer.rlif else None,
                 pressed=_presses(env),
-                **({"reward": TakeoverRewards()} if offer.rlif else {}),
             )
         )
         acted = actor.act(lambda acted: acted.steps >= config.steps)
@@ -180,6 +181,7 @@ def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[byt
         address=address,
         utd_ratio=config.utd_ratio,
         rlif=config.rlif,
+        takeover_cost=_takeover_cost(config),
         seed=config.seed,
         sac=config.sac,
     )
@@ -195,6 +197,18 @@ def _learner(config: FinetuneConfig) -> Iterator[tuple[str, subprocess.Popen[byt
         yield address, process
     finally:
         end(process, _PATIENCE)  # It writes its last checkpoint.
+
+
+def _takeover_cost(config: FinetuneConfig) -> float:
+    """What takeovers cost by the list of reward sources, which our learner does not see.
+
+    Raises:
+        RewardError: The list does not fit.
+    """
+    if config.rlif or config.env not in ENVIRONMENTS:
+        return 0.0
+    rewards = load_rewards(parse_options(config.options).get("rewards", ""))
+    return sum(rewards.takeover_costs.values())
 
 
 def _offer_of(learner: subprocess.Popen[bytes] | None, link: ActorLink) -> Message:
