@@ -35,10 +35,11 @@ from robot_rl.learner import Learner
 from robot_rl.log import Log, read_log
 from robot_rl.log import Row as LogRow
 from robot_rl.replay import Replay
-from robot_rl.rlif import TakeoverRewards, rlif_returns, without_rewards
+from robot_rl.rlif import rlif_returns, rlif_rewards, without_rewards
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema
 from robot_rl.statistics import mean_interval, wilson_interval
+from robot_rl.takeovers import TakeoverRewards, costs_of
 from robot_rl.train import known_returns, prepare_torch
 from robot_rl.transition import Transition, WorldIds, split_step
 from sim.task import Box, Start
@@ -146,7 +147,7 @@ class Run:
         self.learner = study.learner(agent, online, shown, seed)
         self._demonstrate(env, folder, seed)
         self._env = with_person(env, setting.skill, seed) if study.person else env
-        self._reward = TakeoverRewards() if study.rlif else lambda one: [one]
+        self._reward = rlif_rewards() if study.rlif else TakeoverRewards(costs_of(env))
         self._ids, self._greedy = WorldIds(1), False
         self._step = self._env.reset(seed + 1)
         self._had, self.takeovers, self.interventions = False, 0, 0

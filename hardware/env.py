@@ -114,6 +114,11 @@ class HardwareEnv(Closing):
         return self._judge.return_range
 
     @property
+    def takeover_costs(self) -> dict[str, float]:
+        """What the step before a takeover costs, by the names of the terms."""
+        return self._judge.takeover_costs
+
+    @property
     def takes_labels(self) -> bool:
         """Whether a person's word is a reward."""
         return self._judge.takes_labels

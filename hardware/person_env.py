@@ -6,6 +6,7 @@ teleop node would move a target at the speed of a hand.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,12 +16,21 @@ from controllers.proprioception import LEAD
 from controllers.tool_control import ROTATION_DOWN, ToolSettings
 from hardware.node_settings import PersonSettings
 from hardware.person import Look, Person
-from robot_rl.env import ArraySpec, Closing, Env, HasReturnRange, Info, Observation, Step
+from robot_rl.env import (
+    ArraySpec,
+    Closing,
+    Env,
+    HasReturnRange,
+    HasTakeoverCosts,
+    Info,
+    Observation,
+    Step,
+)
 
 _TOOL, _TURN = ("x", "y", "z"), ("roll", "pitch", "yaw")
 
 
-class HasTask(Env, HasReturnRange, Protocol):
+class HasTask(Env, HasReturnRange, HasTakeoverCosts, Protocol):
     """A simulated arm that knows how its task is done."""
 
     @property
@@ -35,6 +45,10 @@ class HasTask(Env, HasReturnRange, Protocol):
 
     def expert_action(self) -> np.ndarray:
         """The task's scripted expert. Shape (num_envs, action)."""
+        ...
+
+    def intervene(self, worlds: np.ndarray) -> None:
+        """Tells the sources of reward where a person acts next. Shape (num_envs,), bool."""
         ...
 
 
@@ -71,6 +85,11 @@ class PersonEnv(Closing):
         """The environment's own."""
         return self._env.return_range
 
+    @property
+    def takeover_costs(self) -> Mapping[str, float]:
+        """The environment's own."""
+        return self._env.takeover_costs
+
     def expert_action(self) -> np.ndarray:
         """The environment's own. Shape (num_envs, action)."""
         return self._env.expert_action()
@@ -93,6 +112,7 @@ class PersonEnv(Closing):
             if motion is not None:
                 chosen[world] = np.r_[motion, expert[world, 6:]]
                 intervened[world] = True
+        self._env.intervene(intervened)
         step = self._env.step(chosen)
         self._watch(step.observation, step.done)
         return self._told(step, intervened)
@@ -144,7 +164,8 @@ def with_person(env: Any, skill: float = 0.8, seed: int = 0, **settings: Any) ->
     """
     settings_of_person = PersonSettings(skill=skill, seed=seed, **settings)
     config = getattr(env, "config", None)
-    if not (isinstance(config, ToolSettings) and hasattr(env, "expert_action")):
+    able = all(hasattr(env, name) for name in ("expert_action", "intervene"))
+    if not (isinstance(config, ToolSettings) and able):
         raise TypeError(
             f"{type(env).__name__} has no arm whose task a person could do; choose reach, "
             "pick_cube, peg_insert, push, or one of them as twin_..."

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from hardware.saver import Companion, Counts, Saver, Say
 from hardware.timing import Timing
+from robot_rl.reward import SUCCESS
+from robot_rl.robot_step import REWARD, paid
+from robot_rl.takeovers import settled
 
 if TYPE_CHECKING:
     from robot_rl.episodes import Episodes, EpisodeWriter
@@ -55,6 +58,7 @@ class Recorder:
         accompany: Begins the file beside the episode of a uuid.
         clock: Time on the clock of the stamps [s]. With it, what was seen before an episode began
             is not of it, however late one hears of it.
+        costs: What the step before a takeover costs, by the names of the terms; nothing by default.
     """
 
     def __init__(
@@ -65,10 +69,12 @@ class Recorder:
         say: Say | None = None,
         accompany: Callable[[str], Companion] | None = None,
         clock: Callable[[], float] | None = None,
+        costs: Mapping[str, float] | None = None,
     ) -> None:
         self.store, self._metadata = store, metadata
         self._limits, self._accompany = limits or EpisodeLimits(), accompany
         self._clock, self._begun = clock, -math.inf
+        self._costs = costs or {}
         self._say = say or _print
         self._saver = Saver(self._say, self._go_on, self._give_up)
         self._lock = threading.RLock()
@@ -151,16 +157,14 @@ class Recorder:
 
         Args:
             success: A person's verdict, which the last transition then carries: it is terminal, its
-                reward 1 or 0. None leaves it as it was.
+                reward 1 or 0, as its terms are. None leaves it as it was.
 
         Returns:
             Whether there was anything to commit.
         """
         with self._lock:
             if success is not None:
-                self._conclude(
-                    reward=float(success), success=success, terminated=True, truncated=False
-                )
+                self._judge(success)
             return self._finish()
 
     def discard(self) -> int:
@@ -212,6 +216,8 @@ class Recorder:
             self._wanted = self._saving = False
 
     def _hold(self, transition: Transition) -> None:
+        if self._pending is not None:
+            self._pending = settled(self._pending, transition, self._costs)
         self._release()
         self._timing.add(transition.sensor_stamp, transition.command_stamp)
         self._pending = replace(transition, episode=self._episode, step=len(self))
@@ -219,6 +225,13 @@ class Recorder:
     def _conclude(self, **how: Any) -> None:
         if self._pending is not None:
             self._pending = replace(self._pending, **how)
+
+    def _judge(self, success: bool) -> None:
+        if self._pending is None:
+            return
+        if REWARD + SUCCESS in self._pending.extra:
+            self._pending = paid(self._pending, {SUCCESS: float(success)})
+        self._conclude(reward=float(success), success=success, terminated=True, truncated=False)
 
     def _release(self) -> None:
         if self._pending is not None and self._writer is not None:

@@ -41,6 +41,11 @@ class RobotJudge:
         return self._rewards.return_range(sparse)
 
     @property
+    def takeover_costs(self) -> dict[str, float]:
+        """What the step before a takeover costs, by the names of the terms."""
+        return self._rewards.takeover_costs
+
+    @property
     def takes_labels(self) -> bool:
         """Whether a person's word is a reward."""
         return any(isinstance(source, LabelReward) for source in self._rewards.sources)

@@ -185,7 +185,7 @@ def record(
         OSError: An episode could not be written.
     """
     print(f"recording {metadata.task or 'without a task'} into {store.path}; Ctrl-C ends it")
-    with Keys() as keys, closing(Recorder(store, metadata)) as recorder:
+    with Keys() as keys, closing(Recorder(store, metadata, costs=env.takeover_costs)) as recorder:
         if keys.interactive:
             print(HELP)
         session = Session(

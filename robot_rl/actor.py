@@ -26,6 +26,7 @@ from robot_rl.metadata import Metadata
 from robot_rl.outbox import Key
 from robot_rl.robot_step import beside, stamped
 from robot_rl.sac import Sac
+from robot_rl.takeovers import TakeoverRewards, costs_of
 from robot_rl.transition import Transition, WorldIds, split_step
 from robot_rl.transition_message import to_message
 from robot_rl.weights_message import acting_state
@@ -78,10 +79,6 @@ Reward = Callable[[Transition], list[Transition]]
 """Takes the next transition; gives those whose reward is known by now, in their order."""
 
 
-def _as_it_is(transition: Transition) -> list[Transition]:
-    return [transition]
-
-
 class Actor(Closing):
     """Acts in one environment.
 
@@ -96,7 +93,7 @@ class Actor(Closing):
         seed: Of what is greedy, and of the starts.
         watch: Called after each episode.
         paused: Whether to rest before the next episode, the arm held.
-        reward: Has the last word on rewards; by default the environment's stay as they are.
+        reward: Has the last word on rewards; by default takeovers cost what the environment says.
         pressed: Keys that a person has pressed since the last look: ``redo`` cuts the running
             episode off, ``mistaken`` takes back the success of the last one, ``success`` and
             ``failure`` go to ``label``.
@@ -115,12 +112,13 @@ class Actor(Closing):
         seed: int = 0,
         watch: Watch = lambda acted: None,
         paused: Callable[[], bool] = lambda: False,
-        reward: Reward = _as_it_is,
+        reward: Reward | None = None,
         pressed: Callable[[], Sequence[str]] = tuple,
         label: Callable[[bool], None] = lambda success: None,
     ) -> None:
-        self.acted, self._paused, self._reward = Acted(), paused, reward
+        self.acted, self._paused = Acted(), paused
         self._pressed, self._label = pressed, label
+        self._reward = reward or TakeoverRewards(costs_of(env))
         self._env, self._agent, self._link = env, agent, link
         self._store, self._metadata, self._watch = store, metadata, watch
         self._rng, self._seed = np.random.default_rng(seed), seed

@@ -22,6 +22,7 @@ from robot_rl.rlif import rlif_returns, without_rewards
 from robot_rl.run import Run
 from robot_rl.sac import Metrics
 from robot_rl.schema import Schema
+from robot_rl.takeovers import with_takeovers
 from robot_rl.train import DEMONSTRATIONS, REPLAY, known_returns
 from robot_rl.transition import Transition
 
@@ -104,13 +105,27 @@ def beginning_of(config: LearnerConfig) -> Beginning:
         FileNotFoundError: There is no such run, or no such dataset.
         CheckpointError: The run holds no checkpoint.
         SchemaError: The demonstrations are of something else than the run.
-        ValueError: There is no successful demonstration.
+        ValueError: There is no successful demonstration, or none to pretrain with.
     """
     found = _beginning(config)
-    if not config.rlif:
-        return found
-    offer = replace(found.offer, sac=rlif_returns(found.offer.sac), rlif=True)
-    return replace(found, offer=offer)
+    if config.pretraining and not (found.simulated or found.shown or found.buffer):
+        other = "" if config.rlif else ", or --buffer for what its policy did in simulation"
+        raise ValueError(
+            f"pretraining is {config.pretraining} updates on demonstrations, and {config.source} "
+            f"has none; add --demonstrations DATASET{other}, or leave --pretraining out"
+        )
+    return replace(found, offer=_rewarded(found.offer, config))
+
+
+def _rewarded(offer: Offer, config: LearnerConfig) -> Offer:
+    """The offer with the range of returns that takeovers make, unless somebody has given one."""
+    if config.rlif:
+        return replace(offer, sac=rlif_returns(offer.sac), rlif=True)
+    returns = offer.sac.return_range
+    if not config.takeover_cost or returns is None or config.sac.return_range is not None:
+        return offer
+    wider = with_takeovers(returns, config.takeover_cost, offer.sac.discount)
+    return replace(offer, sac=replace(offer.sac, return_range=wider))
 
 
 def _beginning(config: LearnerConfig) -> Beginning:

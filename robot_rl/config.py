@@ -199,7 +199,7 @@ class LearnerConfig:
     buffer: bool = False
     """With --from: what its policy did in simulation counts among the demonstrations."""
     pretraining: int = 0
-    """Updates on demonstrations alone before the first step."""
+    """Updates on demonstrations alone before the first step; there must be some."""
     address: str = ADDRESS
     """Where to listen for actors."""
     utd_ratio: float = 2.0
@@ -211,7 +211,11 @@ class LearnerConfig:
     capacity: int = 200_000
     """Transitions that each replay holds, on disk."""
     rlif: bool = False
-    """Learn from takeovers alone: a cost before each, no other reward, critics that begin anew."""
+    """Learn from takeovers alone: before each, and where the policy fails, a cost of 1; no other
+    reward, critics that begin anew."""
+    takeover_cost: float = 0.0
+    """What takeovers cost beside other rewards, as the robots' source intervention says, so that
+    critics expect it; finetune tells the learner that it starts."""
     publish_every: int = 20
     """Updates between two versions of the weights."""
     checkpoint_every: float = 60.0
@@ -236,11 +240,17 @@ class LearnerConfig:
             patience=at_least(1),
             learning_starts=at_least(1),
             capacity=at_least(1000),
+            takeover_cost=at_least(0),
             publish_every=at_least(1),
             checkpoint_every=above(0),
             seed=at_least(0),
             threads=at_least(1),
         )
+        if self.rlif and self.takeover_cost:
+            raise RangeError(
+                f"takeover_cost is {self.takeover_cost:g}, beside other rewards, and with rlif "
+                "there are none, and takeovers cost 1; leave one of the two out"
+            )
 
 
 @dataclass(frozen=True)
@@ -256,7 +266,7 @@ class FinetuneConfig:
     buffer: bool = False
     """With --from: what its policy did in simulation counts among the demonstrations."""
     pretraining: int = 0
-    """Updates on demonstrations alone before the first step."""
+    """Updates on demonstrations alone before the first step; there must be some."""
     learner: str = ""
     """Address of a learner that runs already, e.g. tcp/192.168.1.5:7447; several robots may share
     one. Empty starts one beside the robot, with all of the above."""
@@ -286,7 +296,8 @@ class FinetuneConfig:
     """Skill of a scripted person who takes over where the policy is stuck, up to 1; 0: nobody. On a
     robot it goes with start; beside a robot of your own: robot-rl up --person."""
     rlif: bool = False
-    """Learn from takeovers alone (RLIF): the step before each costs 1, success pays nothing."""
+    """Learn from takeovers alone (RLIF): the step before each costs 1, and so does a failure by the
+    policy; success pays nothing."""
     device: str = "cpu"
     """Where the learner learns: cpu, or cuda."""
     backward: str = ""

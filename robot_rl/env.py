@@ -9,6 +9,7 @@ the same ``step``: ``Step.observation`` then belongs to the new episode and
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
@@ -169,7 +170,10 @@ class Env(Protocol):
 
 @runtime_checkable
 class HasReturnRange(Protocol):
-    """An environment that knows which discounted returns are possible, e.g. 0 to 1 for success."""
+    """An environment that knows which discounted returns are possible, e.g. 0 to 1 for success.
+
+    What takeovers cost comes on top of these: ``HasTakeoverCosts``.
+    """
 
     @property
     def return_range(self) -> tuple[float, float] | None:
@@ -184,4 +188,17 @@ class HasContract(Protocol):
     @property
     def contract_values(self) -> dict[str, Any]:
         """The robot's contract as JSON values."""
+        ...
+
+
+@runtime_checkable
+class HasTakeoverCosts(Protocol):
+    """An environment in which the step before a person takes over costs.
+
+    It cannot pay for a step that is over: ``robot_rl.takeovers`` does, where transitions are made.
+    """
+
+    @property
+    def takeover_costs(self) -> Mapping[str, float]:
+        """Costs above 0, by the names of their terms; empty if there are none."""
         ...

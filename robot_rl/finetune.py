@@ -31,7 +31,7 @@ from robot_rl.outbox import Outbox
 from robot_rl.policy import POLICY
 from robot_rl.presses import presses
 from robot_rl.remote_learner import require_same_reward
-from robot_rl.rlif import TakeoverRewards
+from robot_rl.rlif import rlif_rewards
 from robot_rl.robot_options import robot_options
 from robot_rl.robot_processes import running
 from robot_rl.run import FACTS, Run
@@ -140,10 +140,10 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
                     watch,
                     lambda acted: learner.look(),
                 ),
-                getattr(env, "offer_pause", lambda: lambda: False)(),
+                paused=getattr(env, "offer_pause", lambda: lambda: False)(),
+                reward=rlif_rewards() if offer.rlif else None,
                 pressed=stack.enter_context(presses(env)),
                 label=_label(env),
-                **({"reward": TakeoverRewards()} if offer.rlif else {}),
             )
         )
         acted = actor.act(lambda acted: acted.steps >= config.steps)

@@ -13,8 +13,10 @@ from robot_rl.actor_link import ActorLink
 from robot_rl.command_line import words_of
 from robot_rl.config import FinetuneConfig, LearnerConfig
 from robot_rl.env import Closing
+from robot_rl.environments import ENVIRONMENTS, parse_options
 from robot_rl.free_port import free_port
 from robot_rl.message import Message
+from robot_rl.reward_file import load_rewards
 from robot_rl.robot_processes import end, with_us
 
 _OFTEN = 3
@@ -130,6 +132,7 @@ def _words(config: FinetuneConfig, address: str) -> list[str]:
         address=address,
         utd_ratio=config.utd_ratio,
         rlif=config.rlif,
+        takeover_cost=_takeover_cost(config),
         seed=config.seed,
         device=config.device,
         sac=config.sac,
@@ -138,3 +141,15 @@ def _words(config: FinetuneConfig, address: str) -> list[str]:
     for name, value in (("from", config.source), ("demonstrations", config.demonstrations)):
         words += [] if value is None else [f"--{name}", str(value)]
     return words
+
+
+def _takeover_cost(config: FinetuneConfig) -> float:
+    """What takeovers cost by the list of reward sources, which our learner does not see.
+
+    Raises:
+        RewardError: The list does not fit.
+    """
+    if config.rlif or config.env not in ENVIRONMENTS:
+        return 0.0
+    rewards = load_rewards(parse_options(config.options).get("rewards", ""))
+    return sum(rewards.takeover_costs.values())

@@ -16,6 +16,7 @@ import numpy as np
 
 from robot_rl.episode import Episode
 from robot_rl.metadata import Metadata
+from robot_rl.robot_step import REWARD
 
 FILE = "mistaken.jsonl"
 MISTAKEN = "mistaken"
@@ -60,11 +61,18 @@ def corrected(episode: Episode, by: dict[str, str]) -> Episode:
     if episode.metadata.uuid not in by:
         return episode
     ended = episode.terminated & episode.success
+    terms = {k: _unpaid(v, ended) for k, v in episode.extra.items() if k.startswith(REWARD)}
     return replace(
         episode,
         metadata=corrected_metadata(episode.metadata, by),
         success=np.zeros_like(episode.success),
-        reward=np.where(ended, 0, episode.reward).astype(episode.reward.dtype),
+        reward=_unpaid(episode.reward, ended),
         terminated=episode.terminated & ~ended,
         truncated=episode.truncated | ended,
+        extra=episode.extra | terms,
     )
+
+
+def _unpaid(paid: np.ndarray, ended: np.ndarray) -> np.ndarray:
+    """Nothing where it ended. Shapes (length,)."""
+    return np.where(ended, 0, paid).astype(paid.dtype)

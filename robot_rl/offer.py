@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -11,9 +12,10 @@ from robot_rl.env import Env, HasReturnRange
 from robot_rl.message import Message, encode
 from robot_rl.schema import Schema, SchemaError
 from robot_rl.settings import from_json, to_json
+from robot_rl.takeovers import costs_of, with_takeovers
 
 _OF_SUCCESS = (0.0, 1.0)
-"""Returns where success alone is paid."""
+"""Returns where success alone is paid; takeovers, where they cost, come on top."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,26 @@ class Offer:
                 "the learner learns something else than this robot does:"
                 + "".join(f"\n  {line}" for line in lines)
             )
-        sparse = not self.rlif and self.sac.return_range == _OF_SUCCESS
-        if sparse and isinstance(env, HasReturnRange) and env.return_range != _OF_SUCCESS:
+        if not self.rlif:
+            self._require_returns(env)
+
+    def _require_returns(self, env: Env) -> None:
+        """Refuses rewards whose returns lie beyond those that the critics know."""
+        known, costs = self.sac.return_range, costs_of(env)
+        if known is None:
+            return
+        expected = with_takeovers(_OF_SUCCESS, sum(costs.values()), self.sac.discount)
+        if costs and known[0] > expected[0]:
+            cost, low = sum(costs.values()), math.floor(expected[0])
+            raise ValueError(
+                f"a takeover costs {cost:g} here ({', '.join(costs)}), and the learner's critics "
+                f"know no return below {known[0]:.3g}; leave that source out, or begin anew: "
+                "finetune tells the learner that it starts, another one is told by "
+                f"--takeover-cost {cost:g}, and a --sac.return-range of your own has to begin at "
+                f"{low} or below"
+            )
+        besides = isinstance(env, HasReturnRange) and env.return_range != _OF_SUCCESS
+        if known == expected and besides:
             raise ValueError(
                 "the learner's critics know that success alone is paid, 1 in all, and the rewards "
                 "of this robot may pay something else; leave these out, or begin anew from "

@@ -41,7 +41,10 @@ ONLINE = "online"
 """Folder of a run with what robots did, beside ``DEMONSTRATIONS``: memory-mapped replays."""
 OFFER = "offer.message"
 """File of a run with what it learns, as it was when the run began."""
-_BEGUN_WITH = ("source", "demonstrations", "buffer", "pretraining", "seed", "sac", "capacity")
+_BEGUN_WITH = (
+    *("source", "demonstrations", "buffer", "pretraining", "seed", "sac", "capacity"),
+    "takeover_cost",
+)
 """Settings that count once, when a run begins."""
 _SPEAK = 0.2
 """How often actors are told how learning stands [s]."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -100,6 +100,16 @@ class RewardSource(Protocol):
         ...
 
 
+@runtime_checkable
+class ChargesTakeovers(Protocol):
+    """A source for which the step before a takeover costs: it names the cost, and pays nothing."""
+
+    @property
+    def takeover_cost(self) -> float:
+        """Above 0; its term is called as the source is, and 0 in each verdict."""
+        ...
+
+
 class Judgement(NamedTuple):
     """What the sources say together."""
 
@@ -147,11 +157,18 @@ class Rewards:
     def return_range(self, task_sparse: bool) -> tuple[float, float] | None:
         """Which returns are possible: 0 to 1 where success alone is paid, else None, not known.
 
+        What takeovers cost comes on top, for it depends on the discount.
+
         Args:
             task_sparse: Whether the task pays 1 for success and nothing else.
         """
         sparse = (task_sparse if s.sparse is None else s.sparse for s in self.sources)
         return (0.0, 1.0) if self.sources and all(sparse) else None
+
+    @property
+    def takeover_costs(self) -> dict[str, float]:
+        """What the step before a takeover costs, by the names of the terms."""
+        return {s.name: s.takeover_cost for s in self.sources if isinstance(s, ChargesTakeovers)}
 
     def judge(
         self, moments: Moments, last: np.ndarray, lost: np.ndarray | bool = False

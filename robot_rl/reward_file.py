@@ -26,6 +26,7 @@ KINDS = {
     "task": "robot_rl.reward_sources:TaskReward,TaskSettings",
     "pose_box": "robot_rl.reward_sources:PoseBox,PoseBoxSettings",
     "label": "robot_rl.reward_sources:LabelReward,LabelSettings",
+    "intervention": "robot_rl.reward_sources:InterventionReward,InterventionSettings",
     "classifier": "robot_rl.classifier_reward:ClassifierReward,ClassifierSettings",
 }
 """``module:source,settings`` by kind; the module loads only when a file names it. A source is made

@@ -1,4 +1,4 @@
-"""Reward sources that need no network: the task's own truth, a box for the tool, a person."""
+"""Reward sources that need no network: the task's own truth, a box, a person's word and hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robot_rl.ranges import RangeError, at_least, check
+from robot_rl.ranges import RangeError, above, at_least, check
 from robot_rl.reward import Moments, Rewards, Verdict
 
 Corner = tuple[float, float, float]
@@ -151,6 +151,49 @@ class LabelReward:
     def forget(self, worlds: np.ndarray) -> None:
         """Nothing has been said."""
         self._said = None
+
+
+@dataclass(frozen=True)
+class InterventionSettings:
+    """A person who takes over (RLIF): the step before costs, beside what other sources pay."""
+
+    cost: float = 1.0
+    """Of the step before a takeover."""
+    name: str = "intervention"
+    """Unlike that of other sources; its term is called so as well."""
+
+    def __post_init__(self) -> None:
+        check(self, cost=above(0))
+
+
+class InterventionReward:
+    """Says where a person took over; who collects transitions charges the step before that.
+
+    A takeover in the first step of an episode costs nothing, for nothing came before.
+
+    Attributes:
+        takeover_cost: Of the step before.
+    """
+
+    cameras: tuple[str, ...] = ()
+    sparse: bool | None = True  # The environment pays nothing for it.
+
+    def __init__(self, settings: InterventionSettings, num_envs: int = 1) -> None:
+        self.name, self.takeover_cost = settings.name, settings.cost
+        self._had = np.zeros(num_envs, bool)
+
+    def judge(self, moments: Moments) -> Verdict:
+        """A term of 0 that the cost comes to, and as a reading whether a person took over."""
+        taken_over = moments.intervened & ~self._had
+        self._had = moments.intervened.copy()
+        nothing = np.zeros(moments.num_envs, bool)
+        terms = {self.name: np.zeros(moments.num_envs)}
+        readings = {"taken_over": taken_over.astype(float)}
+        return Verdict(nothing, nothing.copy(), terms, readings)
+
+    def forget(self, worlds: np.ndarray) -> None:
+        """Nobody has the arm."""
+        self._had[worlds] = False
 
 
 def is_tasks_own(rewards: Rewards) -> bool:

@@ -17,9 +17,9 @@ asked for; arrays (1,) [s]."""
 REQUESTED, SENT, REASONS = "requested", "sent", "reasons"
 """Keys in ``info``: the last request and command of the step in the contract's mode, shape
 (1, size), and the bit mask of what the filter did to it, shape (1,)."""
-MEASURED, REWARD, JUDGED = "measured/", "reward/", "judged/"
-"""What names in ``Transition.extra`` begin with: of raw streams, of terms of the reward, and of
-pictures of what the step led to that its judge alone saw."""
+MEASURED, REWARD, READING, JUDGED = "measured/", "reward/", "reading/", "judged/"
+"""What names in ``Transition.extra`` begin with: of raw streams, of terms of the reward, of what
+its sources saw and do not pay, and of pictures of what the step led to that its judge alone saw."""
 
 
 def beside(info: Mapping[str, Any], measured: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -30,9 +30,26 @@ def beside(info: Mapping[str, Any], measured: Mapping[str, np.ndarray]) -> dict[
         measured: Raw streams at its observation, by name.
     """
     kept = {name: info[name] for name in (SENT, REQUESTED, REASONS) if name in info}
-    kept |= {REWARD + name: np.array(t) for name, t in info.get(Info.REWARD_TERMS, {}).items()}
-    kept |= {JUDGED + name: np.array(i) for name, i in info.get(Info.JUDGED, {}).items()}
+    for prefix, key in (
+        (REWARD, Info.REWARD_TERMS),
+        (READING, Info.READINGS),
+        (JUDGED, Info.JUDGED),
+    ):
+        kept |= {prefix + name: np.array(value) for name, value in info.get(key, {}).items()}
     return kept | {MEASURED + name: value[None] for name, value in measured.items()}
+
+
+def paid(transition: Transition, terms: Mapping[str, float]) -> Transition:
+    """The transition with these terms as its reward; those that it had besides are recorded as 0.
+
+    Args:
+        transition: What it had as terms is in ``extra``.
+        terms: What is paid, by name.
+    """
+    had = {k: np.zeros_like(v) for k, v in transition.extra.items() if k.startswith(REWARD)}
+    now = {REWARD + name: np.array(float(term)) for name, term in terms.items()}
+    reward = float(sum(terms.values()))
+    return replace(transition, reward=reward, extra=transition.extra | had | now)
 
 
 def stamps_of(info: Mapping[str, Any]) -> tuple[float, float] | None:

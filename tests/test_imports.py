@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 RECORDED = (
     *("robot_rl.episodes", "robot_rl.metadata", "robot_rl.robot_step", "robot_rl.schema"),
-    "robot_rl.transition",
+    *("robot_rl.takeovers", "robot_rl.transition"),
 )
 """What an episode is made of; hardware's recorder writes the same store as everybody."""
 

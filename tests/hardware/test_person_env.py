@@ -1,5 +1,7 @@
 """The person beside a simulated arm: whose action is carried out, and what is told of it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -37,3 +39,22 @@ def test_with_a_person_it_is_an_environment_as_before() -> None:
 def test_nobody_can_help_where_nobody_knows_how() -> None:
     with make_env("point") as env, pytest.raises(TypeError, match="choose reach, pick_cube"):
         with_person(env)
+
+
+def test_the_sources_of_reward_are_told_who_takes_over(tmp_path: Path) -> None:
+    (tmp_path / "rewards.yaml").write_text("- kind: task\n- kind: intervention\n  cost: 0.5\n")
+    rewards = str(tmp_path / "rewards.yaml")
+    inner = make_env("reach", 2, rewards=rewards, action_history=1)
+    with with_person(inner, skill=1.0, enough=1.0, longest=10.0) as env:
+        assert env.takeover_costs == {"intervention": 0.5}
+        still = np.zeros((2, *env.action_spec.shape), np.float32)
+        env.reset(0)
+        had, takeovers = np.zeros(2, bool), 0
+        for _ in range(2 * env.task.horizon):
+            step = env.step(still)
+            intervened = step.info[Info.INTERVENED]
+            told = step.info[Info.READINGS]["intervention/taken_over"]
+            np.testing.assert_array_equal(told, intervened & ~had)
+            had = intervened & ~step.done
+            takeovers += int(told.sum())
+        assert takeovers > 0

@@ -25,6 +25,7 @@ from hardware.timing import Timing
 from robot_rl.env import ArraySpec
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
+from robot_rl.robot_step import REWARD
 from robot_rl.schema import Schema
 from robot_rl.transition import Transition
 
@@ -447,3 +448,19 @@ def test_keys_from_a_pipe(typed: bytes, meant: list[str]) -> None:
 def test_without_a_terminal_nobody_presses_keys() -> None:
     with Keys(io.StringIO("sss")) as keys:
         assert keys.pressed() == []
+
+
+def test_takeovers_cost_the_step_before_and_a_verdict_is_paid_by_a_term(tmp_path: Path) -> None:
+    store = Episodes(tmp_path, SCHEMA)
+    one = Recorder(store, Metadata(), say=Said(), costs={"intervention": 0.5})
+    one.begin()
+    for number, person in enumerate([False, False, True, True, False, True]):
+        terms = {"success": 0.0, "intervention": 0.0}
+        extra = {REWARD + name: np.array(term) for name, term in terms.items()}
+        one.add(transition(number, intervened=person, extra=extra))
+    one.end(success=True)
+    one.wait()
+    episode = store[0]
+    assert episode.extra[f"{REWARD}intervention"].tolist() == [0, -0.5, 0, 0, -0.5, 0]
+    assert episode.extra[f"{REWARD}success"].tolist() == [0, 0, 0, 0, 0, 1]
+    assert episode.reward.tolist() == [0, -0.5, 0, 0, -0.5, 1]

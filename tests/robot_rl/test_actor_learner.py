@@ -27,7 +27,8 @@ from robot_rl.offer import Offer
 from robot_rl.outbox import Key, Outbox
 from robot_rl.remote_learner import ONLINE, RemoteLearner, run_learner
 from robot_rl.replay import Replay
-from robot_rl.rlif import COST, TakeoverRewards
+from robot_rl.rlif import COST, TAKEOVER, rlif_rewards
+from robot_rl.robot_step import REWARD
 from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema, SchemaError
@@ -275,7 +276,7 @@ def test_what_a_person_did_is_a_demonstration_as_well(
 
 def test_takeovers_alone_are_learned_from(tmp_path: Path, source: Path, learner: Learner) -> None:
     learner.start("--rlif")
-    robot = Robot(tmp_path, learner.address, reward=TakeoverRewards())
+    robot = Robot(tmp_path, learner.address, reward=rlif_rewards())
     acted = robot.act(3)
     wait_for(lambda: robot.link.status.get("updates", 0) >= 2 * acted.steps, "updates")
     robot.delivered()
@@ -287,6 +288,9 @@ def test_takeovers_alone_are_learned_from(tmp_path: Path, source: Path, learner:
         started = np.flatnonzero(np.diff(episode.intervened.astype(int)) == 1)
         assert np.flatnonzero(episode.reward == COST).tolist() == started.tolist()
         assert set(episode.reward.tolist()) <= {0.0, COST}
+        terms = {name: v for name, v in episode.extra.items() if name.startswith(REWARD)}
+        np.testing.assert_array_equal(terms.pop(REWARD + TAKEOVER), episode.reward)
+        assert not np.any(list(terms.values()))
     first = sum(bool(episode.intervened[0]) for episode in robot.episodes)
     costs = sum(int((episode.reward == COST).sum()) for episode in robot.episodes)
     assert sum(acted.takeovers) == costs + first > 0

@@ -32,6 +32,7 @@ from robot_rl.env import ArraySpec
 from robot_rl.environments import ROBOT
 from robot_rl.episodes import Episodes
 from robot_rl.reward import Moments, Rewards
+from robot_rl.reward_file import load_rewards
 from robot_rl.robot_step import JUDGED
 from robot_rl.schema import Schema
 from robot_rl.transition import Transition
@@ -259,6 +260,25 @@ class TestRunTime:
         results = [judge(image) for image in covered.clip(0, 255).astype(np.uint8)]
         assert not any(paid for paid, _ in results)
         assert results[-1][1]["classifier/covered"] == 1
+
+    def test_a_guard_is_where_the_tool_must_be_as_well(
+        self, trained: tuple[Path, Path, str], tmp_path: Path
+    ) -> None:
+        (tmp_path / "rewards.yaml").write_text(
+            f"- kind: classifier\n  file: {trained[1]}\n  frames: 2\n"
+            "  guard: {lower: [0.4, -0.1, 0.0], upper: [0.6, 0.1, 0.1], opening: [0.5, 1.0]}\n"
+        )
+        [source] = load_rewards(tmp_path / "rewards.yaml").sources
+        rng = np.random.default_rng(11)
+
+        def succeeds(height: float, opening: float = 0.7) -> bool:
+            tool = {"tool_position": np.array([[0.5, 0.0, height]]), "opening": np.array([opening])}
+            return bool(source.judge(replace(moments(frame(26, rng)), **tool)).success[0])
+
+        assert not any(succeeds(0.2) for _ in range(5))
+        assert [succeeds(z) for z in (0.05, 0.2, 0.05, 0.05)] == [False, False, False, True]
+        source.forget(np.array([0]))
+        assert not any(succeeds(0.05, opening=0.2) for _ in range(5))
 
 
 def episode(logits: list[float], success: list[int]) -> Scored:

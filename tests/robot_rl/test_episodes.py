@@ -24,6 +24,7 @@ from robot_rl.episode import Episode
 from robot_rl.episodes import CorruptEpisodeError, Episodes, EpisodeWriter, fill
 from robot_rl.metadata import Camera, Metadata
 from robot_rl.replay import Replay
+from robot_rl.robot_step import REWARD
 from robot_rl.schema import Schema, SchemaError
 from robot_rl.toy import PointEnv, point_expert
 from robot_rl.transition import SIMULATOR_STATE, Transition, WorldIds, split_step
@@ -560,3 +561,23 @@ def kill_writers(folder: Path) -> None:
 
 if __name__ == "__main__":
     kill_writers(Path(sys.argv[1]))
+
+
+def test_of_a_success_that_was_none_the_term_is_taken_back_with_the_reward(tmp_path: Path) -> None:
+    store = Episodes(tmp_path, SCHEMA)
+    costs, success = (-0.5, 0.0, 0.0), (0.0, 0.0, 1.0)
+    record(
+        store,
+        [
+            replace(
+                one,
+                reward=cost + won,
+                extra={f"{REWARD}cost": np.array(cost), f"{REWARD}success": np.array(won)},
+            )
+            for one, cost, won in zip(transitions(3), costs, success, strict=True)
+        ],
+    )
+    store.mistake(0)
+    assert store[0].reward.tolist() == [-0.5, 0, 0]
+    assert store[0].extra[f"{REWARD}cost"].tolist() == [-0.5, 0, 0]
+    assert store[0].extra[f"{REWARD}success"].tolist() == [0, 0, 0]

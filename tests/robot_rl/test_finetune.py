@@ -24,6 +24,7 @@ from robot_rl.config import (
 from robot_rl.demonstrations import record, schema_of
 from robot_rl.env import Closing, Observation
 from robot_rl.environments import make_env
+from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.evaluate_run import evaluate_run
 from robot_rl.finetune import ROBOTS, finetune
@@ -31,16 +32,20 @@ from robot_rl.free_port import free_port
 from robot_rl.learner import Learner
 from robot_rl.lock import alone_in
 from robot_rl.log import read_log
+from robot_rl.message import decode
 from robot_rl.metadata import Metadata
+from robot_rl.offer import Offer
 from robot_rl.policy import POLICY, Policy
 from robot_rl.ranges import RangeError
+from robot_rl.remote_learner import OFFER
 from robot_rl.replay import Replay
 from robot_rl.rlif import COST
-from robot_rl.robot_step import REWARD
+from robot_rl.robot_step import READING, REWARD
 from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import SchemaError
 from robot_rl.settings import SettingsError
+from robot_rl.takeovers import with_takeovers
 from robot_rl.train import DEMONSTRATIONS, REPLAY
 
 
@@ -59,8 +64,7 @@ def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
     episodes = Episodes(config.run / ROBOTS / "left" / "episodes")
     assert sum(map(len, episodes)) == steps
     for episode in episodes:
-        terms = [value for name, value in episode.extra.items() if name.startswith(REWARD)]
-        np.testing.assert_allclose(np.sum(terms, axis=0), episode.reward, atol=1e-6)
+        np.testing.assert_allclose(_paid(episode), episode.reward, atol=1e-6)
     assert second.acted.version > first.acted.version > 0
     starts = [episode.observation["state"][0] for episode in episodes]
     assert not np.allclose(starts[0], starts[len(first.acted.success)], atol=1e-3)  # seen before
@@ -113,8 +117,42 @@ def test_a_person_takes_over_and_their_takeovers_are_what_is_learned_from(
     episodes = Episodes(config.run / ROBOTS / "twin" / "episodes")
     assert sum(int(episode.intervened.sum()) for episode in episodes) == rows[-1]["interventions"]
     assert {reward for episode in episodes for reward in episode.reward.tolist()} == {0.0, COST}
+    for episode in episodes:
+        np.testing.assert_array_equal(_paid(episode), episode.reward)
     with pytest.raises(ValueError, match="was begun with --rlif"):
         finetune(replace(config, rlif=False))
+
+
+def _paid(episode: Episode) -> np.ndarray:
+    """The sum of the terms as recorded. Shape (length,)."""
+    terms = [value for name, value in episode.extra.items() if name.startswith(REWARD)]
+    return np.sum(terms, axis=0)
+
+
+def test_takeovers_cost_beside_what_the_other_sources_pay(tmp_path: Path, source: Path) -> None:
+    rewards = tmp_path / "rewards.yaml"
+    rewards.write_text("- kind: task\n- kind: intervention\n  cost: 0.5\n")
+    config = FinetuneConfig(
+        tmp_path / "run",
+        source,
+        env="reach",
+        steps=200,
+        person=0.8,
+        options=(f"rewards={rewards}",),
+    )
+    finetune(config)
+    episodes = list(Episodes(config.run / ROBOTS / "twin" / "episodes"))
+    assert sum(np.count_nonzero(e.extra[f"{REWARD}intervention"]) for e in episodes) > 0
+    for episode in episodes:
+        began = np.diff(episode.intervened.astype(float)) == 1
+        np.testing.assert_array_equal(episode.extra[f"{REWARD}intervention"][:-1], -0.5 * began)
+        np.testing.assert_array_equal(episode.extra[f"{READING}intervention/taken_over"][1:], began)
+        np.testing.assert_array_equal(
+            episode.extra[f"{REWARD}success"], episode.success & episode.terminated
+        )
+        np.testing.assert_allclose(_paid(episode), episode.reward, atol=1e-6)
+    sac = Offer.of_message(decode((config.run / OFFER).read_bytes())).sac
+    assert sac.return_range == with_takeovers((0.0, 1.0), 0.5, sac.discount)
 
 
 def test_a_robot_learns_in_a_folder_once_at_a_time(tmp_path: Path, source: Path) -> None:
@@ -251,6 +289,45 @@ def test_a_run_that_learned_from_a_dataset_brings_it_along(tmp_path: Path, sourc
     assert beginning_of(LearnerConfig(tmp_path, elsewhere)).simulated is None
 
 
+def test_pretraining_moves_the_critics_by_demonstrations_alone(
+    tmp_path: Path, source: Path
+) -> None:
+    config = LearnerConfig(tmp_path, source)
+    learner, beginning = _begun(config), beginning_of(config)
+    before = _critics(learner)
+    beginning.teach(learner, 0)
+    assert _critics(learner) == before
+    metrics = beginning.teach(learner, 3)
+    assert _critics(learner) != before
+    assert np.isfinite(metrics["critic_loss"])
+    assert learner.agent.updates == 3
+    assert learner.replay.appended == 0
+
+
+def _critics(learner: Learner) -> dict[str, list[float]]:
+    """All their numbers, by the names of the arrays."""
+    state = learner.agent.critics.state_dict()
+    return {name: value.flatten().tolist() for name, value in state.items()}
+
+
+def test_without_a_demonstration_there_is_no_pretraining(tmp_path: Path, source: Path) -> None:
+    elsewhere = shutil.copytree(source, tmp_path / "run")
+    run = Run.open(elsewhere)
+    run.save_config(replace(run.config(TrainConfig), demonstrations=0))
+    config = LearnerConfig(tmp_path, elsewhere, pretraining=5)
+    with pytest.raises(
+        ValueError, match=r"5 updates .*run has none; add --demonstrations.*--buffer"
+    ):
+        beginning_of(config)
+    with pytest.raises(
+        ValueError, match="add --demonstrations DATASET, or leave --pretraining out"
+    ):
+        beginning_of(replace(config, rlif=True))
+    assert beginning_of(replace(config, buffer=True)).buffer
+    assert beginning_of(replace(config, demonstrations=source / DEMONSTRATIONS)).shown
+    assert beginning_of(replace(config, pretraining=0)).simulated is None
+
+
 def test_success_that_went_by_is_no_successful_demonstration(tmp_path: Path, source: Path) -> None:
     episode = Episodes(source / DEMONSTRATIONS)[0]
     length = len(episode) - 1
@@ -338,6 +415,47 @@ def test_rewards_that_the_critics_cannot_express_are_refused(source: Path) -> No
         with pytest.raises(ValueError, match="may pay something else; leave these out"):
             offer.require_fit(env)
         replace(offer, sac=replace(offer.sac, return_range=(-5.0, 1.0))).require_fit(env)
+
+
+def test_takeovers_that_the_critics_know_nothing_of_are_refused(
+    tmp_path: Path, source: Path
+) -> None:
+    rewards = tmp_path / "rewards.yaml"
+    rewards.write_text("- kind: task\n- kind: intervention\n")
+    config = LearnerConfig(tmp_path, source)
+    unknowing, cheap, knowing = (
+        beginning_of(replace(config, takeover_cost=cost)).offer for cost in (0.0, 0.5, 1.0)
+    )
+    said = r"takeover costs 1 here \(intervention\).*--takeover-cost 1,.* -4 or"
+    with make_env("reach", rewards=str(rewards)) as env:
+        for offer in (unknowing, cheap):
+            with pytest.raises(ValueError, match=said):
+                offer.require_fit(env)
+        knowing.require_fit(env)
+        replace(unknowing, rlif=True).require_fit(env)
+    with (
+        make_env("reach", rewards=str(rewards), dense=True) as env,
+        pytest.raises(ValueError, match="may pay something else; leave these out"),
+    ):
+        knowing.require_fit(env)
+    with make_env("reach") as env:
+        knowing.require_fit(env)
+
+
+def test_a_range_of_returns_that_somebody_gives_is_not_widened(
+    tmp_path: Path, source: Path
+) -> None:
+    config = LearnerConfig(
+        tmp_path,
+        demonstrations=source / DEMONSTRATIONS,
+        takeover_cost=1.0,
+        sac=SacConfig(return_range=(-5.0, 1.0)),
+    )
+    assert beginning_of(config).offer.sac.return_range == (-5.0, 1.0)
+    found = beginning_of(replace(config, sac=SacConfig(discount=1.0))).offer
+    assert found.sac.return_range == (-10.0, 1.0)
+    with pytest.raises(RangeError, match=r"takeover_cost is 1, beside.*leave one of the two out"):
+        replace(config, rlif=True)
 
 
 def test_what_has_its_own_place_or_no_effect_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,15 @@ import pytest
 
 from robot_rl.reward import Moments, Rewards, Verdict
 from robot_rl.reward_file import RewardError, load_rewards
-from robot_rl.reward_sources import LabelReward, LabelSettings, PoseBox, PoseBoxSettings, TaskReward
+from robot_rl.reward_sources import (
+    InterventionReward,
+    InterventionSettings,
+    LabelReward,
+    LabelSettings,
+    PoseBox,
+    PoseBoxSettings,
+    TaskReward,
+)
 
 BOX = PoseBoxSettings((0.4, -0.1, 0.0), (0.6, 0.1, 0.1), steps=2)
 INSIDE, OUTSIDE = (0.5, 0.0, 0.05), (0.5, 0.0, 0.2)
@@ -52,6 +60,33 @@ class TestPoseBox:
         box = PoseBox(replace(BOX, opening=(0.5, 1.0), steps=1), 1)
         assert not box.judge(moments(INSIDE)).success[0]
         assert box.judge(moments(INSIDE, opening=np.array([0.7]))).success[0]
+
+
+class TestIntervention:
+    def test_it_says_where_a_person_took_over_and_the_environment_pays_nothing_for_it(self) -> None:
+        rewards = Rewards([InterventionReward(InterventionSettings(cost=0.5), 2)], 2)
+
+        def judged(*people: bool) -> list[float]:
+            seen = moments(INSIDE, INSIDE, intervened=np.array(people))
+            judgement = rewards.judge(seen, np.zeros(2, bool))
+            assert judgement.terms.keys() == {"success", "intervention"}
+            assert not judgement.reward.any()
+            assert not judgement.success.any()
+            assert not judgement.terminated.any()
+            return judgement.readings["intervention/taken_over"].tolist()
+
+        people = [(False, True), (True, True), (True, False), (True, True)]
+        assert [judged(*who) for who in people] == [[0, 1], [1, 0], [0, 0], [0, 1]]
+        rewards.forget(np.array([0]))
+        assert judged(True, True) == [1, 0], "in the first step of an episode too"
+
+    def test_its_cost_stands_beside_the_range_of_what_others_pay(self) -> None:
+        taken = InterventionReward(InterventionSettings(cost=0.5, name="helped"))
+        rewards = Rewards([PoseBox(BOX), taken])
+        assert rewards.takeover_costs == {"helped": 0.5}
+        assert rewards.return_range(task_sparse=False) == (0.0, 1.0)
+        assert Rewards([taken, TaskReward()]).return_range(task_sparse=False) is None
+        assert Rewards([PoseBox(BOX)]).takeover_costs == {}
 
 
 class TestTogether:
@@ -136,6 +171,11 @@ class TestFile:
                 "- kind: pose_box\n  lower: [0, 0, 0]\n  upper: [1, 1, high]",
                 r"upper\[2\] is 'high'; give a number",
             ),
+            (
+                "- kind: intervention\n  cost: -1",
+                r"r\.yaml\[0\]: cost is -1\.0; give a number above 0",
+            ),
+            ("- kind: intervention\n  costs: 2", r"has no field 'costs' \(did you mean 'cost'"),
             ("- kind: label\n- kind: label", "two reward sources are called 'label'"),
             ("- kind: nowhere:A,B", "No module named 'nowhere'"),
             (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robot_rl.config import SacConfig
-from robot_rl.rlif import COST, TakeoverRewards, rlif_returns, without_rewards
+from robot_rl.rlif import COST, rlif_returns, rlif_rewards, without_rewards
 from robot_rl.transition import Transition
 
 
@@ -22,7 +22,7 @@ def episode(people: str, number: int = 0, success: bool = True) -> list[Transiti
 
 def rewarded(transitions: list[Transition]) -> tuple[list[Transition], list[int]]:
     """What came out, and how much had after each step."""
-    rewards, out, counts = TakeoverRewards(), [], []
+    rewards, out, counts = rlif_rewards(), [], []
     for transition in transitions:
         out += rewards(transition)
         counts.append(len(out))
