@@ -16,6 +16,7 @@ from hardware.robot_config import RobotConfig
 from hardware.start import Act
 from hardware.task import RobotTask, load_task
 from hardware.topics import ExtraPose
+from robot_rl.env import STATE, ArraySpec
 from robot_rl.reward import Rewards
 from robot_rl.reward_file import load_rewards
 
@@ -98,7 +99,7 @@ def _make(contract: Contract, chosen: Robot, config: RobotConfig, seed: int) -> 
     link = connection(contract, task, cameras, chosen.namespace, chosen.use_sim_time)
     env = HardwareEnv(link.contract, link, task, seed, config, chosen.horizon, rewards)
     if config.backward:
-        env.backward = _backward(config.backward, env)
+        env.backward = load_backward(config.backward, env)
     return env
 
 
@@ -109,23 +110,34 @@ def _rewards(config: RobotConfig, task: RobotTask | None) -> Rewards:
     return Rewards([], 1, config.linger)
 
 
-def _backward(path: str, env: HardwareEnv) -> Act:
-    """A saved policy that fits the robot; torch loads with it.
+def load_backward(path: str, env: HardwareEnv) -> Act:
+    """A saved policy that fits the robot and brings its arm back; torch loads with it.
 
     Raises:
-        ValueError: There is no task to bring the arm back from, or it does not fit.
-        FileNotFoundError: There is none.
+        ValueError: There is no task to bring the arm back from, or it does not fit; the robot is
+            closed then.
+        FileNotFoundError: There is none; likewise.
     """
     if env.task is None:
         env.close()
         raise ValueError(f"backward is {path!r}, and without a task there is no start; give task")
     try:
         policy = importlib.import_module("robot_rl.policy").Policy.load(Path(path))
+        _require_no_history(path, policy.schema.observation[STATE])
         policy.require_fit(env)
     except (ValueError, OSError):
         env.close()
         raise
     return policy.act
+
+
+def _require_no_history(path: str, state: ArraySpec) -> None:
+    """Refuses a policy that observes its last actions, which nobody remembers on the way back."""
+    if steps := importlib.import_module("robot_rl.action_history").history_of(state):
+        raise ValueError(
+            f"backward is {path!r}, which was trained with action_history={steps}, and on the way "
+            "back no action is remembered; train one without: robot-rl train --env peg_remove"
+        )
 
 
 def connection(

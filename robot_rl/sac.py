@@ -277,7 +277,8 @@ class Sac:
     def load_policy(self, state: dict[str, Any]) -> None:
         """Takes what acts from ``state_dict`` and begins its critics anew, for another robot.
 
-        The policy as it is stays as the clone: critics that know nothing cannot spoil it.
+        The policy as it is stays as the clone: critics that know nothing cannot spoil it. Of a
+        discrete gripper the cloned choices stay; what its critic knew beyond them goes as well.
         """
         self.normalizer.load_state_dict(state["normalizer"])
         for network in (self.actor, self.averaged, self.cloned):

@@ -16,7 +16,7 @@ from robot_rl.reward import Rewards
 from robot_rl.reward_sources import LabelReward, LabelSettings
 from robot_rl.robot_recording import until_enough
 from robot_rl.schema import Schema
-from tests.hardware.test_start import ROBOT, ObedientArm
+from tests.hardware.obedient_arm import ROBOT, ObedientArm
 
 PATIENCE = 60.0
 

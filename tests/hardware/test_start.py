@@ -1,21 +1,18 @@
 """How an episode begins, on an arm that is at once where it is asked to be; time is a number."""
 
-from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from controllers.reason import Reason
-from hardware.contract_file import load_contract
 from hardware.env import HardwareEnv
-from hardware.environments import box_of, make_robot, observing
-from hardware.keys import Key
+from hardware.environments import box_of, load_backward, make_robot
 from hardware.link import Report
 from hardware.robot_config import RobotConfig
 from hardware.start import Act
-from hardware.streams import Streams
-from hardware.task import load_task
-from robot_rl.env import Info, Observation, StoppedError
+from robot_rl.action_history import ActionHistory
+from robot_rl.env import Env, Info, Observation, StoppedError
 from robot_rl.reward import Rewards
 from robot_rl.reward_sources import (
     InterventionReward,
@@ -24,79 +21,7 @@ from robot_rl.reward_sources import (
     LabelSettings,
     TaskReward,
 )
-
-TASK = load_task("peg_insert")
-ROBOT = observing(load_contract("twin"), TASK)
-HOME = np.array(ROBOT.home.q)
-BLOCK = np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
-
-
-class ObedientArm:
-    """A ``Link`` whose arm stands where it was asked to; nobody arranges its objects."""
-
-    block = BLOCK
-
-    def __init__(self) -> None:
-        self.streams = Streams.of(ROBOT, cameras=False)
-        self.asked: list[np.ndarray] = []
-        self.announced: list[bool] = []
-        self.time, self.q = 100.0, HOME + 0.1
-        self.sleep_until(self.time)
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep_until(self, when: float) -> None:
-        self.time = when
-        fingers = np.zeros(len(ROBOT.joints.gripper))
-        joints = np.stack([np.r_[self.q, fingers], np.zeros(len(self.q) + len(fingers))])
-        values = {"joint_states": joints, "wrench": np.zeros(6), "extra/block": self.block}
-        for name in self.streams.names:
-            self.streams[name].push(when, when, values[name])
-
-    def connect(self, timeout: float) -> None:
-        pass
-
-    def request(self, target: np.ndarray, gripper: float | None) -> float:
-        self.q = target
-        self.asked.append(target)
-        return self.time
-
-    def reports(self, since: float) -> list[Report]:
-        return [Report(self.time, self.q, self.q, 0, 0, False)]
-
-    def gripper(self) -> float | None:
-        return None
-
-    def place(self, name: str, pose: np.ndarray) -> bool:
-        return False
-
-    def pressed(self, keys: Collection[Key]) -> list[Key]:
-        return []
-
-    def scene(self) -> np.ndarray | None:
-        return None
-
-    def announce(self, running: bool) -> None:
-        self.announced.append(running)
-
-    def open_latch(self) -> None:
-        pass
-
-    def tell(self, values: Mapping[str, float]) -> None:
-        pass
-
-    def offer_pause(self) -> Callable[[], bool]:
-        return lambda: False
-
-    def close(self) -> None:
-        pass
-
-    def was_home(self) -> bool:
-        """Whether the arm was at its home since the last question."""
-        found = any(np.abs(q - HOME).max() < 0.01 for q in self.asked)
-        self.asked.clear()
-        return found
+from tests.hardware.obedient_arm import HOME, ROBOT, TASK, ObedientArm
 
 
 def robot(joint_reset_every: int = 0) -> tuple[HardwareEnv, ObedientArm]:
@@ -288,6 +213,37 @@ def test_where_the_policy_does_not_get_there_the_script_does() -> None:
     _, _, start = after_a_deep_episode(None)
     np.testing.assert_allclose(back[:3], start[:3], atol=0.005)
     assert len(arm.asked) > RobotConfig().backward_steps
+
+
+def saved(env: Env, folder: Path) -> str:
+    """A policy file that asks for the way up, whatever it sees."""
+    torch = pytest.importorskip("torch")
+    from robot_rl.config import SacConfig
+    from robot_rl.policy import Policy
+    from robot_rl.sac import Sac
+    from robot_rl.schema import Schema
+
+    agent = Sac(env.observation_spec, env.action_spec, SacConfig(hidden=(8,)))
+    with torch.no_grad():  # Mean and spread of each of the six motions.
+        agent.averaged.head.weight.zero_()
+        agent.averaged.head.bias.copy_(9.0 * (torch.arange(12) == 2))
+    return str(Policy(agent, Schema.of(env, "peg_remove"), {}).save(folder / "back.policy"))
+
+
+def test_a_saved_policy_that_fits_brings_the_arm_back(tmp_path: Path) -> None:
+    env, _ = robot()
+    backward = load_backward(saved(env, tmp_path), env)
+    _, arm, back = after_a_deep_episode(backward)
+    _, same, expected = after_a_deep_episode(upwards)
+    assert len(arm.asked) == len(same.asked)
+    np.testing.assert_allclose(back, expected, atol=1e-4)
+
+
+def test_a_policy_that_remembers_its_actions_is_no_way_back(tmp_path: Path) -> None:
+    env, _ = robot()
+    path = saved(ActionHistory(env, 2), tmp_path)
+    with pytest.raises(ValueError, match=r"back\.policy.* trained with action_history=2.*without"):
+        load_backward(path, env)
 
 
 def test_who_watches_is_told_when_an_episode_runs() -> None:

@@ -23,7 +23,7 @@ from robot_rl.config import (
 )
 from robot_rl.demonstrations import record, schema_of
 from robot_rl.env import Closing, Observation
-from robot_rl.environments import make_env
+from robot_rl.environments import ROBOT, make_env
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.evaluate_run import evaluate_run
@@ -262,6 +262,23 @@ def test_what_the_simulators_policy_did_counts_among_the_demonstrations(
         )
 
 
+def test_a_run_with_a_buffer_begins_with_what_the_simulators_policy_did(
+    tmp_path: Path, source: Path
+) -> None:
+    config = FinetuneConfig(tmp_path / "run", source, env="reach", steps=1, buffer=True)
+    finetune(config)
+    did = Replay.load(source / REPLAY)
+    specs = did.spec.observation, did.spec.action
+    shown = Replay(*specs, LearnerConfig.capacity, path=config.run / DEMONSTRATIONS)
+    assert len(shown) > len(did) > 0  # What was demonstrated in simulation comes behind it.
+    first, expected = (r.gather(np.array(r.indices[: len(did)])) for r in (shown, did))
+    for name in ("observation", "next_observation"):
+        states = (getattr(batch, name)["state"] for batch in (first, expected))
+        np.testing.assert_array_equal(*states)
+    np.testing.assert_array_equal(first.action, expected.action)
+    np.testing.assert_array_equal(first.reward, expected.reward)
+
+
 def _taught(config: LearnerConfig) -> Sac:
     learner = _begun(config)
     beginning_of(config).teach(learner, 0)
@@ -496,6 +513,27 @@ def test_learning_begins_from_demonstrations_alone(tmp_path: Path) -> None:
     taught = Policy.load(config.run / POLICY)
     with make_env("reach") as env:
         taught.require_fit(env)
+
+
+def test_a_discrete_gripper_closes_or_opens_and_its_critic_learns(tmp_path: Path) -> None:
+    with make_env("pick_cube") as env:
+        store = Episodes(tmp_path / "demonstrations", schema_of(env, "pick_cube", ()))
+        record(env, store, 2)
+    sac = SacConfig(
+        gripper="discrete", hidden=(32, 32), batch_size=32, cloning_steps=20, critic_warmup=10
+    )
+    config = FinetuneConfig(
+        tmp_path / "run", None, store.path, env="pick_cube", steps=210, utd_ratio=0.5, sac=sac
+    )
+    finetuned = finetune(config)
+    assert finetuned.acted.version > 0
+    episodes = Episodes(config.run / ROBOTS / "twin" / "episodes")
+    assert sum(map(len, episodes)) == finetuned.acted.steps
+    for episode in episodes:
+        np.testing.assert_array_equal(np.abs(episode.action[:, 6]), 1)
+    learned = Run.open(config.run).load_checkpoint(replace(store.schema, env=ROBOT))
+    critic = learned.state["agent"]["gripper_critic"]["critic"]
+    assert critic["last.bias"].any(), "it begins at 0"
 
 
 def test_demonstrations_without_a_success_teach_nothing(tmp_path: Path) -> None:

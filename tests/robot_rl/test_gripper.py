@@ -230,6 +230,29 @@ def test_a_restored_gripper_goes_on_as_if_nothing_had_happened() -> None:
     assert torch.equal(*values)
 
 
+def test_on_another_robot_the_cloned_choices_act_first_and_the_critic_begins_anew() -> None:
+    settings = {"head": "scalar", "learning_rate": 3e-3}
+    trained, batch = _agent(**settings), _random_batch(0)
+    batch.action[:, 1] = np.where(batch.observation["state"][:, 0] > 0, -1, 1)
+    for _ in range(100):
+        trained.clone(batch)
+    trained.keep_clone()
+    assert trained.gripper is not None
+    _say(trained.gripper.critic, 0, 0, 9)  # It has learned to open, wherever it is.
+    trained.gripper.preference.zero_()
+    seen = batch.observation
+    cloned = trained.act_cloned(seen)[:, 1]
+    assert set(cloned.tolist()) == {-1, 1}
+    assert (trained.act(seen, True)[:, 1] == 1).all()
+    other = _agent(**settings)
+    other.load_policy(trained.state_dict())
+    first, arm = other.act(seen, True), trained.averaged.greedy(trained._state(seen))
+    np.testing.assert_array_equal(first[:, 1], cloned)
+    np.testing.assert_array_equal(first[:, [0, 2]], arm.numpy())
+    assert other.gripper is not None
+    assert not other.gripper.critic.last.bias.any()
+
+
 def test_weights_and_policy_files_carry_the_gripper(tmp_path: Path) -> None:
     agent, sent_to, observation = _trained(), _agent(), _random_batch(9).observation
     sent_to.load_acting_state(acting_state(decode(weights_message(1, agent.acting_state()))))

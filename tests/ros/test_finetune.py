@@ -16,22 +16,27 @@ from std_srvs.srv import Trigger
 
 from controllers.reason import Reason
 from robot_rl.actor import Acted
-from robot_rl.config import FinetuneConfig
+from robot_rl.config import FinetuneConfig, LearnerConfig
 from robot_rl.episodes import Episodes
 from robot_rl.finetune import ROBOTS, finetune
 from robot_rl.policy import Policy
-from robot_rl.remote_learner import POLICY
+from robot_rl.remote_learner import ONLINE, POLICY
+from robot_rl.replay import Replay
 from robot_rl.robot_step import MEASURED, REASONS, SENT
+from robot_rl.train import DEMONSTRATIONS
 from tests.ros.conftest import Graph, wait_for
 
 pytestmark = pytest.mark.domain(72)
 
 
-def test_a_policy_learns_on_a_robot_and_a_person_cuts_an_episode_off_and_stops_it(
+def test_a_policy_learns_on_a_robot_and_a_person_takes_over_cuts_an_episode_off_and_stops_it(
     graph: Graph, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     graph.start("arm_node", task="reach")
     graph.start("safety_node", watch_cameras=False)
+    graph.start("teleop_node", deadman_button=-1)
+    # They take over late in an episode, so that it does not succeed before a press.
+    graph.start("person_node", task="reach", skill=1.0, patience=1.2, late=0.4)
     told = graph.listen(JointState, "learning/status")
     asked = graph.listen(JointState, "request")
     options = ("timeout=30", "horizon=30")
@@ -61,7 +66,8 @@ def test_a_policy_learns_on_a_robot_and_a_person_cuts_an_episode_off_and_stops_i
         done = finetune(config, watch)
         for pressed in pressing:
             pressed.result()
-    episodes = list(Episodes(config.run / ROBOTS / "twin" / "episodes"))
+    store = Episodes(config.run / ROBOTS / "twin" / "episodes")
+    episodes = list(store)
     said = capsys.readouterr().err
     assert "no success" in said
     taken_back = ["mistaken" in episode.metadata.labels for episode in episodes]
@@ -79,3 +85,10 @@ def test_a_policy_learns_on_a_robot_and_a_person_cuts_an_episode_off_and_stops_i
     assert done.acted.version > 0
     assert Policy.load(config.run / POLICY).origin["steps"] == done.acted.steps
     assert "success_rate" in told[-1].name
+    theirs = np.concatenate([episode.action[episode.intervened] for episode in episodes])
+    assert len(theirs) == done.acted.interventions > 0
+    for name in (ONLINE, DEMONSTRATIONS):
+        specs = store.schema.observation, store.schema.action
+        replay = Replay(*specs, LearnerConfig.capacity, path=config.run / name)
+        taken = replay.gather(np.array(replay.indices))
+        np.testing.assert_array_equal(taken.action[taken.intervened], theirs)

@@ -1,7 +1,12 @@
 """A person's pad to the arm's command, over real DDS: how soon letting go is felt."""
 
+import os
+import pty
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,12 +17,14 @@ pytest.importorskip("rclpy")
 from sensor_msgs.msg import Joy
 from std_srvs.srv import Trigger
 
+from hardware.arm_model import kinematics_of
 from hardware.contract_file import load_contract
-from tests.ros.conftest import Graph, wait_for
+from tests.ros.conftest import PATIENCE, ROOT, Graph, wait_for
 from tests.ros.watched_arm import WatchedArm, stamp_of
 
 pytestmark = pytest.mark.domain(55)
 ROBOT = load_contract("twin")
+ARM = kinematics_of(ROBOT)
 PERIOD = 1e3 / ROBOT.rates.policy
 """Of the policy [ms], as are all times here."""
 HOLD, STOP, SUCCESS, LEFT = 4, 1, 7, 0
@@ -151,3 +158,62 @@ def test_buttons_stop_the_arm_and_label_an_episode(graph: Graph, arm: WatchedArm
     names = arm.reports[-1].name
     wait_for(lambda: arm.reports[-1].position[names.index("latched")] > 0, "the latch")
     print(f"ms after the button: {stopped}")
+
+
+class Terminal:
+    """``robot-rl jog`` in a terminal of its own, in which a person types."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "robot_rl.cli", "jog", "--timeout", "30"],
+            cwd=ROOT,
+            env=graph.environment,
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        os.close(theirs)
+        assert self.process.stdout is not None
+        assert "hold a key" in self.process.stdout.readline()
+
+    def press(self, key: bytes) -> None:
+        os.write(self._ours, key)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+        os.close(self._ours)
+
+
+@pytest.fixture
+def terminal(graph: Graph, arm: WatchedArm) -> Iterator[Terminal]:
+    one = Terminal(graph)
+    yield one
+    one.close()
+
+
+def tool(arm: WatchedArm) -> np.ndarray:
+    """Position as measured last. Shape (3,) [m]."""
+    assert ARM is not None
+    return ARM.pose(np.array(arm.states[-1].position[:7]))[:3, 3]
+
+
+def test_a_key_moves_the_arm_while_it_repeats_and_another_ends_it(
+    arm: WatchedArm, terminal: Terminal
+) -> None:
+    start, began = tool(arm), time.time()
+
+    def moved() -> bool:
+        if (time.time() - began) % 2 < 1:  # And let go, and anew, if the first press was not seen.
+            terminal.press(b"a")
+        return bool(tool(arm)[1] > start[1] + 0.01)
+
+    wait_for(moved, "an arm that moves to the left")
+    rest = arm.frozen(time.time()).rest
+    print(f"at rest {rest:.0f} ms after the last key")
+    assert rest < 1000
+    way = tool(arm) - start
+    assert np.abs(way[[0, 2]]).max() < 0.3 * way[1]
+    terminal.press(b"q")
+    assert terminal.process.wait(PATIENCE) == 0

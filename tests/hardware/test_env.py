@@ -1,0 +1,71 @@
+"""What actions and observations mean, on an arm that is at once where it is asked to be."""
+
+import numpy as np
+import pytest
+
+from controllers.lie import quat_from_so3, so3_exp, so3_from_quat, so3_log
+from controllers.tool_control import ROTATION_DOWN
+from hardware.contract_file import load_contract
+from hardware.env import HardwareEnv
+from hardware.environments import box_of
+from hardware.robot_config import RobotConfig
+from robot_rl.env import Info
+from tests.hardware.obedient_arm import ObedientArm
+
+ROBOT = load_contract("fr3")
+"""Takes poses of its tool, and reports them."""
+FELT = slice(6, 18)
+"""Twist and wrench, in the observation."""
+ACTION = np.array([[0.8, -0.5, 0.3, 0.2, -0.1, 0.4, 1.0]])
+PUSH = np.array([[3.0, -2.0, 5.0], [0.1, 0.2, -0.3]])
+"""Force and torque on the tool, in its own frame [N, N m]."""
+LEVEL = np.r_[0.5, 0.0, 0.3, quat_from_so3(ROTATION_DOWN)]
+TURNED = np.r_[0.45, 0.2, 0.4, quat_from_so3(ROTATION_DOWN @ so3_exp(np.array([0.1, -0.05, 0.5])))]
+
+
+class PushedArm(ObedientArm):
+    """Takes poses of its tool; what presses on it moves and turns along."""
+
+    def measured(self) -> dict[str, np.ndarray]:
+        return {
+            "joint_states": np.zeros((2, len(ROBOT.joints.arm))),
+            "current_pose": self.q,
+            "wrench": (PUSH @ so3_from_quat(self.q[3:]).T).ravel(),
+            "gripper": np.zeros((2, 0)),
+        }
+
+
+def acted(start: np.ndarray, relative: bool) -> tuple[np.ndarray, np.ndarray]:
+    """What is felt after three actions, and the last motion, in the frame that the tool had.
+
+    Shapes (12,) [m/s, rad/s, N, N m] and (6,) [m, rad].
+    """
+    arm = PushedArm(ROBOT, start)
+    config = RobotConfig(relative_frame=relative, workspace=box_of(ROBOT))
+    with HardwareEnv(ROBOT, arm, config=config) as env:
+        env.reset()
+        *_, (_, before), (step, after) = ((env.step(ACTION), arm.q) for _ in range(3))
+    np.testing.assert_allclose(step.info[Info.ACTION_SENT], ACTION, atol=1e-6)
+    back = so3_from_quat(before[3:]).T
+    motion = np.r_[back @ (after[:3] - before[:3]), so3_log(back @ so3_from_quat(after[3:]))]
+    return step.observation["state"][0, FELT], motion
+
+
+@pytest.mark.parametrize("start", [LEVEL, TURNED], ids=["level", "turned"])
+def test_in_the_tool_frame_an_action_is_a_motion_along_the_tools_own_axes(
+    start: np.ndarray,
+) -> None:
+    felt, motion = acted(start, relative=True)
+    reach = np.repeat([RobotConfig.translation, RobotConfig.rotation], 3)
+    np.testing.assert_allclose(motion, ACTION[0, :6] * reach, atol=1e-9)
+    np.testing.assert_allclose(felt[3:6], motion[3:] * ROBOT.rates.policy, atol=1e-5)
+    np.testing.assert_allclose(felt[6:], PUSH.ravel(), atol=1e-5)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_in_the_tool_frame_alone_the_same_motion_feels_the_same_wherever_it_begins(
+    relative: bool,
+) -> None:
+    level, turned = (acted(start, relative) for start in (LEVEL, TURNED))
+    for one, other in zip(level, turned, strict=True):
+        assert np.allclose(one, other, atol=1e-4) == relative
