@@ -99,7 +99,8 @@ class RobotView:
                 faults = "; ".join(aligned.faults.values())
                 raise ConnectionError(f"{self._name} cannot be observed: {faults}")
             self._link.sleep_until(self._link.now() + self._lookout)
-        self._aligned, self.arm = aligned, self._reader.read(aligned)
+        self._aligned = aligned
+        self.arm = self._reader.read(aligned, self._link.gripper())
         return self.arm
 
     def observation(self, elapsed: int, lead: np.ndarray) -> Observation:

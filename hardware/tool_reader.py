@@ -44,8 +44,14 @@ class ToolReader:
         self._before: tuple[float, ToolState] | None = None
         self._twist = np.zeros((1, 6))
 
-    def read(self, aligned: Aligned) -> Arm:
-        """The arm of one aligned set that has ``joint_states``."""
+    def read(self, aligned: Aligned, told: float | None = None) -> Arm:
+        """The arm of one aligned set that has ``joint_states``.
+
+        Args:
+            aligned: The set.
+            told: What the gripper was last told, in the unit of its driver; it counts where nobody
+                measures the fingers. None: nothing yet.
+        """
         sample = aligned.samples["joint_states"]
         q, dq = sample.value[:, : self._joints]
         pose = aligned.samples.get("current_pose")
@@ -55,7 +61,7 @@ class ToolReader:
             stamp=sample.stamp,
             tool=tool,
             twist=self._twist_of(sample.stamp, tool, dq),
-            opening=np.array([self._opening(aligned)]),
+            opening=np.array([self._opening(aligned, told)]),
             wrench=np.zeros((1, 6)) if wrench is None else wrench.value[None],
             q=q[None],
         )
@@ -81,14 +87,18 @@ class ToolReader:
         self._before = stamp, tool
         return self._twist.copy()
 
-    def _opening(self, aligned: Aligned) -> float:
+    def _opening(self, aligned: Aligned, told: float | None) -> float:
         gripper = self._contract.gripper
-        if gripper is None or not self._contract.joints.gripper:
+        if gripper is None:
             return 1.0
+        if self._contract.joints.gripper:
+            value = float(np.mean(self._fingers(aligned)))
+        else:
+            value = gripper.open if told is None else told
+        return (value - gripper.closed) / (gripper.open - gripper.closed)
+
+    def _fingers(self, aligned: Aligned) -> np.ndarray:
         own = aligned.samples.get("gripper")
-        fingers = (
-            aligned.samples["joint_states"].value[0, self._joints :]
-            if own is None
-            else own.value[0]
-        )
-        return float((np.mean(fingers) - gripper.closed) / (gripper.open - gripper.closed))
+        if own is not None:
+            return own.value[0]
+        return aligned.samples["joint_states"].value[0, self._joints :]

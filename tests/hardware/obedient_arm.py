@@ -33,6 +33,7 @@ class ObedientArm:
         self.asked: list[np.ndarray] = []
         self.announced: list[bool] = []
         self.time, self.q = 100.0, q
+        self.told: float | None = None
         self.sleep_until(self.time)
 
     def measured(self) -> dict[str, np.ndarray]:
@@ -53,7 +54,7 @@ class ObedientArm:
         pass
 
     def request(self, target: np.ndarray, gripper: float | None) -> float:
-        self.q = target
+        self.q, self.told = target, gripper
         self.asked.append(target)
         return self.time
 
@@ -61,7 +62,7 @@ class ObedientArm:
         return [Report(self.time, self.q, self.q, 0, 0, False)]
 
     def gripper(self) -> float | None:
-        return None
+        return self.told
 
     def place(self, name: str, pose: np.ndarray) -> bool:
         return False

@@ -69,3 +69,14 @@ def test_in_the_tool_frame_alone_the_same_motion_feels_the_same_wherever_it_begi
     level, turned = (acted(start, relative) for start in (LEVEL, TURNED))
     for one, other in zip(level, turned, strict=True):
         assert np.allclose(one, other, atol=1e-4) == relative
+
+
+def test_a_gripper_that_nobody_measures_is_where_it_was_told_to_be() -> None:
+    config = RobotConfig(workspace=box_of(ROBOT))
+    with HardwareEnv(ROBOT, PushedArm(ROBOT, LEVEL), config=config) as env:
+        opening = env.observation_spec["state"].names.index("gripper")
+        seen = [env.reset().observation["state"][0, opening]]
+        for gripper in (-1.0, 0.0, 1.0):
+            action = np.r_[np.zeros(6), gripper][None]
+            seen.append(env.step(action).observation["state"][0, opening])
+    np.testing.assert_allclose(seen, [1.0, 0.0, 0.5, 1.0])
