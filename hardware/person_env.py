@@ -47,10 +47,6 @@ class HasTask(Env, HasReturnRange, HasTakeoverCosts, Protocol):
         """The task's scripted expert. Shape (num_envs, action)."""
         ...
 
-    def intervene(self, worlds: np.ndarray) -> None:
-        """Tells the sources of reward where a person acts next. Shape (num_envs,), bool."""
-        ...
-
 
 class PersonEnv(Closing):
     """An environment in which a person takes over; one for each world.
@@ -112,7 +108,6 @@ class PersonEnv(Closing):
             if motion is not None:
                 chosen[world] = np.r_[motion, expert[world, 6:]]
                 intervened[world] = True
-        self._env.intervene(intervened)
         step = self._env.step(chosen)
         self._watch(step.observation, step.done)
         return self._told(step, intervened)
@@ -164,8 +159,7 @@ def with_person(env: Any, skill: float = 0.8, seed: int = 0, **settings: Any) ->
     """
     settings_of_person = PersonSettings(skill=skill, seed=seed, **settings)
     config = getattr(env, "config", None)
-    able = all(hasattr(env, name) for name in ("expert_action", "intervene"))
-    if not (isinstance(config, ToolSettings) and able):
+    if not (isinstance(config, ToolSettings) and hasattr(env, "expert_action")):
         raise TypeError(
             f"{type(env).__name__} has no arm whose task a person could do; choose reach, "
             "pick_cube, peg_insert, push, or one of them as twin_..."

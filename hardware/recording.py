@@ -231,7 +231,9 @@ class Recorder:
             return
         if REWARD + SUCCESS in self._pending.extra:
             self._pending = paid(self._pending, {SUCCESS: float(success)})
-        self._conclude(reward=float(success), success=success, terminated=True, truncated=False)
+        else:
+            self._conclude(reward=float(success))
+        self._conclude(success=success, terminated=True, truncated=False)
 
     def _release(self) -> None:
         if self._pending is not None and self._writer is not None:

@@ -131,7 +131,10 @@ class Session:
 
     def _mistake(self) -> None:
         """The last episode was no success; one that is being written is durable first."""
+        waits = self._recorder.state == "saving"
         self._recorder.wait()
+        if waits:  # What was seen before is old by now.
+            self._step = self._env.step(self._nothing)
         if not (last := self._recorder.last):
             print("no episode of this session is recorded yet")
             return

@@ -151,6 +151,11 @@ class Actor(Closing):
         _require_written(self._writing)
         return self.acted
 
+    def rest(self, seconds: float = _LOOK) -> None:
+        """Waits a little; what a person says meanwhile of the last episode counts at once."""
+        self._take_back(self._pressed())
+        time.sleep(seconds)
+
     def close(self) -> None:
         """Waits for the disk; safe to call twice."""
         self._disk.shutdown()
@@ -165,25 +170,20 @@ class Actor(Closing):
                 if not told:
                     print(f"{stopped}; learning goes on then", file=sys.stderr)
                 told = True
-                self._rest(_STOPPED)
+                self.rest(_STOPPED)
 
     def _settle(self, step: Step) -> Step:
         """Waits, the arm held, until learner and watcher let us go on, and looks anew."""
         began = time.monotonic()
         while self._link.said().get("behind", False):
-            self._rest()
+            self.rest()
         caught_up = time.monotonic()
         while self._paused():
-            self._rest()
+            self.rest()
         if time.monotonic() - began < _LOOK:
             return step
         self.acted.waited += caught_up - began
         return self._env.step(np.full((1, *self._env.action_spec.shape), np.nan))
-
-    def _rest(self, seconds: float = _LOOK) -> None:
-        """Waits a little; what a person says meanwhile of the last episode counts at once."""
-        self._take_back(self._pressed())
-        time.sleep(seconds)
 
     def _episode(self, step: Step) -> Step:
         """One episode; returns the first step of the next."""

@@ -125,7 +125,8 @@ def _rewarded(offer: Offer, config: LearnerConfig) -> Offer:
     if not config.takeover_cost or returns is None or config.sac.return_range is not None:
         return offer
     wider = with_takeovers(returns, config.takeover_cost, offer.sac.discount)
-    return replace(offer, sac=replace(offer.sac, return_range=wider))
+    sac = replace(offer.sac, return_range=wider)
+    return replace(offer, sac=sac, takeover_cost=config.takeover_cost)
 
 
 def _beginning(config: LearnerConfig) -> Beginning:

@@ -45,8 +45,6 @@ ROBOTS = "robots"
 """Folder of a run with a folder for each robot: ``episodes``, ``outbox`` and its log."""
 _PATIENCE = 60.0
 """Until the learner has caught up at the end [s]."""
-_GLANCE = 0.05
-"""How often somebody who waits for an answer looks [s]."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,7 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
             )
         )
         acted = actor.act(lambda acted: acted.steps >= config.steps)
-        _deliver(link, learner.look)
+        _deliver(link, learner.look, actor.rest)
         return Finetuned(config.run, acted, env.dt)
 
 
@@ -220,15 +218,15 @@ def _all(*watches: Watch) -> Watch:
     return watch
 
 
-def _deliver(link: ActorLink, look: Callable[[], None]) -> None:
+def _deliver(link: ActorLink, look: Callable[[], None], rest: Callable[[], None]) -> None:
     """Waits until the learner has everything and has made the updates that it owes."""
     deadline = time.monotonic() + _PATIENCE
     while link.waiting and time.monotonic() < deadline:
         look()
-        time.sleep(_GLANCE)
+        rest()
     taken = time.monotonic()  # What it said before does not count the last steps.
     while link.heard < taken or link.said().get("owed", 0) >= 1:
         if time.monotonic() > deadline:
             return
         look()
-        time.sleep(_GLANCE)
+        rest()

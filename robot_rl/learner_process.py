@@ -51,12 +51,12 @@ class LearnerProcess(Closing):
         """What it offers, once it has cloned, which may take minutes.
 
         Raises:
-            ConnectionError: It has ended.
+            ConnectionError: As ``look``.
         """
-        while self._process.poll() is None:
+        while True:
             with contextlib.suppress(ConnectionError):
                 return link.offer(_LOOK)
-        raise ConnectionError("the learner has ended before it began; see what it says above")
+            self.look()
 
     def look(self) -> None:
         """Lets it begin again if somebody has killed it: with its last checkpoint and all data.

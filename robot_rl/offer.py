@@ -26,18 +26,21 @@ class Offer:
     sac: SacConfig
     rlif: bool = False
     """Whether takeovers are the reward; actors make the rewards."""
+    takeover_cost: float = 0.0
+    """What takeovers cost beside other rewards, as far as the critics know."""
 
     def to_message(self) -> bytes:
         """As a message."""
         schema, sac = self.schema.to_json(), to_json(self.sac)
-        return encode({"schema": schema, "sac": sac, "rlif": self.rlif})
+        rewards = {"rlif": self.rlif, "takeover_cost": self.takeover_cost}
+        return encode({"schema": schema, "sac": sac, **rewards})
 
     @classmethod
     def of_message(cls, message: Message) -> Self:
         """Inverse of ``to_message``."""
         facts = message.facts
         sac = from_json(SacConfig, facts["sac"], "sac")
-        return cls(Schema.from_json(facts["schema"]), sac, facts["rlif"])
+        return cls(Schema.from_json(facts["schema"]), sac, facts["rlif"], facts["takeover_cost"])
 
     def require_fit(self, env: Env) -> None:
         """Refuses an environment in which something else is observed, done or paid.
@@ -64,18 +67,19 @@ class Offer:
         known, costs = self.sac.return_range, costs_of(env)
         if known is None:
             return
-        expected = with_takeovers(_OF_SUCCESS, sum(costs.values()), self.sac.discount)
-        if costs and known[0] > expected[0]:
-            cost, low = sum(costs.values()), math.floor(expected[0])
+        cost = sum(costs.values())
+        lowest, _ = with_takeovers(_OF_SUCCESS, cost, self.sac.discount)
+        if costs and known[0] > lowest:
             raise ValueError(
                 f"a takeover costs {cost:g} here ({', '.join(costs)}), and the learner's critics "
                 f"know no return below {known[0]:.3g}; leave that source out, or begin anew: "
-                "finetune tells the learner that it starts, another one is told by "
-                f"--takeover-cost {cost:g}, and a --sac.return-range of your own has to begin at "
-                f"{low} or below"
+                "finetune tells its own learner what the list of rewards says, any other is told "
+                f"by robot-rl learner --takeover-cost {cost:g}, and a --sac.return-range of your "
+                f"own has to begin at {math.floor(lowest)} or below"
             )
+        told = with_takeovers(_OF_SUCCESS, self.takeover_cost, self.sac.discount)
         besides = isinstance(env, HasReturnRange) and env.return_range != _OF_SUCCESS
-        if known == expected and besides:
+        if known == told and besides:
             raise ValueError(
                 "the learner's critics know that success alone is paid, 1 in all, and the rewards "
                 "of this robot may pay something else; leave these out, or begin anew from "

@@ -138,6 +138,8 @@ class Outbox:
             OSError: If there is no room; they then wait in memory.
         """
         bound = self._memory if memory is None else memory
+        if self._oldest_in_memory(bound) is None:
+            return  # Without waiting for another thread that spools.
         with self._spooling:
             while (one := self._oldest_in_memory(bound)) is not None:
                 self._put_on_disk(one)

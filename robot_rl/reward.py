@@ -31,7 +31,8 @@ class Verdict:
     terms: Mapping[str, np.ndarray] = field(default_factory=dict)
     """What is paid, by name. Arrays of shape (num_envs,)."""
     readings: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """What it saw, which is recorded and not paid, e.g. a score. Arrays of shape (num_envs,)."""
+    """What it saw, which is recorded and not paid, e.g. a score; the same names in every step.
+    Arrays of shape (num_envs,)."""
 
     @classmethod
     def of(cls, success: np.ndarray, **readings: np.ndarray) -> Verdict:

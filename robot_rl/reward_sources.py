@@ -167,7 +167,7 @@ class InterventionSettings:
 
 
 class InterventionReward:
-    """Says where a person took over; who collects transitions charges the step before that.
+    """Names what a takeover costs; who collects transitions charges the step before it.
 
     A takeover in the first step of an episode costs nothing, for nothing came before.
 
@@ -180,20 +180,14 @@ class InterventionReward:
 
     def __init__(self, settings: InterventionSettings, num_envs: int = 1) -> None:
         self.name, self.takeover_cost = settings.name, settings.cost
-        self._had = np.zeros(num_envs, bool)
 
     def judge(self, moments: Moments) -> Verdict:
-        """A term of 0 that the cost comes to, and as a reading whether a person took over."""
-        taken_over = moments.intervened & ~self._had
-        self._had = moments.intervened.copy()
+        """A term of 0, which the cost is charged to once it is known who acts next."""
         nothing = np.zeros(moments.num_envs, bool)
-        terms = {self.name: np.zeros(moments.num_envs)}
-        readings = {"taken_over": taken_over.astype(float)}
-        return Verdict(nothing, nothing.copy(), terms, readings)
+        return Verdict(nothing, nothing.copy(), {self.name: np.zeros(moments.num_envs)})
 
     def forget(self, worlds: np.ndarray) -> None:
-        """Nobody has the arm."""
-        self._had[worlds] = False
+        """Nothing to forget."""
 
 
 def is_tasks_own(rewards: Rewards) -> bool:

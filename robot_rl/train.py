@@ -141,13 +141,12 @@ def prepare_torch(threads: int, products: Products, device: str = "cpu") -> None
     """
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("medium" if products == "bfloat16" else "highest")
-    if torch.get_default_device() == torch.device("cpu") and device == "cpu":
-        return  # To set it, be it to the same, costs every call of torch some time.
     try:
-        torch.set_default_device(device)
+        # None and not "cpu", which would cost each call of torch some time.
+        torch.set_default_device(None if device == "cpu" else device)
         torch.zeros(1)
     except (RuntimeError, AssertionError) as error:
-        torch.set_default_device("cpu")
+        torch.set_default_device(None)
         reason = str(error).partition("\n")[0]
         raise ValueError(f"device is {device!r}, and {reason}; choose cpu") from error
 

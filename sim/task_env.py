@@ -51,7 +51,6 @@ class TaskEnv(Closing):
         self._control = ToolControl(self._chain, panda.Q_READY, self.config)
         self._elapsed = np.zeros(num_envs, np.int64)
         self._target = np.zeros((num_envs, self.model.nu))
-        self._intervened = np.zeros(num_envs, bool)
 
     @property
     def observation_spec(self) -> dict[str, ArraySpec]:
@@ -82,14 +81,6 @@ class TaskEnv(Closing):
     def takeover_costs(self) -> dict[str, float]:
         """What the step before a takeover costs, by the names of the terms."""
         return self._rewards.takeover_costs
-
-    def intervene(self, worlds: np.ndarray) -> None:
-        """Tells the sources of reward where a person chooses the next action.
-
-        Args:
-            worlds: Shape (num_envs,), bool.
-        """
-        self._intervened = np.array(worlds, bool)
 
     def expert_action(self) -> np.ndarray:
         """The task's scripted expert, without noise. Shape (num_envs, action)."""
@@ -173,7 +164,6 @@ class TaskEnv(Closing):
         over = (self._elapsed >= self.task.horizon) | diverged
         moments = self._moments(worlds, shown, truth)
         judgement = self._rewards.judge(moments, over, diverged)
-        self._intervened = np.zeros(self.num_envs, bool)
         info = {
             Info.FINAL_OBSERVATION: final,
             Info.ACTION_SENT: sent,
@@ -205,7 +195,7 @@ class TaskEnv(Closing):
             tool_rotation=self._tool.rotation,
             opening=worlds.opening,
             elapsed=self._elapsed.copy(),
-            intervened=self._intervened,
+            intervened=np.zeros(self.num_envs, bool),
             stamps=self._image_stamps(),
             task=truth,
         )

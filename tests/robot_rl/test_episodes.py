@@ -559,10 +559,6 @@ def kill_writers(folder: Path) -> None:
         os.waitpid(child, 0)
 
 
-if __name__ == "__main__":
-    kill_writers(Path(sys.argv[1]))
-
-
 def test_of_a_success_that_was_none_the_term_is_taken_back_with_the_reward(tmp_path: Path) -> None:
     store = Episodes(tmp_path, SCHEMA)
     costs, success = (-0.5, 0.0, 0.0), (0.0, 0.0, 1.0)
@@ -581,3 +577,7 @@ def test_of_a_success_that_was_none_the_term_is_taken_back_with_the_reward(tmp_p
     assert store[0].reward.tolist() == [-0.5, 0, 0]
     assert store[0].extra[f"{REWARD}cost"].tolist() == [-0.5, 0, 0]
     assert store[0].extra[f"{REWARD}success"].tolist() == [0, 0, 0]
+
+
+if __name__ == "__main__":
+    kill_writers(Path(sys.argv[1]))

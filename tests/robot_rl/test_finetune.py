@@ -146,7 +146,6 @@ def test_takeovers_cost_beside_what_the_other_sources_pay(tmp_path: Path, source
     for episode in episodes:
         began = np.diff(episode.intervened.astype(float)) == 1
         np.testing.assert_array_equal(episode.extra[f"{REWARD}intervention"][:-1], -0.5 * began)
-        np.testing.assert_array_equal(episode.extra[f"{READING}intervention/taken_over"][1:], began)
         np.testing.assert_array_equal(
             episode.extra[f"{REWARD}success"], episode.success & episode.terminated
         )
@@ -189,16 +188,19 @@ def test_a_learner_that_is_killed_begins_again_and_has_all_data(
 
 
 @pytest.mark.parametrize(
-    ("how", "said"), [("-KILL", "it was killed 4x"), ("-INT", r"with status \d")]
+    ("how", "often", "said"), [("-KILL", 9, "it was killed 4x"), ("-INT", 1, "with status 0")]
 )
 def test_a_learner_that_does_not_live_is_told_and_the_same_command_goes_on(
-    tmp_path: Path, source: Path, how: str, said: str
+    tmp_path: Path, source: Path, how: str, often: int, said: str
 ) -> None:
     config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=100_000)
 
+    ended: list[int] = []
+
     def end(acted: Acted) -> None:
-        if acted.steps > 50:
+        if acted.steps > 50 and len(ended) < often:
             _end_learner(how)
+            ended.append(acted.steps)
 
     with pytest.raises(ConnectionError, match=rf"learner has ended.*{said}.*same command"):
         finetune(config, end)
@@ -523,7 +525,7 @@ def test_a_discrete_gripper_closes_or_opens_and_its_critic_learns(tmp_path: Path
         gripper="discrete", hidden=(32, 32), batch_size=32, cloning_steps=20, critic_warmup=10
     )
     config = FinetuneConfig(
-        tmp_path / "run", None, store.path, env="pick_cube", steps=210, utd_ratio=0.5, sac=sac
+        tmp_path / "run", None, store.path, env="pick_cube", steps=400, utd_ratio=0.5, sac=sac
     )
     finetuned = finetune(config)
     assert finetuned.acted.version > 0

@@ -63,22 +63,15 @@ class TestPoseBox:
 
 
 class TestIntervention:
-    def test_it_says_where_a_person_took_over_and_the_environment_pays_nothing_for_it(self) -> None:
+    def test_the_environment_pays_nothing_for_it(self) -> None:
         rewards = Rewards([InterventionReward(InterventionSettings(cost=0.5), 2)], 2)
-
-        def judged(*people: bool) -> list[float]:
-            seen = moments(INSIDE, INSIDE, intervened=np.array(people))
-            judgement = rewards.judge(seen, np.zeros(2, bool))
-            assert judgement.terms.keys() == {"success", "intervention"}
-            assert not judgement.reward.any()
-            assert not judgement.success.any()
-            assert not judgement.terminated.any()
-            return judgement.readings["intervention/taken_over"].tolist()
-
-        people = [(False, True), (True, True), (True, False), (True, True)]
-        assert [judged(*who) for who in people] == [[0, 1], [1, 0], [0, 0], [0, 1]]
-        rewards.forget(np.array([0]))
-        assert judged(True, True) == [1, 0], "in the first step of an episode too"
+        taken = moments(INSIDE, INSIDE, intervened=np.array([True, False]))
+        judgement = rewards.judge(taken, np.zeros(2, bool))
+        assert {name: term.tolist() for name, term in judgement.terms.items()} == {
+            "success": [0, 0],
+            "intervention": [0, 0],
+        }
+        assert not judgement.terminated.any()
 
     def test_its_cost_stands_beside_the_range_of_what_others_pay(self) -> None:
         taken = InterventionReward(InterventionSettings(cost=0.5, name="helped"))

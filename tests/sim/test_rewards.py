@@ -93,17 +93,3 @@ def test_a_time_out_is_none_of_the_tasks_successes(nowhere: str) -> None:
         while not step.done[0]:
             step = env.step(env.action_spec.zeros(1))
     np.testing.assert_array_equal(step.terminated, [False])
-
-
-def test_whoever_puts_a_person_beside_an_arm_tells_the_sources(tmp_path: Path) -> None:
-    (tmp_path / "rewards.yaml").write_text("- kind: task\n- kind: intervention\n")
-    with make_env("reach", 2, rewards=str(tmp_path / "rewards.yaml")) as env:
-        assert isinstance(env, MujocoEnv)
-        assert env.takeover_costs == {"intervention": 1.0}
-        assert env.return_range == (0.0, 1.0)
-        env.reset(seed=0)
-        env.intervene(np.array([True, False]))
-        steps = [env.step(env.action_spec.zeros(2)) for _ in range(2)]
-    told = [step.info[Info.READINGS]["intervention/taken_over"].tolist() for step in steps]
-    assert told == [[1, 0], [0, 0]]
-    assert not any(step.info[Info.REWARD_TERMS]["intervention"].any() for step in steps)
