@@ -40,7 +40,7 @@ from robot_rl.ranges import RangeError
 from robot_rl.remote_learner import OFFER
 from robot_rl.replay import Replay
 from robot_rl.rlif import COST
-from robot_rl.robot_step import READING, REWARD
+from robot_rl.robot_step import REWARD
 from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import SchemaError
