@@ -30,7 +30,7 @@ from hardware.ros.loop import Loop
 from hardware.ros.names import PLACE, SCENE
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
-from hardware.ros.qos import profile
+from hardware.ros.qos import of_several, profile
 from hardware.topics import Command, Gripper, Qos
 
 STATES = Qos(depth=10)
@@ -173,7 +173,7 @@ class ArmNode(LifecycleNode):
                 take(numbers(message), age, convert.sender_of(info))
 
         kind = convert.message_class(part.type)
-        self._inbox.subscribe(kind, part.topic, receive, profile(part.qos))
+        self._inbox.subscribe(kind, part.topic, receive, of_several(part.qos))
 
     def _command(self, values: np.ndarray, age: float, sender: bytes) -> None:
         assert self._arm is not None

@@ -28,14 +28,11 @@ from hardware.ros.loop import Loop
 from hardware.ros.names import DEADMAN, ESTOP, REPORT, REQUEST, RESET, RESET_FORCE, TELEOP_REQUEST
 from hardware.ros.parameters import declare
 from hardware.ros.process import run
-from hardware.ros.qos import LATCHED, profile
+from hardware.ros.qos import LATCHED, of_several, profile
 from hardware.ros.state_listener import StateListener
 from hardware.safety import Decision, Safety, unwatched
 from hardware.topics import SENSOR, Qos
 
-_RIVALS = 4
-"""Requests that are heard in one tick: of two who ask at the same time each would be unheard of, at
-one, as long as the other's came last."""
 _EARS = (Qos(depth=10), SENSOR)
 """Qualities with which a stop is heard, whoever publishes it."""
 _LOOK = 0.1
@@ -116,7 +113,7 @@ class SafetyNode(Node):
             values = np.array(message.position)
             self._safety.request(list(message.name), values, stamp, now, ros, person, source)
 
-        self._inbox.subscribe(JointState, topic, request, QoSProfile(depth=_RIVALS))
+        self._inbox.subscribe(JointState, topic, request, of_several(Qos()))
 
     def _deadman(self, message: Bool, _: MessageInfo) -> None:
         if not message.data:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,8 @@ from hardware.joint_order import JointOrder
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
 from hardware.ros.inbox import Inbox
-from hardware.ros.qos import profile
+from hardware.ros.qos import of_several, profile
 from hardware.streams import Streams
-
-_BROADCASTERS = 4
-"""Messages of one topic that are heard at once: of two broadcasters the second would else always
-take the place of the first."""
 
 
 class StateListener:
@@ -70,10 +65,9 @@ class StateListener:
             else:
                 self.problems.pop(stream.name, None)
 
-        kind, qos = convert.message_class(stream.type), stream.qos
-        if kind is JointState:
-            qos = replace(qos, depth=max(qos.depth, _BROADCASTERS))
-        inbox.subscribe(kind, stream.topic, receive, profile(qos))
+        kind = convert.message_class(stream.type)
+        quality = of_several if kind is JointState else profile  # Joints may have two broadcasters.
+        inbox.subscribe(kind, stream.topic, receive, quality(stream.qos))
 
     def _is_anothers(self, stream: Subscription, message: Any) -> bool:
         """Whether a message is of other joints, from another broadcaster of the same topic."""

@@ -1,6 +1,5 @@
 """Two who want the arm: on its command topic, and on the topic of requests."""
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -64,16 +63,22 @@ def torn(rig: Rig, targets: list[np.ndarray]) -> float:
     return min(float(np.abs(q - target).max()) for target in targets)
 
 
-def test_an_arm_follows_one_of_two_senders(graph: Graph) -> None:
+def test_an_arm_follows_one_of_two_senders_that_speak_at_the_same_moment(graph: Graph) -> None:
     diagnostics = graph.listen(DiagnosticArray, "/diagnostics")
     with Rig(graph) as rig:
         here = rig.stands(0.0)
         targets = [here + 0.05, here - 0.2]
-        for target in targets:
-            sender = graph.node.create_publisher(Float64MultiArray, "arm/commands", 1)
+        senders = [
+            graph.node.create_publisher(Float64MultiArray, "arm/commands", 1) for _ in targets
+        ]
+        for sender in senders:
             wait_for(sender.get_subscription_count, "the arm")
-            send = functools.partial(sender.publish, Float64MultiArray(data=target.tolist()))
-            graph.node.create_timer(0.01, send)
+
+        def send() -> None:
+            for sender, target in zip(senders, targets, strict=True):
+                sender.publish(Float64MultiArray(data=target.tolist()))
+
+        graph.node.create_timer(0.01, send)
         wait_for(lambda: values_of(diagnostics, "/arm", "arm/strange") > 50, "strange commands")
         assert torn(rig, targets) < 0.01
 
