@@ -1,10 +1,11 @@
 """What people who take over are worth, and what else carries the result.
 
 ``python -m benchmarks.interventions --seeds 0 1 2``: demonstrations alone, with a scripted person,
-RLIF, and with the person but without one part of the learner at a time (``--studies``). From five
-demonstrations and no pre-training, on a twin without ROS in between, whose hole and start lie
-further apart than in training. With 20 of them their clone alone succeeds in four of five episodes
-there, and nobody has much to add.
+RLIF, and without one part of the learner at a time (``--studies``). From five demonstrations and no
+pre-training, on a twin without ROS in between, whose hole and start lie further apart than in
+training. With 20 of them their clone alone succeeds in four of five episodes there, and nobody has
+much to add. Parts are left out where nobody helps, for help would make up for them, but for what
+becomes of takeovers.
 Runs lie in ``build/interventions`` and are not repeated; whatever lies there goes into
 ``build/interventions.json`` and ``build/interventions/curves.png``.
 """
@@ -51,7 +52,7 @@ RUNS = BUILD / SUITE
 ENV = "twin_peg_insert"
 LAST = 3
 """Evaluations at the end whose mean is reported."""
-GREEDY_SHARE = 0.25
+GREEDY_SHARE, EXPLORATION = 0.25, 0.3
 STARTS = 200
 """Steps before the first update."""
 
@@ -79,9 +80,9 @@ STUDIES = {
     "demonstrations": Study("demonstrations alone", person=False),
     "person": Study("with a person"),
     "rlif": Study("RLIF", rlif=True),
-    "layer_norm": Study("person, without LayerNorm", layer_norm=False),
-    "bootstrap": Study("person, time-outs taken for ends", bootstrap=False),
-    "half": Study("person, without the half of demonstrations", learner=Pooled),
+    "layer_norm": Study("alone, without LayerNorm", person=False, layer_norm=False),
+    "bootstrap": Study("alone, time-outs taken for ends", person=False, bootstrap=False),
+    "half": Study("alone, without the half of demonstrations", person=False, learner=Pooled),
     "takeovers": Study("person, takeovers no demonstrations", learner=Apart),
 }
 
@@ -100,6 +101,8 @@ class Setting:
     """Half range of how they are turned [rad]."""
     demonstrations: int
     skill: float
+    late: float
+    """Share of an episode after which the person takes over in any case."""
     steps: int
     every: int
     episodes: int
@@ -121,7 +124,7 @@ class Setting:
     def folder(self) -> Path:
         """Where its runs lie."""
         tool = (self.leash, self.clearance, self.reach, self.turn)
-        numbers = (*tool, self.demonstrations, self.skill)
+        numbers = (*tool, self.demonstrations, self.skill, self.late, self.steps, self.every)
         return RUNS / "-".join([self.gap, *(f"{number:g}" for number in numbers)])
 
 
@@ -137,7 +140,8 @@ class Run:
 
     def __init__(self, study: Study, setting: Setting, seed: int, folder: Path) -> None:
         self._study, self._setting = study, setting
-        env: Env = make_env(ENV, 1, seed + 1, **setting.options)
+        # Practice and demonstrations of two seeds must not have the same scenes.
+        env: Env = make_env(ENV, 1, 1000 * seed + 1, **setting.options)
         specs = env.observation_spec, env.action_spec
         sac = rlif_returns(SacConfig()) if study.rlif else known_returns(SacConfig(), env)
         online, shown = (Replay(*specs, setting.steps + 10_000) for _ in range(2))
@@ -145,17 +149,18 @@ class Run:
         if not study.layer_norm:
             drop_layer_norm(agent)
         self.learner = study.learner(agent, online, shown, seed)
-        self._demonstrate(env, folder, seed)
-        self._env = with_person(env, setting.skill, seed) if study.person else env
+        self._demonstrate(env, folder, 1000 * seed)
+        helped = {"skill": setting.skill, "late": setting.late, "seed": seed}
+        self._env = with_person(env, **helped) if study.person else env
         self._reward = rlif_rewards() if study.rlif else TakeoverRewards(costs_of(env))
         self._ids, self._greedy = WorldIds(1), False
-        self._step = self._env.reset(seed + 1)
+        self._step = self._env.reset(1000 * seed + 1)
         self._had, self.takeovers, self.interventions = False, 0, 0
 
     def act(self) -> None:
         """One step, and the updates that it is owed."""
         before = self._step
-        action = self.learner.agent.act(before.observation, self._greedy)
+        action = self.learner.agent.act(before.observation, self._greedy, EXPLORATION)
         after = self._step = self._env.step(action)
         [one] = split_step(self._ids, before.observation, action, after)
         for known in self._reward(one):
@@ -232,7 +237,8 @@ def person_alone(setting: Setting, episodes: int) -> float:
 
 def _seeds(setting: Setting, name: str) -> Seeds:
     folders = sorted(setting.folder.glob(f"{name}-[0-9]*"))
-    return {int(f.name.rpartition("-")[2]): log for f in folders if (log := read_log(f))}
+    logs = {int(f.name.rpartition("-")[2]): read_log(f) for f in folders}
+    return {n: log for n, log in logs.items() if log and log[-1]["step"] >= setting.steps}
 
 
 def _rows(setting: Setting, logs: dict[str, Seeds], alone: float) -> Iterator[Row]:
@@ -243,8 +249,12 @@ def _rows(setting: Setting, logs: dict[str, Seeds], alone: float) -> Iterator[Ro
         numbers, seeds = list(known), list(known.values())
         of = f"{SUITE}: {STUDIES[name].name}"
         last = [_mean(log[-LAST:], "greedy_success") for log in seeds]
+        whole = mean_interval([_mean(log[1:], "greedy_success") for log in seeds])
         yield Row(f"{of}, success before learning", _first(seeds), "share", None, numbers)
-        yield Row(f"{of}, success", mean_interval(last).estimate, "share", alone, numbers)
+        interval = mean_interval(last)
+        yield Row(f"{of}, success", interval.estimate, "share", alone, numbers)
+        yield Row(f"{of}, low end of its 95 % interval", interval.low, "share", None, numbers)
+        yield Row(f"{of}, success while learning", whole.estimate, "share", None, numbers)
         yield Row(f"{of}, success of the worst seed", min(last), "share", alone, numbers)
         if STUDIES[name].person:
             for part, rows in (("first", slice(1, 1 + LAST)), ("last", slice(-LAST, None))):
@@ -311,8 +321,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser.add_argument("--turn", type=float, default=0.5, help="half range of turns [rad]")
     parser.add_argument("--demonstrations", type=int, default=5)
     parser.add_argument("--skill", type=float, default=0.8)
-    parser.add_argument("--steps", type=int, default=12_000)
-    parser.add_argument("--every", type=int, default=1_000)
+    parser.add_argument("--late", type=float, default=0.6, help="share after which they help")
+    parser.add_argument("--steps", type=int, default=9_000)
+    parser.add_argument("--every", type=int, default=1_500)
     asked = parser.parse_args(arguments)
     return asked, setting_of(Setting, asked)
 

@@ -5,8 +5,9 @@ gap profile that no simulator has trained on. ``simulator``: the peg is learned 
 policy goes on there with ``robot-rl finetune``, paid by the task. ``demonstrations``: no simulator;
 20 demonstrations on the robot itself, a classifier of success from their pictures and from attempts
 beside them, whose word is the reward. At each mark the policy alone acts, greedy, judged by the
-truth. Runs lie in ``build/on_robot`` and are not repeated; whatever lies there goes into
-``build/on_robot.json`` and ``build/on_robot/curves.png``.
+truth; in the end in other scenes as well. Runs lie in ``build/on_robot``, go on where they were
+interrupted, and are not repeated; whatever lies there goes into ``build/on_robot.json`` and a
+figure.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ import numpy as np
 from benchmarks.studies import learn_all, parser_of, setting_of
 from benchmarks.table import BUILD, Row, show_rows, write_rows
 from robot_rl.classifier_run import train as train_classifier
-from robot_rl.config import ClassifierTrainConfig, FinetuneConfig, TrainConfig
+from robot_rl.config import ClassifierTrainConfig, FinetuneConfig, SacConfig, TrainConfig
 from robot_rl.demonstrations import schema_of
+from robot_rl.env import Env
 from robot_rl.environments import make_env, parse_options
 from robot_rl.episodes import Episodes
 from robot_rl.evaluation import evaluate
-from robot_rl.finetune import finetune
+from robot_rl.finetune import ROBOTS, finetune
 from robot_rl.log import Log, read_log
 from robot_rl.log import Row as LogRow
 from robot_rl.near_misses import record_near_misses
@@ -42,6 +44,8 @@ TASK, TWIN = "peg_insert", "twin_peg_insert"
 PICTURES = ("cameras=front,wrist", "image_size=64", "linger=8")
 BAR = 0.95
 """Success that is aimed at."""
+FRESH, FRESH_SEED = 200, 777_000
+"""Episodes in the end in scenes that no evaluation before has seen, and their seed."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class Setting:
     demonstrations: int
     attempts: int
     """Near misses beside each demonstration, for the classifier."""
+    weight: tuple[float, float]
+    """Of the clone that was made of them, at first and in the end."""
     episodes: int
     """Of each evaluation."""
 
@@ -95,13 +101,15 @@ class Study:
     name: str
     minutes: tuple[float, ...]
     """Of robot time, after which the policy is judged."""
-    begin: Callable[[Setting, int, Path], FinetuneConfig]
+    begin: Callable[[Setting, int, Path], None]
     """Makes what there is to begin with, in a folder."""
+    config: Callable[[Setting, int, Path], FinetuneConfig]
+    """How it goes on from there."""
     setting: Callable[[Setting], str]
     """What of the setting counts."""
 
 
-def _from_simulator(setting: Setting, seed: int, folder: Path) -> FinetuneConfig:
+def _simulate(setting: Setting, seed: int, folder: Path) -> None:
     simulated = TrainConfig(
         env=TASK,
         options=(*setting.seen, f"randomization={setting.randomization}"),
@@ -112,42 +120,65 @@ def _from_simulator(setting: Setting, seed: int, folder: Path) -> FinetuneConfig
         folder=folder / "simulator",
     )
     train(simulated)
+
+
+def _from_simulator(setting: Setting, seed: int, folder: Path) -> FinetuneConfig:
     source, options = folder / "simulator", setting.robot
     return FinetuneConfig(folder / "robot", source, env=TWIN, options=options, seed=seed)
 
 
-def _from_demonstrations(setting: Setting, seed: int, folder: Path) -> FinetuneConfig:
-    options, recorded = (*setting.options, *PICTURES), folder / "recorded"
+def _demonstrate(setting: Setting, seed: int, folder: Path) -> None:
+    options = (*setting.options, *PICTURES)
     with make_env(TWIN, 1, seed, **parse_options(options)) as env:
-        store = Episodes(recorded, schema_of(env, TWIN, options))
-        record_near_misses(env, store, setting.demonstrations, setting.attempts, seed=1000 * seed)
-    classifier = ClassifierTrainConfig((recorded,), folder / "peg.classifier", seed=seed)
+        shown, tried = (
+            Episodes(folder / name, schema_of(env, TWIN, options)) for name in ("shown", "tried")
+        )
+        numbers = setting.demonstrations, setting.attempts
+        record_near_misses(env, shown, *numbers, seed=1000 * seed, beside=tried)
+    both = shown.path, tried.path
+    classifier = ClassifierTrainConfig(both, folder / "peg.classifier", seed=seed)
     print(train_classifier(classifier, lambda update, loss: None), flush=True)
-    rewards = folder / "rewards.yaml"
-    rewards.write_text("- kind: classifier\n  file: peg.classifier\n", encoding="utf-8")
+    text = "- kind: classifier\n  file: peg.classifier\n"
+    (folder / REWARDS).write_text(text, encoding="utf-8")
+
+
+def _from_demonstrations(setting: Setting, seed: int, folder: Path) -> FinetuneConfig:
     return FinetuneConfig(
         folder / "robot",
-        demonstrations=recorded,
+        demonstrations=folder / "shown",
         env=TWIN,
-        options=(*setting.robot, "image_size=64", f"rewards={rewards}"),
+        options=(*setting.robot, *_judged(folder)),
         seed=seed,
+        sac=SacConfig(cloning_weight=setting.weight),
     )
+
+
+REWARDS = "rewards.yaml"
+
+
+def _judged(folder: Path) -> tuple[str, ...]:
+    """Options of a robot whose rewards are those of a run, if it has a list of them."""
+    rewards = folder / REWARDS
+    return ("image_size=64", f"rewards={rewards}") if rewards.exists() else ()
 
 
 STUDIES = {
     "simulator": Study(
         "from the simulator's policy",
         (0, 2, 5, 10),
+        _simulate,
         _from_simulator,
         lambda s: s.known(s.randomization, s.steps, s.simulated),
     ),
     "demonstrations": Study(
         "from demonstrations, reward by camera",
-        (2.5, 5, 7.5, 10, 12.5),
+        (0.05, 2.5, 5, 7.5, 10, 12.5),
+        _demonstrate,
         _from_demonstrations,
-        lambda s: s.known(s.demonstrations, s.attempts),
+        lambda s: s.known(s.demonstrations, s.attempts, *(f"{w:g}" for w in s.weight)),
     ),
 }
+"""The first mark of the second is before the first update: the clone alone."""
 
 
 def folder_of(name: str, setting: Setting) -> Path:
@@ -156,21 +187,47 @@ def folder_of(name: str, setting: Setting) -> Path:
 
 
 def learn(name: str, setting: Setting, seed: int) -> Path:
-    """One seed, unless it is there already; returns its folder."""
+    """One seed, as far as it is not there already; returns its folder."""
     study, folder = STUDIES[name], folder_of(name, setting) / f"{seed}"
-    if (rows := read_log(folder)) and rows[-1]["minutes"] >= study.minutes[-1]:
+    if _is_whole(read_log(folder)):
         return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    config = study.begin(setting, seed, folder)
-    with make_env(TWIN, 1, 0, **parse_options(setting.options)) as env, Log(folder) as log:
-        done = 0
-        for minutes in study.minutes:
-            if (target := round(60 * minutes / env.dt)) > done:
-                done += finetune(replace(config, steps=target - done)).acted.steps
-            found = evaluate(env, _policy(config).act, setting.episodes).scalars("greedy")
-            log.write(done, found | {"minutes": minutes})
+    if not (folder / "robot").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        study.begin(setting, seed, folder)
+    config, marks = study.config(setting, seed, folder), read_log(folder)
+    known = round(marks[-1]["step"]) if marks else -1
+    with make_env(TWIN, 1, 0, **parse_options(setting.options)) as env, Log(folder, known) as log:
+        for minutes in study.minutes[len(marks) :]:
+            steps, done = round(60 * minutes / env.dt), _acted(config)
+            if steps > done:
+                done += finetune(replace(config, steps=steps - done)).acted.steps
+            log.write(done, _measure(config, setting, folder, env) | {"minutes": minutes})
             print(f"{name}, seed {seed}: {read_log(folder)[-1]}", flush=True)
+        fresh = evaluate(env, _policy(config).act, FRESH, FRESH_SEED).scalars("fresh")
+        log.write(_acted(config) + 1, fresh | {"minutes": study.minutes[-1]})
     return folder
+
+
+def _is_whole(rows: Sequence[LogRow]) -> bool:
+    return bool(rows) and "fresh_success" in rows[-1]
+
+
+def _acted(config: FinetuneConfig) -> int:
+    """Steps of the robot so far."""
+    rows = read_log(config.run / ROBOTS / Path(config.robot).stem)
+    return round(rows[-1]["step"]) if rows else 0
+
+
+def _measure(config: FinetuneConfig, setting: Setting, folder: Path, env: Env) -> dict[str, float]:
+    """The policy alone: by the truth, and what the judge of its practice would pay for nothing."""
+    act = _policy(config).act
+    found = evaluate(env, act, setting.episodes).scalars("greedy")
+    if not (options := _judged(folder)):
+        return found
+    with make_env(TWIN, 1, 0, **parse_options((*setting.options, *options))) as judged:
+        paid = evaluate(judged, act, setting.episodes)
+    assert paid.success is not None
+    return found | {"paid_wrongly": float((paid.episode_return - paid.success).mean())}
 
 
 def _policy(config: FinetuneConfig) -> Policy:
@@ -186,7 +243,7 @@ def _logs(name: str, setting: Setting) -> tuple[list[int], list[list[LogRow]]]:
     found = {
         int(folder.name): rows
         for folder in sorted(folder_of(name, setting).glob("[0-9]*"))
-        if len(rows := read_log(folder)) == len(STUDIES[name].minutes)
+        if _is_whole(rows := read_log(folder))
     }
     return list(found), list(found.values())
 
@@ -201,6 +258,16 @@ def _rows(name: str, seeds: Sequence[int], logs: Sequence[Sequence[LogRow]]) -> 
         yield Row(f"{of}: low end of its 95 % interval", interval.low, "share", None, seeds)
         yield Row(f"{of}: success of the worst seed", min(found), "share", None, seeds)
         yield Row(f"{of}: steps of an episode", length, "steps", None, seeds)
+        if "paid_wrongly" in logs[0][i]:
+            wrongly = float(np.mean([log[i]["paid_wrongly"] for log in logs]))
+            yield Row(f"{of}: paid without success", wrongly, "share", None, seeds)
+    fresh = mean_interval([log[-1]["fresh_success"] for log in logs])
+    of = f"{SUITE}/{STUDIES[name].name}, in the end, {FRESH} other scenes"
+    yield Row(f"{of}: success", fresh.estimate, "share", BAR, seeds)
+    yield Row(f"{of}: low end of its 95 % interval", fresh.low, "share", None, seeds)
+    mean = np.mean([[row["greedy_success"] for row in log[:-1]] for log in logs], axis=0)
+    of = f"{SUITE}/{STUDIES[name].name}: lowest success less the first"
+    yield Row(of, float((mean - mean[0]).min()), "share", -0.1, seeds)
 
 
 def _draw(setting: Setting) -> Path:
@@ -212,7 +279,7 @@ def _draw(setting: Setting) -> Path:
     for number, (name, study) in enumerate(STUDIES.items()):
         seeds, logs = _logs(name, setting)
         if seeds:
-            values = np.array([[row["greedy_success"] for row in log] for log in logs])
+            values = np.array([[row["greedy_success"] for row in log[:-1]] for log in logs])
             axes.plot(study.minutes, values.T, color=f"C{number}", alpha=0.35, lw=1)
             label = f"{study.name} ({len(seeds)})"
             axes.plot(study.minutes, values.mean(0), "o-", color=f"C{number}", lw=2, label=label)
@@ -236,7 +303,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
-    parser = parser_of(__doc__, STUDIES, "seeds side by side, two cores each")
+    parser = parser_of(__doc__, STUDIES, "seeds side by side, a core each")
     parser.add_argument("--delay", type=float, default=0.08, help="as ROS 2 adds [s]")
     parser.add_argument("--history", type=int, default=3, help="last actions in the observation")
     parser.add_argument("--leash", type=float, default=2.0, help="lead of a target [actions]")
@@ -245,7 +312,10 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser.add_argument("--simulated", type=int, default=100, help="demonstrations there")
     parser.add_argument("--demonstrations", type=int, default=20, help="on the robot")
     parser.add_argument("--attempts", type=int, default=3, help="near misses beside each")
+    pair = {"type": float, "nargs": 2, "default": (5.0, 2.0), "metavar": ("FIRST", "LAST")}
+    parser.add_argument("--weight", **pair, help="of the clone of those demonstrations")
     asked = parser.parse_args(arguments)
+    asked.weight = tuple(asked.weight)
     return asked, setting_of(Setting, asked)
 
 

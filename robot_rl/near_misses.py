@@ -48,6 +48,7 @@ def record_near_misses(
     noise: float = 0.1,
     seed: int = 0,
     operator: str = "script",
+    beside: Episodes | None = None,
 ) -> Recorded:
     """Records successes, and as many attempts beside each.
 
@@ -60,6 +61,8 @@ def record_near_misses(
         noise: Standard deviation of the tremble, in units of the action.
         seed: Of scenes, tremble and attempts.
         operator: Written into the metadata.
+        beside: Where the attempts go instead, for some of them succeed: whoever imitates successes
+            must not take those for demonstrations.
 
     Raises:
         TypeError: If the environment has no expert.
@@ -71,7 +74,8 @@ def record_near_misses(
     for number in range(10 + 10 * successes):
         # Of its own: the next seed's scenes must not be the same ones.
         scene = int(np.random.SeedSequence((first, number)).generate_state(1)[0])
-        found = _Collector(env, store, metadata, noise, scene).collect(attempts)
+        stores = store, beside or store
+        found = _Collector(env, stores, metadata, noise, scene).collect(attempts)
         counts = Recorded(*map(sum, zip(counts, found, strict=True)))
         scenes += found.successes > 0
         if scenes >= successes:
@@ -83,19 +87,25 @@ def record_near_misses(
 
 
 class _Collector:
-    """One scene."""
+    """One scene; the success goes into the first store, attempts into the second."""
 
     def __init__(
-        self, env: Env, store: Episodes, metadata: Metadata, noise: float, scene: int
+        self,
+        env: Env,
+        stores: tuple[Episodes, Episodes],
+        metadata: Metadata,
+        noise: float,
+        scene: int,
     ) -> None:
-        self._env, self._store, self._noise, self._scene = env, store, noise, scene
+        self._env, self._stores, self._noise, self._scene = env, stores, noise, scene
         self._metadata = replace(metadata, labels=metadata.labels | {SCENE: str(scene)})
         self._rng = np.random.default_rng(scene)
 
     def collect(self, attempts: int) -> Recorded:
         """The success and the attempts beside it; without the one there are no others."""
         tremble = int(self._rng.integers(2**31))
-        episode = self._run(self._expert(tremble), 10**6)
+        shown, tried = self._stores
+        episode = self._run(shown, self._expert(tremble), 10**6)
         reached = next((t.step for t in episode if t.success), None)
         if reached is None:
             return Recorded(0, 1)
@@ -106,14 +116,14 @@ class _Collector:
             else:
                 stop = max(1, reached - int(self._rng.integers(*STOP_BEFORE, endpoint=True)))
                 act, steps = self._short(tremble, stop), stop + PAUSE + RETREAT
-            failures += not self._run(act, steps)[-1].success
+            failures += not self._run(tried, act, steps)[-1].success
         return Recorded(1 + attempts - failures, failures)
 
-    def _run(self, act: Act, steps: int) -> list[Transition]:
+    def _run(self, store: Episodes, act: Act, steps: int) -> list[Transition]:
         """One episode of at most so many steps, committed."""
         ids, step = WorldIds(1), self._env.reset(self._scene)
         episode: list[Transition] = []
-        with self._store.writer(self._metadata) as writer:
+        with store.writer(self._metadata) as writer:
             while len(episode) < steps and not (episode and step.done[0]):
                 action = act(len(episode))
                 after = self._env.step(action)
