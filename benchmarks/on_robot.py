@@ -70,6 +70,8 @@ class Setting:
     """Near misses beside each demonstration, for the classifier."""
     weight: tuple[float, float]
     """Of the clone that was made of them, at first and in the end."""
+    exploration: float
+    """Share of a simulator's noise with which they are gone on from."""
     episodes: int
     """Of each evaluation."""
 
@@ -148,6 +150,7 @@ def _from_demonstrations(setting: Setting, seed: int, folder: Path) -> FinetuneC
         demonstrations=folder / "shown",
         env=TWIN,
         options=(*setting.robot, *_judged(folder)),
+        exploration=setting.exploration,
         seed=seed,
         sac=SacConfig(cloning_weight=setting.weight),
     )
@@ -175,7 +178,9 @@ STUDIES = {
         (0.05, 2.5, 5, 7.5, 10, 12.5),
         _demonstrate,
         _from_demonstrations,
-        lambda s: s.known(s.demonstrations, s.attempts, *(f"{w:g}" for w in s.weight)),
+        lambda s: s.known(
+            s.demonstrations, s.attempts, *(f"{w:g}" for w in (*s.weight, s.exploration))
+        ),
     ),
 }
 """The first mark of the second is before the first update: the clone alone."""
@@ -314,6 +319,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser.add_argument("--attempts", type=int, default=3, help="near misses beside each")
     pair = {"type": float, "nargs": 2, "default": (5.0, 2.0), "metavar": ("FIRST", "LAST")}
     parser.add_argument("--weight", **pair, help="of the clone of those demonstrations")
+    parser.add_argument("--exploration", type=float, default=0.3, help="of a simulator's noise")
     asked = parser.parse_args(arguments)
     asked.weight = tuple(asked.weight)
     return asked, setting_of(Setting, asked)

@@ -74,7 +74,7 @@ def record_near_misses(
     for number in range(10 + 10 * successes):
         # Of its own: the next seed's scenes must not be the same ones.
         scene = int(np.random.SeedSequence((first, number)).generate_state(1)[0])
-        stores = store, beside or store
+        stores = store, store if beside is None else beside
         found = _Collector(env, stores, metadata, noise, scene).collect(attempts)
         counts = Recorded(*map(sum, zip(counts, found, strict=True)))
         scenes += found.successes > 0

@@ -47,6 +47,14 @@ def test_another_seed_has_other_scenes(tmp_path: Path) -> None:
     assert not scenes[0] & scenes[1]
 
 
+def test_attempts_may_go_elsewhere(tmp_path: Path) -> None:
+    with make_env("reach", linger=2) as env:
+        shown, tried = (Episodes(tmp_path / n, schema_of(env, "reach", ())) for n in ("a", "b"))
+        record_near_misses(env, shown, 3, 2, beside=tried)
+    assert [m.success for m in shown.metadata()] == [True] * 3
+    assert len(tried) == 6
+
+
 def test_successes_last_and_attempts_mostly_fail(store: Episodes) -> None:
     kinds: dict[str, list[int]] = {}
     for episode in store:
