@@ -44,6 +44,8 @@ TASK, TWIN = "peg_insert", "twin_peg_insert"
 PICTURES = ("cameras=front,wrist", "image_size=64", "linger=8")
 BAR = 0.95
 """Success that is aimed at."""
+REWARDS = "rewards.yaml"
+"""File of a run whose reward is not the task's own."""
 FRESH, FRESH_SEED = 200, 777_000
 """Episodes in the end in scenes that no evaluation before has seen, and their seed."""
 
@@ -154,9 +156,6 @@ def _from_demonstrations(setting: Setting, seed: int, folder: Path) -> FinetuneC
         seed=seed,
         sac=SacConfig(cloning_weight=setting.weight),
     )
-
-
-REWARDS = "rewards.yaml"
 
 
 def _judged(folder: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import pytest
 from robot_rl.config import SacConfig
 from robot_rl.rlif import COST, rlif_returns, rlif_rewards, without_rewards
 from robot_rl.transition import Transition
+from tests.robot_rl.test_takeovers import WHO_PAYS
 
 
 def episode(people: str, number: int = 0, success: bool = True) -> list[Transition]:
@@ -29,19 +30,7 @@ def rewarded(transitions: list[Transition]) -> tuple[list[Transition], list[int]
     return out, counts
 
 
-@pytest.mark.parametrize(
-    ("people", "costs"),
-    [
-        ("....", []),
-        ("..x.", [1]),
-        ("..xxx..", [1]),  # a burst costs once
-        (".x.x.", [0, 2]),
-        ("xx..", []),  # taken over before the policy did anything
-        ("...x", [2]),  # in the last step
-        ("x", []),
-        ("....xx", [3]),
-    ],
-)
+@pytest.mark.parametrize(("people", "costs"), WHO_PAYS)
 @pytest.mark.parametrize("success", [True, False])
 def test_the_step_before_a_takeover_costs_and_success_pays_nothing(
     people: str, costs: list[int], success: bool

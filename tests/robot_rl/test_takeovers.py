@@ -15,6 +15,18 @@ from robot_rl.transition import Transition
 COST = 0.5
 PEOPLE = ("....", "..x.", "..xx..", ".x.x.", "xx..", "...x", "x", "--xx.x")
 
+WHO_PAYS = (
+    ("....", []),
+    ("..x.", [1]),
+    ("..xxx..", [1]),  # a burst costs once
+    (".x.x.", [0, 2]),
+    ("xx..", []),  # nothing came before
+    ("...x", [2]),  # in the last step
+    ("x", []),
+    ("....xx", [3]),
+)
+"""Who acts in each step of an episode, and the steps before a takeover, whatever pays besides."""
+
 
 def episode(people: str, failed: bool = False) -> list[Transition]:
     """Steps of a policy (.), of a person (x) and of nobody (-), as a list of sources pays them."""
@@ -63,12 +75,7 @@ def test_the_terms_of_every_transition_are_its_reward(
 @pytest.mark.parametrize(
     ("people", "costs"),
     [
-        ("....", []),
-        ("..x.", [1]),
-        ("..xxx..", [1]),  # a burst costs once
-        (".x.x.", [0, 2]),
-        ("xx..", []),  # nothing came before
-        ("...x", [2]),  # in the last step
+        *WHO_PAYS,
         ("--xx", []),  # nobody had asked, as where a person demonstrates
         ("-.x-x", [1]),
     ],
