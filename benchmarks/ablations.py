@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from robot_rl.batch import Batch
 from robot_rl.learner import Learner
 from robot_rl.networks import Critics, Members
-from robot_rl.replay import mix
 from robot_rl.sac import Sac
 from robot_rl.transition import Transition
 
@@ -27,8 +26,7 @@ class Pooled(Apart):
 
     def _sample(self) -> Batch:
         share = len(self.demonstrations) / (len(self.demonstrations) + len(self.replay))
-        size = self.agent.config.batch_size
-        return mix(self.replay, self.demonstrations, size, self.rng, share)
+        return self._mix(share)
 
 
 class _Bare(nn.Module):

@@ -79,13 +79,19 @@ def open_mapped(folder: Path, layout: Layout) -> dict[str, np.ndarray]:
 
     Raises:
         ValueError: If a file holds another shape or dtype.
+        FileNotFoundError: If one is missing.
     """
     arrays: dict[str, np.ndarray] = {}
     for name, (shape, dtype) in layout.items():
-        mapped = np.lib.format.open_memmap(folder / f"{name}.npy", "r+")
+        if not (file := folder / f"{name}.npy").exists():
+            raise FileNotFoundError(
+                f"{file} is missing: it was lost, or another version has begun {folder}; copy it "
+                "back, go on with that version, or begin anew elsewhere"
+            )
+        mapped = np.lib.format.open_memmap(file, "r+")
         if mapped.shape != shape or mapped.dtype != dtype:
             raise ValueError(
-                f"{folder / name}.npy holds {mapped.dtype} {mapped.shape} instead of {dtype} "
+                f"{file} holds {mapped.dtype} {mapped.shape} instead of {dtype} "
                 f"{shape}; delete {folder} and start anew"
             )
         arrays[name] = np.asarray(mapped)  # a plain view: take() on it costs half

@@ -10,6 +10,17 @@ from robot_rl.env import Observation
 from robot_rl.replay_spec import ReplaySpec
 
 
+class Window(NamedTuple):
+    """How many steps a sampled transition may stand for (n-step returns)."""
+
+    steps: int = 1
+    discount: float = 1.0
+    """Per step, of the rewards within."""
+
+
+ONE_STEP = Window()
+
+
 class Batch(NamedTuple):
     """Transitions as arrays with a leading axis of length ``batch``; they are the caller's to keep.
 
@@ -21,8 +32,11 @@ class Batch(NamedTuple):
     action: np.ndarray
     """As sent. Shape (batch, action)."""
     reward: np.ndarray
-    """Shape (batch,), float32."""
+    """Discounted sum over the ``steps``. Shape (batch,), float32."""
     next_observation: Observation
+    """What was seen after so many steps."""
+    steps: np.ndarray
+    """How many steps the reward sums up, 1 unless a ``Window`` has more. Shape (batch,), int64."""
     terminated: np.ndarray
     """Shape (batch,), bool: no value follows."""
     truncated: np.ndarray
@@ -41,6 +55,7 @@ class Batch(NamedTuple):
             action=self.action[rows],
             reward=self.reward[rows],
             next_observation={key: value[rows] for key, value in self.next_observation.items()},
+            steps=self.steps[rows],
             terminated=self.terminated[rows],
             truncated=self.truncated[rows],
             intervened=self.intervened[rows],
@@ -64,6 +79,7 @@ class Batch(NamedTuple):
             action=np.empty((batch_size, *spec.action.shape), spec.action.dtype),
             reward=np.empty(batch_size, np.float32),
             next_observation=following,
+            steps=np.ones(batch_size, np.int64),
             terminated=np.empty(batch_size, bool),
             truncated=np.empty(batch_size, bool),
             intervened=np.empty(batch_size, bool),

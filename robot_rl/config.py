@@ -25,6 +25,9 @@ class SacConfig:
 
     discount: float = 0.97
     """Discount per step."""
+    n_step: int = 1
+    """Steps of reward in a target before critics guess the rest; fewer where a person takes over.
+    """
     hidden: tuple[int, ...] = (256, 256)
     """Widths of the hidden layers of actor and critics."""
     ensemble: int = 2
@@ -83,6 +86,7 @@ class SacConfig:
         check(
             self,
             discount=above(0, up_to=1),
+            n_step=at_least(1),
             hidden=each(at_least(1)),
             ensemble=at_least(1),
             subset=within(1, self.ensemble, "the ensemble"),
@@ -104,6 +108,11 @@ class SacConfig:
             gripper_epsilon=within(0, 1),
             gripper_open=within(0, 1),
         )
+        if self.gripper == "discrete" and self.n_step > 1:
+            raise RangeError(
+                f"n_step is {self.n_step}, and a discrete gripper pays for each step on its own; "
+                "choose n_step 1, or the continuous gripper"
+            )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from robot_rl.batch import Batch
+from robot_rl.batch import Batch, Window
 from robot_rl.replay import Replay, mix
 from robot_rl.sac import Metrics, Sac
 from robot_rl.transition import Transition
@@ -113,8 +113,9 @@ class Learner:
         return self._mix(1.0)
 
     def _mix(self, demo_fraction: float) -> Batch:
-        size = self.agent.config.batch_size
+        config = self.agent.config
         if self._batch is None:
-            self._batch = Batch.empty(self.replay.spec, size)
+            self._batch = Batch.empty(self.replay.spec, config.batch_size)
         both = self.replay, self.demonstrations
-        return mix(*both, size, self.rng, demo_fraction, out=self._batch)
+        window = Window(config.n_step, config.discount)
+        return mix(*both, config.batch_size, self.rng, demo_fraction, self._batch, window)

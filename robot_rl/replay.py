@@ -14,10 +14,10 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from robot_rl import arrays
-from robot_rl.batch import Batch
+from robot_rl.batch import ONE_STEP, Batch, Window
 from robot_rl.env import ArraySpec, Info, Observation, Step
 from robot_rl.frames import FrameRing
-from robot_rl.replay_spec import FLAGS, IDS, ROW_PREFIX, ReplaySpec
+from robot_rl.replay_spec import AHEAD, IDS, ROW_PREFIX, ReplaySpec
 from robot_rl.schema import SchemaError, check_arrays, differences
 from robot_rl.transition import Source, Transition, WorldIds
 
@@ -196,7 +196,13 @@ class Replay:
         )
         self._append(rows, before, after)
 
-    def sample(self, batch_size: int, rng: np.random.Generator, out: Batch | None = None) -> Batch:
+    def sample(
+        self,
+        batch_size: int,
+        rng: np.random.Generator,
+        out: Batch | None = None,
+        window: Window = ONE_STEP,
+    ) -> Batch:
         """Draws transitions uniformly, with replacement.
 
         Args:
@@ -204,11 +210,12 @@ class Replay:
             rng: Source of the draws.
             out: A batch of this size to overwrite, which spares images the cost of fresh memory;
                 None makes a new one.
+            window: How many steps each stands for.
 
         Raises:
             ValueError: If the replay is empty.
         """
-        return self.gather(self.draw(batch_size, rng), out)
+        return self.gather(self.draw(batch_size, rng), out, window)
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Numbers of ``count`` random transitions, for ``gather``. Shape (count,), int64.
@@ -220,28 +227,27 @@ class Replay:
             raise ValueError("cannot sample from an empty replay; append transitions first")
         return rng.integers(self._counts[1], self._counts[0], count)
 
-    def gather(self, indices: np.ndarray, out: Batch | None = None) -> Batch:
+    def gather(
+        self, indices: np.ndarray, out: Batch | None = None, window: Window = ONE_STEP
+    ) -> Batch:
         """The transitions with the given numbers, which must be in ``self.indices``.
 
         Args:
             indices: Shape (batch,).
             out: A batch of this size to overwrite; None makes a new one.
+            window: How many steps each stands for. It ends early where the episode does, where a
+                person takes over or lets go, and where the next step is not there.
         """
-        slots = indices % self.spec.capacity
-        rows = {
-            name: self._rows[name].take(slots, 0, getattr(out, name, None), "clip")
-            for name in ("action", "reward", *FLAGS)
-        }
-        frame, following = (self._rows[k].take(slots) for k in ("observation", "next_observation"))
-        if out is not None:
-            out.indices[...] = indices
-        before, after = (out.observation, out.next_observation) if out else (None, None)
-        return Batch(
-            observation=self._frames.gather(self._stack(frame), before),
-            next_observation=self._frames.gather(self._stack(following), after),
-            indices=indices,
-            **rows,
-        )
+        out = Batch.empty(self.spec, len(indices)) if out is None else out
+        last = self._sum_up(indices, window, out)
+        out.indices[...] = indices
+        for numbers, names in ((indices, _OF_FIRST), (last, _OF_LAST)):
+            for name in names:
+                self._take(name, numbers, getattr(out, name))
+        for numbers, name in ((indices, "observation"), (last, "next_observation")):
+            frames = self._stack(self._take(name, numbers))
+            self._frames.gather(frames, getattr(out, name))
+        return out
 
     def flush(self) -> None:
         """Makes a memory-mapped replay durable on disk; does nothing for one in memory."""
@@ -273,6 +279,32 @@ class Replay:
         replay._find_tails()
         return replay
 
+    def _take(self, name: str, numbers: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """A column of the transitions with the given numbers."""
+        return self._rows[name].take(numbers % self.spec.capacity, 0, out, "clip")
+
+    def _sum_up(self, indices: np.ndarray, window: Window, out: Batch) -> np.ndarray:
+        """Writes rewards and steps of the windows that begin there; the last number of each."""
+        last, inside = indices, np.ones(len(indices), bool)
+        self._take("reward", indices, out.reward)
+        out.steps[...] = 1
+        for step in range(1, window.steps):
+            following, linked = self._following(last)
+            inside &= linked
+            last = np.where(inside, following, last)
+            out.reward[...] += window.discount**step * inside * self._take("reward", last)
+            out.steps[...] += inside
+        return last
+
+    def _following(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of the steps after those, and whether a window may go on there."""
+        following = numbers + self._take(AHEAD, numbers)
+        linked = following < self.appended
+        linked &= ~(self._take("terminated", numbers) | self._take("truncated", numbers))
+        for name, difference in (("stream", 0), ("episode", 0), ("step", 1), ("intervened", 0)):
+            linked &= self._take(name, following) == self._take(name, numbers) + difference
+        return following, linked
+
     def _append(self, rows: Columns, observation: Observation, following: Observation) -> None:
         count = len(rows["action"])
         self._check(rows["action"], observation, following)
@@ -285,12 +317,21 @@ class Replay:
         rows["observation"] = shared
         rows["next_observation"] = self._frames.write(following, count, previous=shared)
         numbers = np.arange(self.appended, self.appended + count)
+        self._link(rows, numbers)
         for name, column in self._rows.items():
             column[numbers % self.spec.capacity] = rows[name]
         used = self._frames.stack(rows["next_observation"], self.spec.frame_stack + 1)
         self._frames.used_until[used] = numbers[:, np.newaxis] + 1
         self._counts[0] += count
-        self._remember(rows)
+        self._remember(rows, numbers)
+
+    def _link(self, rows: Columns, numbers: np.ndarray) -> None:
+        """Tells the step before each row how far ahead it lies."""
+        rows[AHEAD] = np.zeros(len(numbers), np.int64)
+        for (stream, episode, step), number in zip(_ids(rows), numbers.tolist(), strict=True):
+            tail = self._tails.get(stream)
+            if tail and (tail.episode, tail.step) == (episode, step) and tail.row in self.indices:
+                self._rows[AHEAD][tail.row % self.spec.capacity] = number - tail.row
 
     def _check(self, action: np.ndarray, observation: Observation, following: Observation) -> None:
         count = len(action)
@@ -330,15 +371,17 @@ class Replay:
         until = self._frames.used_until[self._frames.next_slots(frames)].max(initial=0)
         self._counts[1] = max(self._counts[1], self.appended + rows - self.spec.capacity, until)
 
-    def _remember(self, rows: Columns) -> None:
-        numbers = self._frames.written - 1 - self._frames.age(rows["next_observation"])
-        for (stream, episode, step), frame in zip(_ids(rows), numbers.tolist(), strict=True):
-            self._tails[stream] = _Tail(episode, step + 1, frame)
+    def _remember(self, rows: Columns, numbers: np.ndarray) -> None:
+        frames = self._frames.written - 1 - self._frames.age(rows["next_observation"])
+        both = zip(frames.tolist(), numbers.tolist(), strict=True)
+        for (stream, episode, step), (frame, row) in zip(_ids(rows), both, strict=True):
+            self._tails[stream] = _Tail(episode, step + 1, frame, row)
 
     def _find_tails(self) -> None:
         """Remembers the last row of each stream, from the rows of an earlier process."""
-        slots = np.array(self.indices, np.int64) % self.spec.capacity
-        self._remember({name: column[slots] for name, column in self._rows.items()})
+        numbers = np.array(self.indices, np.int64)
+        slots = numbers % self.spec.capacity
+        self._remember({name: column[slots] for name, column in self._rows.items()}, numbers)
 
     def _find_used(self) -> None:
         """Which frames the rows use, from the rows alone."""
@@ -366,6 +409,13 @@ class _Tail(NamedTuple):
     step: int
     frame: int
     """Number of its frame, counted from the first ever written."""
+    row: int
+    """Number of the transition that led to it."""
+
+
+_OF_FIRST = ("action", "intervened", "is_demonstration")
+_OF_LAST = ("terminated", "truncated")
+"""Columns of a batch that come from the first and from the last step of a window."""
 
 
 def mix(
@@ -375,6 +425,7 @@ def mix(
     rng: np.random.Generator,
     demo_fraction: float = 0.5,
     out: Batch | None = None,
+    window: Window = ONE_STEP,
 ) -> Batch:
     """A batch of demonstrations, first, and online data (RLPD, Ball et al., 2023).
 
@@ -387,6 +438,7 @@ def mix(
         rng: Source of the draws.
         demo_fraction: Share of demonstrations, in [0, 1].
         out: A batch of this size to overwrite; None makes a new one.
+        window: How many steps each stands for.
 
     Raises:
         ValueError: If ``demo_fraction`` is out of range, or both are empty.
@@ -398,10 +450,10 @@ def mix(
     batch = Batch.empty(online.spec, batch_size) if out is None else out
     demos = round(batch_size * demo_fraction)
     if demos > 0:
-        demonstrations.sample(demos, rng, batch.part(slice(demos)))
+        demonstrations.sample(demos, rng, batch.part(slice(demos)), window)
         batch.is_demonstration[:demos] = True
     if demos < batch_size:
-        online.sample(batch_size - demos, rng, batch.part(slice(demos, None)))
+        online.sample(batch_size - demos, rng, batch.part(slice(demos, None)), window)
     return batch
 
 

@@ -13,6 +13,8 @@ from robot_rl.frames import FrameRing
 from robot_rl.schema import spec_from_json, spec_to_json
 
 IDS = ("stream", "episode", "step")
+AHEAD = "ahead"
+"""Column with how many transitions later the next one of the same stream came, 0 if none has."""
 FLAGS = ("terminated", "truncated", "intervened", "is_demonstration")
 ROW_PREFIX = "transition/"
 
@@ -42,7 +44,7 @@ class ReplaySpec:
     def layout(self) -> Layout:
         """Names, shapes and dtypes of all arrays."""
         columns: dict[str, tuple[tuple[int, ...], str]] = {
-            **dict.fromkeys(("observation", "next_observation", *IDS), ((), "int64")),
+            **dict.fromkeys(("observation", "next_observation", *IDS, AHEAD), ((), "int64")),
             "action": (self.action.shape, self.action.dtype),
             "reward": ((), "float32"),
             **dict.fromkeys(FLAGS, ((), "bool")),

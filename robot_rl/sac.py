@@ -187,11 +187,15 @@ class Sac:
         if self.config.entropy_backup:  # The clone has none.
             values[0] -= self.log_temperature.exp() * log_probability
         value = values.amax(0)
-        alive = 1 - torch.as_tensor(batch.terminated).float()
-        target = torch.as_tensor(batch.reward) + self.config.discount * alive * value
+        target = torch.as_tensor(batch.reward) + self._discounts(batch) * value
         return (
             target if self.config.return_range is None else target.clamp(*self.config.return_range)
         )
+
+    def _discounts(self, batch: Batch) -> Tensor:
+        """What the value of the next observation counts, 0 where none follows. Shape (batch,)."""
+        alive = 1 - torch.as_tensor(batch.terminated).float()
+        return alive * self.config.discount ** torch.as_tensor(batch.steps)
 
     def _candidates(self, state: Tensor, action: Tensor) -> Tensor:
         """The action and, where demonstrations were cloned, the cloned one (IBRL).

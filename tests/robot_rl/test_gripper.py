@@ -54,6 +54,7 @@ def _batch(openings: ArrayLike, sent: ArrayLike, seed: int = 0, **columns: Any) 
         action=action,
         reward=np.zeros(size, np.float32),
         next_observation={"state": states[1]},
+        steps=np.ones(size, np.int64),
         terminated=no,
         truncated=no,
         intervened=no,

@@ -41,6 +41,8 @@ SENSELESS: list[tuple[type, dict[str, Any], str]] = [
     (TrainConfig, {"threads": 0}, "threads is 0; give at least 1"),
     (SacConfig, {"discount": 0.0}, "discount is 0.0; give a number above 0, at most 1"),
     (SacConfig, {"discount": 1.01}, "discount is 1.01"),
+    (SacConfig, {"n_step": 0}, "n_step is 0; give at least 1"),
+    (SacConfig, {"n_step": 3, "gripper": "discrete"}, "n_step is 3, and a discrete gripper"),
     (SacConfig, {"tau": 0.0}, "tau is 0.0; give a number above 0, at most 1"),
     (SacConfig, {"actor_tau": 2.0}, "actor_tau is 2.0"),
     (SacConfig, {"batch_size": 1}, "batch_size is 1; give at least 2"),

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_rl.batch import Batch
+from robot_rl.batch import Batch, Window
 from robot_rl.env import ArraySpec, Info, Observation
 from robot_rl.replay import Replay, mix
 from robot_rl.schema import SchemaError
@@ -326,6 +326,92 @@ def test_overwriting_a_batch_gives_what_a_new_one_holds(frame_stack: int) -> Non
         np.testing.assert_array_equal(overwritten, fresh)
         np.testing.assert_array_equal(returned, fresh)
         assert overwritten.dtype == fresh.dtype
+
+
+def windows(replay: Replay, steps: int) -> list[tuple[int, int]]:
+    """Number of steps and last step of a window from each transition."""
+    batch = replay.gather(np.array(replay.indices), window=Window(steps, 0.5))
+    last = batch.next_observation["state"][:, 2].astype(int) - 1
+    return list(zip(batch.steps.tolist(), last.tolist(), strict=True))
+
+
+def test_a_window_sums_discounted_rewards_and_sees_what_came_after() -> None:
+    replay = make(50)
+    replay.extend(episode(5))
+    batch = replay.gather(np.arange(5), window=Window(3, 0.5))
+    assert batch.steps.tolist() == [3, 3, 3, 2, 1]
+    assert batch.reward.tolist() == [1.0, 2.75, 4.5, 5.0, 4.0]  # At step 1: 1 + 2/2 + 3/4.
+    assert batch.next_observation["state"][:, 2].tolist() == [3, 4, 5, 5, 5]
+    assert batch.truncated.tolist() == [False, False, True, True, True]
+    assert batch.observation["state"][:, 2].tolist() == batch.action[:, 1].tolist()
+    assert batch.observation["state"][:, 2].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_window_ends_with_the_episode_whatever_lies_behind_it() -> None:
+    replay = make(50)
+    replay.append(replace(transition(0, 0, 0), terminated=True))
+    replay.append(transition(0, 0, 1))  # Of the same episode, by its ids.
+    replay.append(transition(0, 1, 0))
+    replay.append(transition(0, 1, 2))  # One step is missing.
+    assert windows(replay, 4) == [(1, 0), (1, 1), (1, 0), (1, 2)]
+
+
+def test_a_window_ends_where_a_person_takes_over_and_where_they_let_go() -> None:
+    replay = make(50)
+    for one in episode(6):
+        replay.append(replace(one, intervened=one.step in (2, 3)))
+    assert windows(replay, 3) == [(2, 1), (1, 1), (2, 3), (1, 3), (2, 5), (1, 5)]
+
+
+def test_a_window_does_not_go_on_with_what_was_forgotten(tmp_path: Path) -> None:
+    replay = make(50, path=tmp_path)
+    replay.extend(episode(4))
+    replay.forget_after(2)
+    replay.extend(episode(4, stream=1))  # In the place of what was.
+    assert windows(replay, 3) == [(2, 1), (1, 1), (3, 2), (3, 3), (2, 3), (1, 3)]
+    again = make(50, path=tmp_path)
+    again.append(transition(0, 0, 2))
+    assert windows(again, 3)[:2] == [(3, 2), (2, 2)]
+
+
+def test_a_window_goes_on_after_saving(tmp_path: Path) -> None:
+    replay = make(50)
+    replay.extend(transition(0, 0, step) for step in range(2))
+    replay.save(tmp_path / "replay.npz")
+    again = Replay.load(tmp_path / "replay.npz")
+    again.append(transition(0, 0, 2))
+    assert windows(again, 3) == [(3, 2), (2, 2), (1, 2)]
+
+
+@given(
+    st.lists(moves, min_size=20, max_size=150),
+    st.lists(st.booleans(), min_size=150, max_size=150),
+    st.integers(4, 60),
+    st.integers(1, 5),
+)
+@settings(deadline=None, max_examples=100)
+def test_windows_around_the_ring_are_those_of_the_streams(
+    plan: list[tuple[int, str]], intervened: list[bool], capacity: int, steps: int
+) -> None:
+    replay = make(capacity)
+    position: dict[int, tuple[int, int]] = dict.fromkeys(range(4), (0, 0))
+    by: dict[Ids, bool] = {}
+    for (stream, move), person in zip(plan, intervened, strict=False):
+        number, step = position[stream]
+        number, step = (number + 1, 0) if move == "reset" else (number, step + 2 * (move == "skip"))
+        replay.append(replace(transition(stream, number, step), intervened=person))
+        by[stream, number, step] = person
+        position[stream] = number, step + 1
+    appended = list(by)
+    batch = replay.gather(np.array(replay.indices), window=Window(steps, 0.5))
+    for row, index in enumerate(replay.indices):
+        stream, number, step = appended[index]
+        same = (by.get((stream, number, step + n)) == by[appended[index]] for n in range(steps))
+        length = len(list(itertools.takewhile(bool, same)))
+        assert batch.steps[row] == length
+        assert batch.reward[row] == sum(0.5**n * (step + n) for n in range(length))
+        assert batch.next_observation["state"][row].tolist() == [stream, number, step + length]
+        assert batch.intervened[row] == by[appended[index]]
 
 
 def test_sampling_is_uniform_and_follows_the_seed() -> None:

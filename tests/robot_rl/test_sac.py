@@ -40,6 +40,7 @@ def _batch(seed: int = 0, **columns: np.ndarray) -> Batch:
         action=rng.uniform(-1, 1, (SIZE, ACTION)).astype(np.float32),
         reward=np.zeros(SIZE, np.float32),
         next_observation=state(),
+        steps=np.ones(SIZE, np.int64),
         terminated=no,
         truncated=no,
         intervened=no,
@@ -83,6 +84,14 @@ def test_success_ends_the_value_and_a_time_out_does_not() -> None:
     assert success[0].item() == 1
     assert success[1:].tolist() == pytest.approx([0.9 * value] * (SIZE - 1))
     assert time_out.tolist() == pytest.approx([0.9 * value] * SIZE)
+
+
+def test_a_value_counts_less_the_more_steps_it_lies_ahead() -> None:
+    agent = _agent(discount=0.9, head="scalar", return_range=None)
+    _constant(agent.target_critics, 2.0, 3.0)
+    steps = np.arange(SIZE) % 3 + 1
+    target = agent._target(_batch(reward=np.ones(SIZE, np.float32), steps=steps))
+    assert target.tolist() == pytest.approx((1 + 2 * 0.9**steps).tolist())
 
 
 def test_targets_stay_in_the_range_of_possible_returns() -> None:

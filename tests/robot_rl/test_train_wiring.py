@@ -109,22 +109,36 @@ class Remembering(Sac):
         return super().update(batch)
 
 
-def test_half_of_every_batch_is_demonstrated_and_half_is_online(tmp_path: Path) -> None:
-    config = replace(REACH, num_envs=4, steps=16, sac=replace(REACH.sac, cloning_steps=1))
+def _learned_from(config: TrainConfig, folder: Path) -> tuple[list[Batch], np.ndarray, np.ndarray]:
+    """All batches of a training, and the states of what was demonstrated and done online."""
     with Training(config, lambda progress: None) as training:
         specs = training.env.observation_spec, training.env.action_spec
         training.learner.agent = agent = Remembering(*specs, training.learner.agent.config)
         agent.batches = []
-        training.start(Run.create(tmp_path, config, config.seed))
+        training.start(Run.create(folder, config, config.seed))
         training.learn()
-        demonstrated = _everything(training.learner.demonstrations).observation["state"]
-        online = _everything(training.learner.replay).observation["state"]
-    assert len(agent.batches) == 16 * config.sac.utd_ratio
-    for batch in agent.batches:
+        both = training.learner.demonstrations, training.learner.replay
+        demonstrated, online = (_everything(replay).observation["state"] for replay in both)
+    return agent.batches, demonstrated, online
+
+
+def test_half_of_every_batch_is_demonstrated_and_half_is_online(tmp_path: Path) -> None:
+    config = replace(REACH, num_envs=4, steps=16, sac=replace(REACH.sac, cloning_steps=1))
+    batches, demonstrated, online = _learned_from(config, tmp_path)
+    assert len(batches) == 16 * config.sac.utd_ratio
+    for batch in batches:
         state = batch.observation["state"]
         assert batch.is_demonstration.sum() == config.sac.batch_size / 2
         assert np.array_equal(_are_among(state, demonstrated), batch.is_demonstration)
         assert np.array_equal(_are_among(state, online), ~batch.is_demonstration)
+
+
+def test_batches_are_of_as_many_steps_as_are_asked_for(tmp_path: Path) -> None:
+    sac = replace(REACH.sac, cloning_steps=1, n_step=3)
+    batches, *_ = _learned_from(replace(REACH, num_envs=4, steps=16, sac=sac), tmp_path)
+    steps = np.concatenate([batch.steps[batch.is_demonstration] for batch in batches])
+    assert set(steps.tolist()) <= {1, 2, 3}
+    assert (steps == 3).mean() > 0.5
 
 
 @pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (0.5, 0.2, 0.8), (1.0, 1, 1)])
