@@ -1,0 +1,170 @@
+"""Encoders: from the images of one camera to a map of features that says where things are."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+EncoderName = Literal["small", "drqv2", "resnet10", "resnet18"]
+_WIDTHS = (32, 64, 128, 256)
+_BLOCKS = {"resnet10": (1, 1, 1, 1), "resnet18": (2, 2, 2, 2)}
+_STAGES = (64, 128, 256, 512)
+_GROUPS = 4
+_MEAN, _STD = (123.7, 116.3, 103.5), (58.4, 57.1, 57.4)
+"""Of the colours of ImageNet, 0 to 255, as pretrained weights expect them."""
+
+
+def make_encoder(name: EncoderName, channels: int) -> nn.Module:
+    """The encoder of that name: (batch, channels, height, width) -> (batch, c, h, w).
+
+    Pixels are 0 to 255 and not normalised; the encoders do that.
+
+    small: four convolutions of stride 2 with 32 to 256 channels (RLPD: Ball et al., 2023).
+    drqv2: four convolutions with 32 channels, the first of stride 2 (Yarats et al., 2022).
+    resnet10, resnet18: residual networks with group normalisation (SERL: Luo et al., 2024).
+    """
+    if name == "small":
+        return _plain((channels, *_WIDTHS), strides=(2, 2, 2, 2))
+    if name == "drqv2":
+        return _plain((channels, 32, 32, 32, 32), strides=(2, 1, 1, 1))
+    return ResNet(channels, _BLOCKS[name])
+
+
+def map_shape(encoder: nn.Module, image: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Channels, height and width of what comes out for one image (height, width, channels).
+
+    Raises:
+        ValueError: The image is too small for the encoder.
+    """
+    height, width, channels = image
+    try:
+        with torch.no_grad():
+            features = encoder(torch.zeros(1, channels, height, width))
+    except RuntimeError as error:
+        raise ValueError(
+            f"images of {height} x {width} pixels are too small for this encoder; choose 32 or more"
+        ) from error
+    return features.shape[1], features.shape[2], features.shape[3]
+
+
+class PixelConv2d(nn.Conv2d):
+    """The first convolution: of pixels from 0 to 255 as if they were -0.5 to 0.5.
+
+    Scale and shift are taken into the weights, which costs nothing, and bytes are exact in
+    bfloat16. Equal to normalising first where nothing is padded.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Shape (batch, channels, height, width)."""
+        weight = self.weight / 255
+        assert self.bias is not None
+        bias = self.bias - 0.5 * self.weight.sum((1, 2, 3))
+        return F.conv2d(
+            input, weight.to(input.dtype), bias.to(input.dtype), self.stride, self.padding
+        )
+
+
+def _plain(widths: tuple[int, ...], strides: tuple[int, ...]) -> nn.Sequential:
+    """Convolutions of 3 x 3 without padding, and ReLU."""
+    layers: list[nn.Module] = []
+    for number, ((inputs, outputs), stride) in enumerate(
+        zip(itertools.pairwise(widths), strides, strict=True)
+    ):
+        kind = nn.Conv2d if number else PixelConv2d
+        layers += [kind(inputs, outputs, 3, stride), nn.ReLU(inplace=True)]
+    encoder = nn.Sequential(*layers).apply(_orthogonal)
+    return encoder.to(memory_format=torch.channels_last)
+
+
+def _orthogonal(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.orthogonal_(module.weight, nn.init.calculate_gain("relu"))
+        assert module.bias is not None
+        nn.init.zeros_(module.bias)
+
+
+class ResNet(nn.Module):
+    """A residual network without its classifier (He et al., 2016), with group normalisation.
+
+    Args:
+        channels: Of the images; pretrained weights are for 3.
+        blocks: Blocks of each of the four stages.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, channels: int, blocks: tuple[int, ...]) -> None:
+        super().__init__()
+        repeat = channels // 3
+        colours = torch.tensor([_MEAN * repeat, _STD * repeat]) if repeat else torch.zeros(2, 0)
+        rest = torch.tensor([[127.5], [57.6]]).expand(2, channels - 3 * repeat)
+        mean, std = torch.cat([colours, rest], dim=1)[:, :, None, None]
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+        self.stem = nn.Sequential(
+            nn.Conv2d(channels, _STAGES[0], 7, 2, 3, bias=False),
+            nn.GroupNorm(_GROUPS, _STAGES[0]),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, 2, 1),
+        )
+        stages: list[nn.Module] = []
+        inputs = _STAGES[0]
+        for number, (outputs, count) in enumerate(zip(_STAGES, blocks, strict=True)):
+            for block in range(count):
+                stages.append(_Block(inputs, outputs, 2 if number and not block else 1))
+                inputs = outputs
+        self.stages = nn.Sequential(*stages)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Shape (batch, channels, height, width) -> (batch, 512, height / 32, width / 32)."""
+        normalised = ((images - self.mean) / self.std).to(images.dtype)
+        return self.stages(self.stem(normalised))
+
+
+class _Block(nn.Module):
+    """Two convolutions of 3 x 3 beside a way around them."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.way = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+            nn.GroupNorm(_GROUPS, outputs),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+            nn.GroupNorm(_GROUPS, outputs),
+        )
+        self.around = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.around = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.GroupNorm(_GROUPS, outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu_(self.way(x) + self.around(x))
+
+
+class SpatialEmbedding(nn.Module):
+    """Learned weights over where in the map something is (SERL: Luo et al., 2024).
+
+    Averages over the whole map would forget that.
+
+    Args:
+        shape: Channels, height and width of the map.
+        features: Weighted sums of each channel.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], features: int = 8) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(*shape, features))
+        nn.init.normal_(self.weight, std=(shape[1] * shape[2]) ** -0.5)
+        self.outputs = shape[0] * features
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Shape (batch, channels, height, width) -> (batch, channels * features)."""
+        return torch.einsum("bchw,chwf->bcf", features, self.weight.to(features.dtype)).flatten(1)
