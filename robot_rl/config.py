@@ -12,6 +12,7 @@ from robot_rl.ranges import ASCENDING, RangeError, above, at_least, check, each,
 from robot_rl.zenoh_session import ADDRESS
 
 HeadName = Literal["scalar", "categorical"]
+EncoderName = Literal["small", "drqv2", "resnet10", "resnet18"]
 Products = Literal["float32", "bfloat16"]
 ActorValue = Literal["min", "mean"]
 GripperName = Literal["continuous", "discrete"]
@@ -112,6 +113,30 @@ class SacConfig:
             raise RangeError(
                 f"n_step is {self.n_step}, and a discrete gripper pays for each step on its own; "
                 "choose n_step 1, or the continuous gripper"
+            )
+
+
+@dataclass(frozen=True)
+class DrqConfig(SacConfig):
+    """The same from cameras. What sees changes all the time, so the actor is not averaged."""
+
+    encoder: EncoderName = "small"
+    """small: four convolutions of stride 2; drqv2; resnet10, resnet18."""
+    features: int = 64
+    """Numbers that each camera is reduced to."""
+    batch_size: int = 128
+    """Transitions per update."""
+    utd_ratio: float = 1.0
+    """Critic updates per environment step."""
+    actor_tau: float = 1.0
+    """Share of the actor that moves into its running average, which acts, per update of it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self, features=at_least(1))
+        if self.gripper == "discrete":
+            raise RangeError(
+                "gripper is discrete, which algorithm sac alone can learn; choose continuous"
             )
 
 

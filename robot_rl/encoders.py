@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-EncoderName = Literal["small", "drqv2", "resnet10", "resnet18"]
+from robot_rl.config import EncoderName
+
 _WIDTHS = (32, 64, 128, 256)
 _BLOCKS = {"resnet10": (1, 1, 1, 1), "resnet18": (2, 2, 2, 2)}
 _STAGES = (64, 128, 256, 512)

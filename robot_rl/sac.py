@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -45,6 +45,9 @@ class Sac:
     these act on the other dimensions alone.
     """
 
+    ACTING: ClassVar = ("normalizer", "averaged", "cloned", "target_critics", "gripper")
+    """Names of what acting needs, as they are saved."""
+
     def __init__(
         self,
         observation_spec: dict[str, ArraySpec],
@@ -54,18 +57,12 @@ class Sac:
     ) -> None:
         self.config = config = config or SacConfig()
         torch.manual_seed(seed)
-        if STATE not in observation_spec:
-            raise ValueError(
-                f"Sac learns from a vector called {STATE}; these observations are "
-                f"{', '.join(observation_spec)}"
-            )
+        inputs = self._sense(observation_spec)
         self.gripper = self.gripper_critic = None
         if config.gripper == "discrete":
             self.gripper = Gripper(observation_spec[STATE], action_spec, config)
             self.gripper_critic = GripperCritic(self.gripper, config)
-        inputs = observation_spec[STATE].shape[0]
         actions = action_spec.shape[0] - (self.gripper is not None)
-        self.normalizer = Normalizer(inputs)
         self.actor = GaussianActor(inputs, config.hidden, actions)
         self.averaged = copy.deepcopy(self.actor).requires_grad_(False)
         self.cloned = copy.deepcopy(self.actor).requires_grad_(False)
@@ -79,11 +76,26 @@ class Sac:
         )
         rate = config.learning_rate
         self._actor_optimizer = torch.optim.Adam(self.actor.parameters(), rate, fused=True)
-        self._critic_optimizer = torch.optim.Adam(self.critics.parameters(), rate, fused=True)
+        self._critic_optimizer = torch.optim.Adam(self._of_critics(), rate, fused=True)
         self._temperature_optimizer = torch.optim.Adam(
             [self.log_temperature], config.temperature_learning_rate
         )
         self.updates = 0
+
+    def _sense(self, observation_spec: dict[str, ArraySpec]) -> int:
+        """Makes what sees; how many numbers it gives to actor and critics."""
+        if STATE not in observation_spec:
+            raise ValueError(
+                f"Sac learns from a vector called {STATE}; these observations are "
+                f"{', '.join(observation_spec)}"
+            )
+        inputs = observation_spec[STATE].shape[0]
+        self.normalizer = Normalizer(inputs)
+        return inputs
+
+    def _of_critics(self) -> list[nn.Parameter]:
+        """What the loss of the critics trains."""
+        return list(self.critics.parameters())
 
     def act(
         self, observation: Observation, greedy: bool | np.ndarray = False, exploration: float = 1.0
@@ -99,14 +111,14 @@ class Sac:
             Shape (batch, action), in [-1, 1].
         """
         with torch.inference_mode():
-            state = self._state(observation)
+            state, judged = self._states(observation)
             mean, std = self.averaged(state)
             action = torch.tanh(mean)
             if greedy is not True:
                 noiseless = torch.as_tensor(greedy)[..., None]
                 noisy = squashed_sample(mean, exploration * std)[0]
                 action = torch.where(noiseless, action, noisy)
-            action = self._best(state, action)
+            action = self._best(observation, judged, action)
             if self.gripper is not None:
                 action = self.gripper.join(action, self.gripper.act(observation, state, greedy))
             return action.cpu().numpy()
@@ -114,9 +126,9 @@ class Sac:
     def act_cloned(self, observation: Observation) -> np.ndarray:
         """Actions of the cloned demonstrations alone. Shape (batch, action)."""
         with torch.inference_mode():
-            state = self._state(observation)
-            action = self.cloned.greedy(state)
+            action = self._cloned_action(observation)
             if self.gripper is not None:
+                state = self._state(observation)
                 action = self.gripper.join(action, self.gripper.act_cloned(observation, state))
             return action.cpu().numpy()
 
@@ -128,7 +140,7 @@ class Sac:
         """One behaviour-cloning update of the actor on a batch of demonstrations."""
         state = self._state(batch.observation)
         mean, std = self.actor(state)
-        loss = _imitation_loss(mean, std, self._arm_action(batch))
+        loss = imitation_loss(mean, std, self._arm_action(batch))
         descend(self._actor_optimizer, loss)
         metrics = {"cloning_loss": loss.item()}
         if self.gripper_critic is not None:
@@ -145,26 +157,40 @@ class Sac:
 
     def update(self, batch: Batch) -> Metrics:
         """One critic update; every few of them one of actor and temperature."""
-        state = self._state(batch.observation)
+        state = self._state(batch.observation, augment=True)
         metrics = self._update_critics(state, batch)
-        follow(self.target_critics, self.critics, self.config.tau)
+        self._follow()
         if self.gripper_critic is not None:
             next_state = self._state(batch.next_observation)
             metrics |= self.gripper_critic.update(batch, state, next_state)
             self.gripper_critic.prefer_clone(self._gripper_cloning_weight)
         self.updates += 1
-        if self.updates % self.config.critic_updates_per_actor_update == 0 and self._is_warm:
-            metrics |= self._update_actor(state)
+        if self.updates % self.config.critic_updates_per_actor_update == 0:
+            improve = self._update_actor if self._is_warm else self._await_critics
+            metrics |= improve(state.detach(), batch)
         return metrics
 
-    def _state(self, observation: Observation) -> Tensor:
-        """The normalised state. Shape (batch, s)."""
+    def _state(self, observation: Observation, augment: bool = False) -> Tensor:
+        """What actor and critics see, here the normalised vector. Shape (batch, s)."""
         return self.normalizer(torch.as_tensor(observation[STATE]))
+
+    def _states(self, observation: Observation, augment: bool = False) -> tuple[Tensor, Tensor]:
+        """The same, and what the target critics see. Shape (batch, s) each."""
+        state = self._state(observation)
+        return state, state
+
+    def _cloned_action(self, observation: Observation) -> Tensor:
+        """What the clone would do. Shape (batch, a)."""
+        return self.cloned.greedy(self._state(observation))
 
     def _arm_action(self, batch: Batch) -> Tensor:
         """What the actor decides of the actions, all but a discrete gripper. Shape (batch, a)."""
         action = torch.as_tensor(batch.action)
         return action if self.gripper is None else self.gripper.without(action)
+
+    def _follow(self) -> None:
+        """Moves the targets a little."""
+        follow(self.target_critics, self.critics, self.config.tau)
 
     @property
     def _is_warm(self) -> bool:
@@ -180,10 +206,10 @@ class Sac:
     @torch.no_grad()
     def _target(self, batch: Batch) -> Tensor:
         """Reward + discount * lowest Q of a subset (REDQ: Chen et al., 2021); time-outs go on."""
-        next_state = self._state(batch.next_observation)
+        next_state, judged = self._states(batch.next_observation, augment=True)
         next_action, log_probability = self.actor.sample(next_state)
-        candidates = self._candidates(next_state, next_action)
-        values = self._smallest(next_state, candidates, self._draw_subset())
+        candidates = self._candidates(batch.next_observation, next_action)
+        values = self._smallest(judged, candidates, self._draw_subset())
         if self.config.entropy_backup:  # The clone has none.
             values[0] -= self.log_temperature.exp() * log_probability
         value = values.amax(0)
@@ -197,14 +223,14 @@ class Sac:
         alive = 1 - torch.as_tensor(batch.terminated).float()
         return alive * self.config.discount ** torch.as_tensor(batch.steps)
 
-    def _candidates(self, state: Tensor, action: Tensor) -> Tensor:
+    def _candidates(self, observation: Observation, action: Tensor) -> Tensor:
         """The action and, where demonstrations were cloned, the cloned one (IBRL).
 
         Shape (batch, a) -> (1 or 2, batch, a).
         """
         if not (self.has_clone and self.config.imitation_bootstrap):
             return action[None]
-        return torch.stack([action, self.cloned.greedy(state)])
+        return torch.stack([action, self._cloned_action(observation)])
 
     def _smallest(self, state: Tensor, candidates: Tensor, members: Members = None) -> Tensor:
         """Smallest value of each action over some of the target critics.
@@ -220,15 +246,19 @@ class Sac:
         size = self.config.subset
         return torch.randperm(self.config.ensemble)[:size] if size < self.config.ensemble else None
 
-    def _best(self, state: Tensor, action: Tensor) -> Tensor:
+    def _best(self, observation: Observation, judged: Tensor, action: Tensor) -> Tensor:
         """The action, or the cloned one where the critics value it more. Shape (batch, a)."""
-        candidates = self._candidates(state, action)
+        candidates = self._candidates(observation, action)
         if len(candidates) == 1:
             return action
-        values = self._smallest(state, candidates)
+        values = self._smallest(judged, candidates)
         return torch.where((values[1] > values[0])[:, None], candidates[1], action)
 
-    def _update_actor(self, state: Tensor) -> Metrics:
+    def _await_critics(self, state: Tensor, batch: Batch) -> Metrics:
+        """In place of an update of the actor while the critics are cold."""
+        return {}
+
+    def _update_actor(self, state: Tensor, batch: Batch) -> Metrics:
         """Uphill on the critics, with entropy, and drawn to the clone."""
         self.critics.requires_grad_(False)  # Saves the products for gradients that nobody uses.
         mean, std = self.actor(state)
@@ -239,7 +269,7 @@ class Sac:
         loss = (temperature * log_probability - value).mean()
         metrics = {"q": value.mean().item(), "entropy": -log_probability.mean().item()}
         if self.has_clone:
-            deviation = _imitation_loss(mean, std, self.cloned.greedy(state))
+            deviation = imitation_loss(mean, std, self._cloned_action(batch.observation))
             loss = loss + self._cloning_weight * deviation
             metrics["deviation"] = deviation.item()
         descend(self._actor_optimizer, loss)
@@ -269,12 +299,12 @@ class Sac:
 
     def acting_state(self) -> dict[str, Any]:
         """A copy of what acting needs, and no more."""
-        modules = {name: getattr(self, name).state_dict() for name in self._modules(_ACTING)}
+        modules = {name: getattr(self, name).state_dict() for name in self._modules(self.ACTING)}
         return copy.deepcopy(modules) | {"has_clone": self.has_clone}
 
     def load_acting_state(self, state: dict[str, Any]) -> None:
         """Restores what ``acting_state`` gave."""
-        for name in self._modules(_ACTING):
+        for name in self._modules(self.ACTING):
             getattr(self, name).load_state_dict(state[name])
         self.has_clone = state["has_clone"]
 
@@ -294,7 +324,7 @@ class Sac:
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of everything that learning goes on from."""
-        modules = {name: getattr(self, name).state_dict() for name in self._modules(_LEARNING)}
+        modules = {name: getattr(self, name).state_dict() for name in self._learning}
         return copy.deepcopy(modules) | {
             "log_temperature": self.log_temperature.detach().clone(),
             "updates": self.updates,
@@ -303,11 +333,15 @@ class Sac:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what ``state_dict`` gave."""
-        for name in self._modules(_LEARNING):
+        for name in self._learning:
             getattr(self, name).load_state_dict(state[name])
         with torch.no_grad():
             self.log_temperature.copy_(state["log_temperature"])
         self.updates, self.has_clone = state["updates"], state["has_clone"]
+
+    @property
+    def _learning(self) -> list[str]:
+        return self._modules((*self.ACTING, *_LEARNING))
 
     def _modules(self, names: tuple[str, ...]) -> list[str]:
         """Those of the modules that this agent has."""
@@ -316,9 +350,7 @@ class Sac:
 
 CLONED_STD = 0.15
 """Standard deviation, before the squashing, that a clone explores with."""
-_ACTING = ("normalizer", "averaged", "cloned", "target_critics", "gripper")
 _LEARNING = (
-    *_ACTING,
     "actor",
     "critics",
     "gripper_critic",
@@ -328,7 +360,7 @@ _LEARNING = (
 )
 
 
-def _imitation_loss(mean: Tensor, std: Tensor, action: Tensor) -> Tensor:
+def imitation_loss(mean: Tensor, std: Tensor, action: Tensor) -> Tensor:
     """Squared error of the greedy action, and of the spread, of which actions alone say nothing."""
     spread = (std.log() - math.log(CLONED_STD)).square().mean()
     return F.mse_loss(torch.tanh(mean), action) + 0.01 * spread

@@ -166,7 +166,7 @@ def test_critic_updates_leave_the_policy_alone_to_the_bit() -> None:
 def test_an_actor_update_leaves_the_critics_alone() -> None:
     agent = _agent()
     before = _parameters(agent.critics)
-    agent._update_actor(torch.randn(SIZE, STATE))
+    agent._update_actor(torch.randn(SIZE, STATE), _batch())
     assert torch.equal(_parameters(agent.critics), before)
     assert all(p.requires_grad and p.grad is None for p in agent.critics.parameters())
 
@@ -192,7 +192,7 @@ def test_the_actor_climbs_the_smallest_critic_unless_the_mean_is_asked_for(
 
     before = smallest()
     for _ in range(10):
-        agent._update_actor(state)
+        agent._update_actor(state, _batch())
     assert sign * (smallest() - before) > 0.1
 
 
@@ -245,20 +245,21 @@ def test_the_policy_climbs_to_the_better_actions() -> None:
 def test_without_demonstrations_there_is_no_clone() -> None:
     agent = _agent()
     assert not agent.has_clone
-    state, action = torch.randn(SIZE, STATE), torch.zeros(SIZE, ACTION)
-    assert len(agent._candidates(state, action)) == 1
-    assert torch.equal(agent._best(state, action), action)
+    observation, action = _batch().observation, torch.zeros(SIZE, ACTION)
+    assert len(agent._candidates(observation, action)) == 1
+    assert torch.equal(agent._best(observation, torch.randn(SIZE, STATE), action), action)
 
 
 def test_the_clone_acts_where_the_critics_value_it_more() -> None:
     agent = _cloned()
-    state = torch.randn(SIZE, STATE)
+    observation = _batch().observation
+    state = agent._state(observation)
     action = torch.rand(SIZE, ACTION) * 2 - 1
     cloned = agent.cloned.greedy(state)
     values = agent.target_critics.value(torch.cat([state, state]), torch.cat([action, cloned]))
     own, other = values.amin(0).split(SIZE)
     expected = torch.where((other > own)[:, None], cloned, action)
-    assert torch.equal(agent._best(state, action), expected)
+    assert torch.equal(agent._best(observation, state, action), expected)
     assert 0 < (other > own).sum() < SIZE
 
 
