@@ -147,6 +147,11 @@ def _beginning(config: LearnerConfig) -> Beginning:
 def _of_run(folder: Path) -> Beginning:
     source = Run.open(folder)
     settings = source.config(TrainConfig)
+    if settings.algorithm != "sac":
+        raise ValueError(
+            f"{folder} was learned with algorithm {settings.algorithm}, and robots go on with sac "
+            "alone; train with --algorithm sac"
+        )
     with make_env(settings.env, 1, **parse_options(settings.options)) as env:
         schema = schema_of(env, settings.env, settings.options)
         sac = replace(known_returns(settings.sac, env), cloning_weight=_CLONING_WEIGHT)

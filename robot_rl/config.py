@@ -13,6 +13,7 @@ from robot_rl.zenoh_session import ADDRESS
 
 HeadName = Literal["scalar", "categorical"]
 EncoderName = Literal["small", "drqv2", "resnet10", "resnet18"]
+Algorithm = Literal["sac", "drq"]
 Products = Literal["float32", "bfloat16"]
 ActorValue = Literal["min", "mean"]
 GripperName = Literal["continuous", "discrete"]
@@ -144,6 +145,8 @@ class DrqConfig(SacConfig):
 class TrainConfig:
     """Learn a task in simulation from demonstrations and reward."""
 
+    algorithm: Algorithm = "sac"
+    """sac learns from the state, drq from cameras as well; each has settings of its own, below."""
     env: str = "peg_insert"
     """reach, pick_cube, peg_insert, peg_remove, push, point, gym:<id>, or one of your own as
     module:factory."""
@@ -186,9 +189,21 @@ class TrainConfig:
     folder: Path | None = None
     """Run folder; by default runs/<env>-<date>-<time>."""
     sac: SacConfig = field(default_factory=SacConfig)
+    drq: DrqConfig = field(default_factory=DrqConfig)
+
+    @property
+    def agent(self) -> SacConfig:
+        """Settings of the algorithm that was chosen."""
+        return {"sac": self.sac, "drq": self.drq}[self.algorithm]
 
     def __post_init__(self) -> None:
-        needed = max(self.sac.batch_size, 4 * self.num_envs)
+        for name, other in (("sac", self.sac), ("drq", self.drq)):
+            if name != self.algorithm and other != type(other)():
+                raise RangeError(
+                    f"algorithm is {self.algorithm}, and there are settings of {name}; leave --"
+                    f"{name} out, or choose --algorithm {name}"
+                )
+        needed = max(self.agent.batch_size, 4 * self.num_envs)
         check(
             self,
             steps=at_least(1),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from robot_rl.agents import make_agent
 from robot_rl.config import EvaluateConfig, TrainConfig
 from robot_rl.env import Env
 from robot_rl.environments import make_env, parse_options
@@ -50,8 +51,8 @@ def load_policy(folder: Path, env: Env, name: str) -> Sac:
         CheckpointError: If it was learned in another environment.
     """
     run = Run.open(folder)
-    config = known_returns(run.config(TrainConfig).sac, env)
-    agent = Sac(env.observation_spec, env.action_spec, config)
+    config = known_returns(run.config(TrainConfig).agent, env)
+    agent = make_agent(env.observation_spec, env.action_spec, config)
     agent.load_state_dict(run.load_checkpoint(Schema.of(env, name)).state["agent"])
     return agent
 

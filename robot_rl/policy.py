@@ -15,7 +15,8 @@ import numpy as np
 
 from robot_rl import weights_file
 from robot_rl.acting_options import acting_options, robot_differences, task_of
-from robot_rl.config import SacConfig, TrainConfig
+from robot_rl.agents import agent_from_json, agent_to_json, make_agent
+from robot_rl.config import TrainConfig
 from robot_rl.demonstrations import schema_of
 from robot_rl.env import Env, Observation
 from robot_rl.environments import ROBOT, make_env, parse_options
@@ -23,10 +24,9 @@ from robot_rl.machine import describe_machine
 from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema
-from robot_rl.settings import from_json, to_json
 from robot_rl.train import known_returns
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file."""
 SUFFIX = ".policy"
 POLICY = f"finetuned{SUFFIX}"
@@ -61,9 +61,9 @@ class Policy:
         run = Run.open(folder)
         settings = run.config(TrainConfig)
         with make_env(settings.env, 1, **parse_options(settings.options)) as env:
-            config = known_returns(settings.sac, env)
+            config = known_returns(settings.agent, env)
             schema = schema_of(env, settings.env, settings.options)
-        agent = Sac(schema.observation, schema.action, config)
+        agent = make_agent(schema.observation, schema.action, config)
         checkpoint = run.load_checkpoint(schema)
         agent.load_state_dict(checkpoint.state["agent"])
         origin = {"run": str(folder), "step": checkpoint.step, "git": run.facts["git"]}
@@ -94,8 +94,8 @@ class Policy:
                 f"{path} is no policy of format {FORMAT}; export it again from its run"
             )
         schema = Schema.from_json(json.loads(content["schema"]))
-        config = from_json(SacConfig, json.loads(content["sac"]), "sac")
-        agent = Sac(schema.observation, schema.action, config)
+        config = agent_from_json(json.loads(content["agent"]))
+        agent = make_agent(schema.observation, schema.action, config)
         agent.load_acting_state(content["state"])
         return cls(agent, schema, json.loads(content["origin"]))
 
@@ -104,7 +104,7 @@ class Policy:
         content = {
             "format": FORMAT,
             "schema": json.dumps(self.schema.to_json()),
-            "sac": json.dumps(to_json(self._agent.config)),
+            "agent": json.dumps(agent_to_json(self._agent.config)),
             "origin": json.dumps(self.origin),
             "state": self._agent.acting_state(),
         }

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from robot_rl.agents import make_agent
 from robot_rl.config import Products, SacConfig, TrainConfig
 from robot_rl.demonstrations import (
     load_or_record,
@@ -31,7 +32,6 @@ from robot_rl.lock import alone_in
 from robot_rl.log import Log
 from robot_rl.replay import Replay
 from robot_rl.run import Run
-from robot_rl.sac import Sac
 from robot_rl.schema import Schema
 from robot_rl.transition import WorldIds
 
@@ -170,7 +170,7 @@ class Training(Closing):
         self.judge = Judge(config)
         specs = self.env.observation_spec, self.env.action_spec
         self.schema = Schema.of(self.env, config.env)
-        agent = Sac(*specs, known_returns(config.sac, self.env), config.seed)
+        agent = make_agent(*specs, known_returns(config.agent, self.env), config.seed)
         replays = Replay(*specs, config.capacity), Replay(*specs, config.capacity)
         self.learner = Learner(agent, *replays, config.seed)
         self._ids = WorldIds(config.num_envs)

@@ -1,0 +1,85 @@
+"""A run, its checkpoint and its policy file know which learner they are of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl.agents import agent_from_json, agent_to_json, make_agent
+from robot_rl.beginning import beginning_of
+from robot_rl.config import DrqConfig, LearnerConfig, SacConfig, TrainConfig
+from robot_rl.drq import Drq
+from robot_rl.env import ArraySpec
+from robot_rl.log import read_log
+from robot_rl.policy import Policy
+from robot_rl.ranges import RangeError
+from robot_rl.settings import SettingsError
+from robot_rl.train import resume, train
+
+DRQ = TrainConfig(
+    algorithm="drq",
+    env="reach",
+    options=("cameras=front", "image_size=32", "privileged=False"),
+    demonstrations=2,
+    steps=24,
+    num_envs=2,
+    learning_starts=8,
+    capacity=1000,
+    evaluate_every=1000,
+    evaluation_episodes=2,
+    evaluation_envs=2,
+    products="float32",
+    drq=DrqConfig(hidden=(16, 16), features=8, batch_size=8, cloning_steps=5, critic_warmup=4),
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(replace(DRQ, folder=tmp_path_factory.mktemp("drq") / "run")).folder
+
+
+def test_a_run_learns_from_cameras_and_goes_on(run: Path) -> None:
+    rows = read_log(run)
+    assert {"critic_loss", "deviation", "q"} <= rows[-1].keys()
+    assert rows[-1]["cloned_success"] == rows[0]["cloned_success"]
+    resume(run, steps=32)
+    assert [row["step"] for row in read_log(run)] == [0, 24, 32]
+
+
+def test_its_policy_acts_from_a_file(run: Path, tmp_path: Path) -> None:
+    policy = Policy.of_run(run)
+    loaded = Policy.load(policy.save(tmp_path / "reach.policy"))
+    rng = np.random.default_rng(0)
+    seen = {
+        key: rng.integers(0, 255, (3, *spec.shape)).astype(spec.dtype)
+        for key, spec in policy.schema.observation.items()
+    }
+    assert "images/front" in seen
+    np.testing.assert_array_equal(loaded.act(seen), policy.act(seen))
+
+
+def test_a_robot_does_not_go_on_from_it_yet(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"was learned with algorithm drq.*--algorithm sac"):
+        beginning_of(LearnerConfig(tmp_path, run))
+
+
+@pytest.mark.parametrize("config", [SacConfig(discount=0.9), DrqConfig(encoder="drqv2")])
+def test_settings_say_whose_they_are(config: SacConfig) -> None:
+    assert agent_from_json(agent_to_json(config)) == config
+
+
+def test_an_unknown_learner_is_answered() -> None:
+    with pytest.raises(SettingsError, match="algorithm is 'ppo'; this version knows sac, drq"):
+        agent_from_json({"algorithm": "ppo"})
+
+
+def test_each_learner_has_settings_of_its_own() -> None:
+    specs = {"images/front": ArraySpec((32, 32, 3), "uint8")}, ArraySpec((2,), low=-1, high=1)
+    assert isinstance(make_agent(*specs, DRQ.drq), Drq)
+    with pytest.raises(RangeError, match="algorithm is sac, and there are settings of drq; leave"):
+        TrainConfig(drq=DRQ.drq)
+    with pytest.raises(RangeError, match="choose --algorithm sac"):
+        replace(DRQ, sac=SacConfig(discount=0.9))
