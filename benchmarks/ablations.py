@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from torch import Tensor, nn
-
 from robot_rl.batch import Batch
 from robot_rl.learner import Learner
-from robot_rl.networks import Critics, Members
-from robot_rl.sac import Sac
 from robot_rl.transition import Transition
 
 
@@ -27,20 +23,6 @@ class Pooled(Apart):
     def _sample(self) -> Batch:
         share = len(self.demonstrations) / (len(self.demonstrations) + len(self.replay))
         return self._mix(share)
-
-
-class _Bare(nn.Module):
-    """In the place of a normalisation."""
-
-    def forward(self, x: Tensor, members: Members = None) -> Tensor:
-        return x
-
-
-def drop_layer_norm(agent: Sac) -> None:
-    """Takes it out of the critics, before they have learned anything."""
-    for critics in (agent.critics, agent.target_critics):
-        assert isinstance(critics, Critics)
-        critics.trunk.norms = nn.ModuleList(_Bare() for _ in critics.trunk.norms)
 
 
 def as_terminal(transition: Transition) -> Transition:

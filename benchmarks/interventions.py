@@ -16,13 +16,13 @@ import argparse
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.ablations import Apart, Pooled, as_terminal, drop_layer_norm
+from benchmarks.ablations import Apart, Pooled, as_terminal
 from benchmarks.studies import learn_all, parser_of, setting_of
 from benchmarks.table import BUILD, Row, show_rows, write_rows
 from hardware.person_env import with_person
@@ -145,9 +145,7 @@ class Run:
         specs = env.observation_spec, env.action_spec
         sac = rlif_returns(SacConfig()) if study.rlif else known_returns(SacConfig(), env)
         online, shown = (Replay(*specs, setting.steps + 10_000) for _ in range(2))
-        agent = Sac(*specs, sac, seed)
-        if not study.layer_norm:
-            drop_layer_norm(agent)
+        agent = Sac(*specs, replace(sac, layer_norm=study.layer_norm), seed)
         self.learner = study.learner(agent, online, shown, seed)
         self._demonstrate(env, folder, 1000 * seed)
         helped = {"skill": setting.skill, "late": setting.late, "seed": seed}

@@ -19,13 +19,13 @@ from itertools import pairwise
 import numpy as np
 
 from robot_rl.actor_link import ActorLink
+from robot_rl.agent import Agent
 from robot_rl.corrections import Corrections
 from robot_rl.env import Closing, Env, Step, StoppedError
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
 from robot_rl.outbox import Key
 from robot_rl.robot_step import beside, stamped
-from robot_rl.sac import Sac
 from robot_rl.takeovers import TakeoverRewards, costs_of
 from robot_rl.transition import Transition, WorldIds, split_step
 from robot_rl.transition_message import to_message
@@ -103,7 +103,7 @@ class Actor(Closing):
     def __init__(
         self,
         env: Env,
-        agent: Sac,
+        agent: Agent,
         link: ActorLink,
         store: Episodes,
         metadata: Metadata,

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from robot_rl.config import DrqConfig, SacConfig
+from robot_rl.agent import Agent
+from robot_rl.agent_config import AgentConfig, DrqConfig, DrqV2Config, SacConfig
 from robot_rl.drq import Drq
+from robot_rl.drqv2 import DrqV2
 from robot_rl.env import ArraySpec
 from robot_rl.sac import Sac
 from robot_rl.settings import SettingsError, from_json, to_json
 
-_AGENTS = {SacConfig: Sac, DrqConfig: Drq}
-_SETTINGS = {"sac": SacConfig, "drq": DrqConfig}
+_AGENTS: dict[type[AgentConfig], Callable[..., Agent]] = {
+    SacConfig: Sac,
+    DrqConfig: Drq,
+    DrqV2Config: DrqV2,
+}
+_SETTINGS: dict[str, type[AgentConfig]] = {
+    "sac": SacConfig,
+    "drq": DrqConfig,
+    "drqv2": DrqV2Config,
+}
 _ALGORITHM = "algorithm"
 
 
 def make_agent(
     observation_spec: dict[str, ArraySpec],
     action_spec: ArraySpec,
-    config: SacConfig,
+    config: AgentConfig,
     seed: int = 0,
-) -> Sac:
+) -> Agent:
     """The learner that has these settings.
 
     Raises:
         ValueError: If it can't learn from such observations.
     """
-    return _AGENTS[type(config)](observation_spec, action_spec, config, seed)  # pyright: ignore[reportArgumentType]
+    return _AGENTS[type(config)](observation_spec, action_spec, config, seed)
 
 
-def agent_to_json(config: SacConfig) -> dict[str, Any]:
+def agent_to_json(config: AgentConfig) -> dict[str, Any]:
     """Its settings, and which one it is."""
     [algorithm] = (name for name, kind in _SETTINGS.items() if kind is type(config))
     return to_json(config) | {_ALGORITHM: algorithm}
 
 
-def agent_from_json(values: dict[str, Any]) -> SacConfig:
+def agent_from_json(values: dict[str, Any]) -> AgentConfig:
     """Inverse of ``agent_to_json``.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_rl.agent import Metrics
 from robot_rl.config import LearnerConfig, SacConfig, TrainConfig
 from robot_rl.demonstrations import schema_of
 from robot_rl.env import STATE
@@ -20,7 +21,6 @@ from robot_rl.offer import Offer
 from robot_rl.replay import Replay, mix
 from robot_rl.rlif import rlif_returns, without_rewards
 from robot_rl.run import Run
-from robot_rl.sac import Metrics
 from robot_rl.schema import Schema
 from robot_rl.takeovers import with_takeovers
 from robot_rl.train import DEMONSTRATIONS, REPLAY, known_returns

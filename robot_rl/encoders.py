@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from robot_rl.config import EncoderName
+from robot_rl.agent_config import EncoderName
 
 _WIDTHS = (32, 64, 128, 256)
 _BLOCKS = {"resnet10": (1, 1, 1, 1), "resnet18": (2, 2, 2, 2)}
@@ -77,7 +77,7 @@ def _plain(widths: tuple[int, ...], strides: tuple[int, ...]) -> nn.Sequential:
         kind = nn.Conv2d if number else PixelConv2d
         layers += [kind(inputs, outputs, 3, stride), nn.ReLU(inplace=True)]
     encoder = nn.Sequential(*layers).apply(_orthogonal)
-    return encoder.to(memory_format=torch.channels_last)
+    return encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _orthogonal(module: nn.Module) -> None:
@@ -119,7 +119,7 @@ class ResNet(nn.Module):
                 stages.append(_Block(inputs, outputs, 2 if number and not block else 1))
                 inputs = outputs
         self.stages = nn.Sequential(*stages)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def forward(self, images: Tensor) -> Tensor:
         """Shape (batch, channels, height, width) -> (batch, 512, height / 32, width / 32)."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from robot_rl.agent import Agent
 from robot_rl.agents import make_agent
 from robot_rl.config import EvaluateConfig, TrainConfig
 from robot_rl.env import Env
@@ -13,7 +14,6 @@ from robot_rl.environments import make_env, parse_options
 from robot_rl.evaluation import Evaluation, evaluate
 from robot_rl.film import film
 from robot_rl.run import Run
-from robot_rl.sac import Sac
 from robot_rl.schema import Schema
 from robot_rl.statistics import adastop
 from robot_rl.train import known_returns, prepare_torch
@@ -44,7 +44,7 @@ def evaluate_run(config: EvaluateConfig) -> Measured:
     return Measured(outcomes, _compare(outcomes, config.episodes))
 
 
-def load_policy(folder: Path, env: Env, name: str) -> Sac:
+def load_policy(folder: Path, env: Env, name: str) -> Agent:
     """The learner of a run's last checkpoint.
 
     Raises:

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from robot_rl.agent_config import SacConfig
 from robot_rl.batch import Batch
-from robot_rl.config import SacConfig
 from robot_rl.env import STATE, ArraySpec, Observation
 from robot_rl.networks import ChoiceCritic, ScalarHead, make_head
 

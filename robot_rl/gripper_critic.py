@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from robot_rl.agent_config import SacConfig
 from robot_rl.batch import Batch
-from robot_rl.config import SacConfig
 from robot_rl.descent import descend, follow
 from robot_rl.gripper import CLOSE, OPEN, Gripper, return_range
 

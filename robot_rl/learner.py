@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from robot_rl.agent import Agent, Metrics
 from robot_rl.batch import Batch, Window
 from robot_rl.replay import Replay, mix
-from robot_rl.sac import Metrics, Sac
 from robot_rl.transition import Transition
 
 
@@ -32,7 +32,7 @@ class Learner:
 
     def __init__(
         self,
-        agent: Sac,
+        agent: Agent,
         replay: Replay,
         demonstrations: Replay,
         seed: int,

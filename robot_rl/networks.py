@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
-    from robot_rl.config import SacConfig
+    from robot_rl.agent_config import AgentConfig
 
 Members = Tensor | None
 """Which members of an ensemble answer: their numbers, or None for all."""
@@ -50,19 +50,30 @@ class EnsembleLayerNorm(nn.Module):
         return torch.stack([F.layer_norm(m, m.shape[-1:], w, b) for m, w, b in each])
 
 
+class _Bare(nn.Module):
+    """In the place of a normalisation."""
+
+    def forward(self, x: Tensor, members: Members = None) -> Tensor:
+        return x
+
+
 def _of(members: Members, parameter: Tensor) -> Tensor:
     return parameter if members is None else parameter[members]
 
 
 class EnsembleTrunk(nn.Module):
-    """Hidden layers: linear, LayerNorm, ReLU."""
+    """Hidden layers: linear, LayerNorm unless ``norm`` is False, ReLU."""
 
-    def __init__(self, ensemble: int, inputs: int, hidden: tuple[int, ...]) -> None:
+    def __init__(
+        self, ensemble: int, inputs: int, hidden: tuple[int, ...], norm: bool = True
+    ) -> None:
         super().__init__()
         self.ensemble = ensemble
         pairs = list(itertools.pairwise((inputs, *hidden)))
         self.linears = nn.ModuleList(EnsembleLinear(ensemble, *pair) for pair in pairs)
-        self.norms = nn.ModuleList(EnsembleLayerNorm(ensemble, width) for width in hidden)
+        self.norms = nn.ModuleList(
+            EnsembleLayerNorm(ensemble, width) if norm else _Bare() for width in hidden
+        )
 
     def forward(self, x: Tensor, members: Members = None) -> Tensor:
         """Shape (batch, inputs) -> (members, batch, width)."""
@@ -133,7 +144,7 @@ class CategoricalHead(nn.Module):
         return mass / mass.sum(-1, keepdim=True)
 
 
-def make_head(config: SacConfig, return_range: tuple[float, float] | None) -> Head:
+def make_head(config: AgentConfig, return_range: tuple[float, float] | None) -> Head:
     """The head that the configuration names; a histogram needs a known range of returns."""
     if config.head == "scalar" or return_range is None:
         return ScalarHead()
@@ -143,10 +154,17 @@ def make_head(config: SacConfig, return_range: tuple[float, float] | None) -> He
 class Critics(nn.Module):
     """``ensemble`` critics Q(s, a) of linear, LayerNorm, ReLU (as in RLPD, Ball et al., 2023)."""
 
-    def __init__(self, inputs: int, hidden: tuple[int, ...], ensemble: int, head: Head) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        hidden: tuple[int, ...],
+        ensemble: int,
+        head: Head,
+        layer_norm: bool = True,
+    ) -> None:
         super().__init__()
         self.head = head
-        self.trunk = EnsembleTrunk(ensemble, inputs, hidden)
+        self.trunk = EnsembleTrunk(ensemble, inputs, hidden, layer_norm)
         self.last = EnsembleLinear(ensemble, hidden[-1], head.outputs)
 
     def forward(self, state: Tensor, action: Tensor, members: Members = None) -> Tensor:
@@ -206,6 +224,19 @@ class GaussianActor(nn.Module):
     def greedy(self, state: Tensor) -> Tensor:
         """The action at the mean. Shape (batch, s) -> (batch, a)."""
         return torch.tanh(self(state)[0])
+
+
+class DeterministicActor(nn.Module):
+    """The mean of a policy, squashed by tanh into the unit box (DrQ-v2: Yarats et al., 2022)."""
+
+    def __init__(self, inputs: int, hidden: tuple[int, ...], actions: int) -> None:
+        super().__init__()
+        self.trunk = EnsembleTrunk(1, inputs, hidden, norm=False)
+        self.head = nn.Linear(hidden[-1], actions)
+
+    def forward(self, state: Tensor) -> Tensor:
+        """Shape (batch, s) -> (batch, a)."""
+        return torch.tanh(self.head(self.trunk(state)[0]))
 
 
 def squashed_sample(mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,47 +7,82 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from robot_rl.config import EncoderName
+from robot_rl.agent_config import EncoderName
 from robot_rl.encoders import SpatialEmbedding, make_encoder, map_shape
-from robot_rl.env import ArraySpec, Observation
-from robot_rl.random_shift import random_shift
+from robot_rl.env import STATE, ArraySpec, Observation
+from robot_rl.networks import Normalizer
+from robot_rl.random_shift import PAD, random_shift
 
 IMAGES = "images/"
 """What the keys of images begin with; the name of the camera follows."""
 _STATE_FEATURES = 64
+MapShape = tuple[int, int, int]
+"""Channels, height and width."""
 
 
-class Trunk(nn.Module):
-    """One encoder for each camera.
+class Senses(nn.Module):
+    """One encoder for each camera, and the normaliser of the state.
+
+    Products are computed in bfloat16 where ``torch.set_float32_matmul_precision`` says "medium".
 
     Args:
-        images: Specs of the images by their keys.
+        observation_spec: Images, as ``images/<camera>``, and perhaps a vector, ``state``.
         encoder: Which one.
 
-    Attributes:
-        shapes: Channels, height and width of the map of each camera.
+    Raises:
+        ValueError: If there are no images, or they are too small.
     """
 
-    def __init__(self, images: Mapping[str, ArraySpec], encoder: EncoderName) -> None:
+    def __init__(self, observation_spec: Mapping[str, ArraySpec], encoder: EncoderName) -> None:
         super().__init__()
-        self.keys = tuple(images)
+        images = {key: spec for key, spec in observation_spec.items() if key.startswith(IMAGES)}
+        if not images:
+            raise ValueError(
+                "this algorithm learns from images, and these observations are "
+                f"{', '.join(observation_spec)}; add cameras, e.g. cameras=front,wrist, or choose "
+                "algorithm sac"
+            )
+        vector = observation_spec.get(STATE)
+        self._numbers = 0 if vector is None else vector.shape[0]
+        self.normalizer = Normalizer(self._numbers)
+        self._keys = tuple(images)
         self.encoders = nn.ModuleList(
             make_encoder(encoder, spec.shape[-1]) for spec in images.values()
         )
         pairs = zip(self.encoders, images.values(), strict=True)
-        self.shapes = [map_shape(one, spec.shape) for one, spec in pairs]  # pyright: ignore[reportArgumentType]
+        self._shapes = [map_shape(one, _sizes(spec)) for one, spec in pairs]
 
-    def forward(self, observation: Observation, pad: int, dtype: torch.dtype) -> list[Tensor]:
-        """Maps of all cameras.
+    def make_heads(self, features: int, spatial: bool) -> Heads:
+        """Heads for these maps; their arguments are those of ``Heads``."""
+        return Heads(self._shapes, self._numbers, features, spatial)
+
+    def observe(self, observation: Observation) -> None:
+        """Lets the normaliser see new states."""
+        if self._numbers:
+            self.normalizer.observe(torch.as_tensor(observation[STATE]))
+
+    def forward(self, observation: Observation, augment: bool = False) -> list[Tensor]:
+        """A map of each camera, shape (batch, c, h, w).
 
         Args:
             observation: Images of shape (batch, height, width, channels), uint8.
-            pad: Pixels by which each image is moved at most.
-            dtype: What they are computed in.
+            augment: Whether to move each image by a few pixels.
         """
-        pairs = zip(self.keys, self.encoders, strict=True)
-        images = {key: torch.as_tensor(observation[key]) for key in self.keys}
-        return [encoder(random_shift(images[key], dtype, pad)) for key, encoder in pairs]
+        dtype, pad = _precision(), PAD if augment else 0
+        with torch.autocast("cpu", dtype, enabled=dtype is torch.bfloat16):
+            pairs = zip(self._keys, self.encoders, strict=True)
+            return [
+                encoder(random_shift(torch.as_tensor(observation[key]), dtype, pad))
+                for key, encoder in pairs
+            ]
+
+    def reduce(self, heads: Heads, maps: list[Tensor], observation: Observation) -> Tensor:
+        """The vector that heads make of the maps and the state. Shape (batch, heads.outputs)."""
+        dtype = _precision()
+        with torch.autocast("cpu", dtype, enabled=dtype is torch.bfloat16):
+            if not self._numbers:
+                return heads(maps, None)
+            return heads(maps, self.normalizer(torch.as_tensor(observation[STATE])))
 
 
 class Heads(nn.Module):
@@ -57,18 +92,21 @@ class Heads(nn.Module):
         shapes: Of the maps.
         state: Numbers in the state; may be 0.
         features: Numbers that each camera is reduced to.
+        spatial: Whether to weigh places first (SERL), or to take all of the map (DrQ-v2).
 
     Attributes:
         outputs: Numbers in the vector.
     """
 
-    def __init__(self, shapes: Sequence[tuple[int, int, int]], state: int, features: int) -> None:
+    def __init__(
+        self, shapes: Sequence[MapShape], state: int, features: int, spatial: bool
+    ) -> None:
         super().__init__()
-        self.cameras = nn.ModuleList(_head(shape, features) for shape in shapes)
+        self.cameras = nn.ModuleList(_head(shape, features, spatial) for shape in shapes)
         self.state = _bounded(state, _STATE_FEATURES) if state else None
         self.outputs = features * len(shapes) + (_STATE_FEATURES if state else 0)
 
-    def forward(self, maps: Iterable[Tensor], state: Tensor) -> Tensor:
+    def forward(self, maps: Iterable[Tensor], state: Tensor | None) -> Tensor:
         """Shapes (batch, c, h, w) for each camera, (batch, s) -> (batch, outputs), float32."""
         parts = [head(features) for head, features in zip(self.cameras, maps, strict=True)]
         if self.state is not None:
@@ -76,21 +114,24 @@ class Heads(nn.Module):
         return torch.cat([part.float() for part in parts], dim=-1)
 
 
-def _head(shape: tuple[int, int, int], features: int) -> nn.Sequential:
-    embedding = SpatialEmbedding(shape)
-    return nn.Sequential(embedding, *_bounded(embedding.outputs, features))
+def _head(shape: MapShape, features: int, spatial: bool) -> nn.Sequential:
+    if spatial:
+        embedding = SpatialEmbedding(shape)
+        return nn.Sequential(embedding, *_bounded(embedding.outputs, features))
+    channels, height, width = shape
+    return nn.Sequential(nn.Flatten(), *_bounded(channels * height * width, features))
 
 
 def _bounded(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, outputs), nn.LayerNorm(outputs), nn.Tanh())
 
 
-def cameras_of(spec: Mapping[str, ArraySpec]) -> dict[str, ArraySpec]:
-    """The images among the observations."""
-    return {key: one for key, one in spec.items() if key.startswith(IMAGES)}
+def _sizes(spec: ArraySpec) -> tuple[int, int, int]:
+    height, width, channels = spec.shape
+    return height, width, channels
 
 
-def precision() -> torch.dtype:
+def _precision() -> torch.dtype:
     """What convolutions are computed in, as the precision of all products asks."""
     narrow = torch.get_float32_matmul_precision() == "medium"
     return torch.bfloat16 if narrow else torch.float32

@@ -15,6 +15,7 @@ import numpy as np
 
 from robot_rl import weights_file
 from robot_rl.acting_options import acting_options, robot_differences, task_of
+from robot_rl.agent import Agent
 from robot_rl.agents import agent_from_json, agent_to_json, make_agent
 from robot_rl.config import TrainConfig
 from robot_rl.demonstrations import schema_of
@@ -22,7 +23,6 @@ from robot_rl.env import Env, Observation
 from robot_rl.environments import ROBOT, make_env, parse_options
 from robot_rl.machine import describe_machine
 from robot_rl.run import Run
-from robot_rl.sac import Sac
 from robot_rl.schema import Schema
 from robot_rl.train import known_returns
 
@@ -46,7 +46,7 @@ class Policy:
         origin: Where it came from, as JSON values.
     """
 
-    def __init__(self, agent: Sac, schema: Schema, origin: dict[str, Any]) -> None:
+    def __init__(self, agent: Agent, schema: Schema, origin: dict[str, Any]) -> None:
         self._agent = agent
         self.schema, self.origin = schema, origin
 

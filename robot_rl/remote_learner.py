@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robot_rl import durable
+from robot_rl.agent import Metrics
 from robot_rl.beginning import Beginning, beginning_of
 from robot_rl.config import LearnerConfig
 from robot_rl.env import Closing
@@ -31,7 +32,7 @@ from robot_rl.outbox import Key
 from robot_rl.policy import POLICY, Policy
 from robot_rl.replay import Replay
 from robot_rl.run import Run
-from robot_rl.sac import Metrics, Sac
+from robot_rl.sac import Sac
 from robot_rl.schema import SchemaError
 from robot_rl.train import DEMONSTRATIONS, prepare_torch
 from robot_rl.transition_message import CORRECTED, from_message

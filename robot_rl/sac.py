@@ -20,8 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from robot_rl.agent import Agent, Metrics
+from robot_rl.agent_config import SacConfig
 from robot_rl.batch import Batch
-from robot_rl.config import SacConfig
 from robot_rl.descent import descend, follow
 from robot_rl.env import STATE, ArraySpec, Observation
 from robot_rl.gripper import Gripper
@@ -35,10 +36,8 @@ from robot_rl.networks import (
     squashed_sample,
 )
 
-Metrics = dict[str, float]
 
-
-class Sac:
+class Sac(Agent):
     """Actor, critics, temperature and clone for vector observations (``state``).
 
     With ``config.gripper`` "discrete" a critic of its own chooses what the gripper does, and all of
@@ -46,7 +45,11 @@ class Sac:
     """
 
     ACTING: ClassVar = ("normalizer", "averaged", "cloned", "target_critics", "gripper")
-    """Names of what acting needs, as they are saved."""
+    LEARNING: ClassVar = (
+        *("actor", "critics", "gripper_critic"),
+        *("_actor_optimizer", "_critic_optimizer", "_temperature_optimizer"),
+    )
+    config: SacConfig
 
     def __init__(
         self,
@@ -66,9 +69,10 @@ class Sac:
         self.actor = GaussianActor(inputs, config.hidden, actions)
         self.averaged = copy.deepcopy(self.actor).requires_grad_(False)
         self.cloned = copy.deepcopy(self.actor).requires_grad_(False)
-        self.has_clone = False
         head = make_head(config, config.return_range)
-        self.critics = Critics(inputs + actions, config.hidden, config.ensemble, head)
+        self.critics = Critics(
+            inputs + actions, config.hidden, config.ensemble, head, config.layer_norm
+        )
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(config.initial_temperature)))
         self.target_entropy = (
@@ -80,7 +84,6 @@ class Sac:
         self._temperature_optimizer = torch.optim.Adam(
             [self.log_temperature], config.temperature_learning_rate
         )
-        self.updates = 0
 
     def _sense(self, observation_spec: dict[str, ArraySpec]) -> int:
         """Makes what sees; how many numbers it gives to actor and critics."""
@@ -100,16 +103,7 @@ class Sac:
     def act(
         self, observation: Observation, greedy: bool | np.ndarray = False, exploration: float = 1.0
     ) -> np.ndarray:
-        """Actions for a batch of observations.
-
-        Args:
-            observation: Arrays of shape (batch, ...).
-            greedy: Whether to act without exploration noise: for all, or by row, shape (batch,).
-            exploration: Factor on the standard deviation of that noise.
-
-        Returns:
-            Shape (batch, action), in [-1, 1].
-        """
+        """As every agent; where the critics value the cloned action more, that."""
         with torch.inference_mode():
             state, judged = self._states(observation)
             mean, std = self.averaged(state)
@@ -212,16 +206,7 @@ class Sac:
         values = self._smallest(judged, candidates, self._draw_subset())
         if self.config.entropy_backup:  # The clone has none.
             values[0] -= self.log_temperature.exp() * log_probability
-        value = values.amax(0)
-        target = torch.as_tensor(batch.reward) + self._discounts(batch) * value
-        return (
-            target if self.config.return_range is None else target.clamp(*self.config.return_range)
-        )
-
-    def _discounts(self, batch: Batch) -> Tensor:
-        """What the value of the next observation counts, 0 where none follows. Shape (batch,)."""
-        alive = 1 - torch.as_tensor(batch.terminated).float()
-        return alive * self.config.discount ** torch.as_tensor(batch.steps)
+        return self._returns(batch, values.amax(0))
 
     def _candidates(self, observation: Observation, action: Tensor) -> Tensor:
         """The action and, where demonstrations were cloned, the cloned one (IBRL).
@@ -297,24 +282,13 @@ class Sac:
         descend(self._temperature_optimizer, self.log_temperature.exp() * excess)
         return {"temperature": self.log_temperature.exp().item()}
 
-    def acting_state(self) -> dict[str, Any]:
-        """A copy of what acting needs, and no more."""
-        modules = {name: getattr(self, name).state_dict() for name in self._modules(self.ACTING)}
-        return copy.deepcopy(modules) | {"has_clone": self.has_clone}
-
-    def load_acting_state(self, state: dict[str, Any]) -> None:
-        """Restores what ``acting_state`` gave."""
-        for name in self._modules(self.ACTING):
-            getattr(self, name).load_state_dict(state[name])
-        self.has_clone = state["has_clone"]
-
     def load_policy(self, state: dict[str, Any]) -> None:
         """Takes what acts from ``state_dict`` and begins its critics anew, for another robot.
 
         The policy as it is stays as the clone: critics that know nothing cannot spoil it. Of a
         discrete gripper the cloned choices stay; what its critic knew beyond them goes as well.
         """
-        self.normalizer.load_state_dict(state["normalizer"])
+        self._load_senses(state)
         for network in (self.actor, self.averaged, self.cloned):
             network.load_state_dict(state["averaged"])
         self.has_clone = True
@@ -322,42 +296,23 @@ class Sac:
             self.gripper.load_clone(state["gripper"])
             self.gripper_critic.prefer_clone(self._gripper_cloning_weight)
 
+    def _load_senses(self, state: dict[str, Any]) -> None:
+        """Takes what it sees with from ``state_dict``."""
+        self.normalizer.load_state_dict(state["normalizer"])
+
     def state_dict(self) -> dict[str, Any]:
         """A copy of everything that learning goes on from."""
-        modules = {name: getattr(self, name).state_dict() for name in self._learning}
-        return copy.deepcopy(modules) | {
-            "log_temperature": self.log_temperature.detach().clone(),
-            "updates": self.updates,
-            "has_clone": self.has_clone,
-        }
+        return super().state_dict() | {"log_temperature": self.log_temperature.detach().clone()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what ``state_dict`` gave."""
-        for name in self._learning:
-            getattr(self, name).load_state_dict(state[name])
+        super().load_state_dict(state)
         with torch.no_grad():
             self.log_temperature.copy_(state["log_temperature"])
-        self.updates, self.has_clone = state["updates"], state["has_clone"]
-
-    @property
-    def _learning(self) -> list[str]:
-        return self._modules((*self.ACTING, *_LEARNING))
-
-    def _modules(self, names: tuple[str, ...]) -> list[str]:
-        """Those of the modules that this agent has."""
-        return [name for name in names if getattr(self, name) is not None]
 
 
 CLONED_STD = 0.15
 """Standard deviation, before the squashing, that a clone explores with."""
-_LEARNING = (
-    "actor",
-    "critics",
-    "gripper_critic",
-    "_actor_optimizer",
-    "_critic_optimizer",
-    "_temperature_optimizer",
-)
 
 
 def imitation_loss(mean: Tensor, std: Tensor, action: Tensor) -> Tensor:

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 
+from robot_rl.agent_config import AgentConfig
 from robot_rl.agents import make_agent
-from robot_rl.config import Products, SacConfig, TrainConfig
+from robot_rl.config import Products, TrainConfig
 from robot_rl.demonstrations import (
     load_or_record,
     require_demonstrations,
@@ -64,6 +66,7 @@ REPLAY = "replay.npz"
 DEMONSTRATIONS = "demonstrations"
 """Folder of a run with the episodes that it began with."""
 Watch = Callable[[Progress], None]
+ConfigT = TypeVar("ConfigT", bound=AgentConfig)
 
 
 def train(config: TrainConfig, watch: Watch = lambda progress: None) -> Run:
@@ -151,7 +154,7 @@ def prepare_torch(threads: int, products: Products, device: str = "cpu") -> None
         raise ValueError(f"device is {device!r}, and {reason}; choose cpu") from error
 
 
-def known_returns(config: SacConfig, env: Env) -> SacConfig:
+def known_returns(config: ConfigT, env: Env) -> ConfigT:
     """The learner's settings with the range of returns that the environment knows of, if any."""
     if config.return_range is None and isinstance(env, HasReturnRange):
         return replace(config, return_range=env.return_range)

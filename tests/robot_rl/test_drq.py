@@ -8,18 +8,26 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from robot_rl.batch import Batch
 from robot_rl.config import DrqConfig
 from robot_rl.drq import Drq
-from robot_rl.env import ArraySpec, Observation
+from robot_rl.env import ArraySpec
 from robot_rl.ranges import RangeError
+from tests.robot_rl.pixel_batches import (
+    ACTION,
+    ACTIONS,
+    IMAGE,
+    KEYS,
+    ROWS,
+    SIZE,
+    SPEC,
+    VECTOR,
+    batch,
+    parameters,
+    pointing,
+    tried,
+)
 
-SIZE, ROWS, ACTION, VECTOR = 32, 16, 2, 3
-KEYS = ("images/front", "images/wrist")
-IMAGE = ArraySpec((SIZE, SIZE, 3), "uint8", 0, 255)
-SPEC = {"state": ArraySpec((VECTOR,)), **dict.fromkeys(KEYS, IMAGE)}
 CONFIG = DrqConfig(hidden=(32, 32), features=16, batch_size=ROWS, return_range=(0.0, 1.0))
 
 
@@ -33,80 +41,38 @@ def _exact() -> Any:
 
 
 def _agent(spec: dict[str, ArraySpec] = SPEC, **settings: Any) -> Drq:
-    return Drq(spec, ArraySpec((ACTION,), low=-1, high=1), replace(CONFIG, **settings), seed=0)
-
-
-def _batch(seed: int = 0, rows: int = ROWS, **columns: np.ndarray) -> Batch:
-    rng = np.random.default_rng(seed)
-    no = np.zeros(rows, bool)
-
-    def seen() -> Observation:
-        images = {k: rng.integers(0, 256, (rows, *IMAGE.shape), np.uint8) for k in KEYS}
-        return images | {"state": rng.standard_normal((rows, VECTOR)).astype(np.float32)}
-
-    batch = Batch(
-        observation=seen(),
-        action=rng.uniform(-1, 1, (rows, ACTION)).astype(np.float32),
-        reward=np.zeros(rows, np.float32),
-        next_observation=seen(),
-        steps=np.ones(rows, np.int64),
-        terminated=no,
-        truncated=no,
-        intervened=no,
-        is_demonstration=no,
-        indices=np.arange(rows),
-    )
-    return batch._replace(**columns)
-
-
-def _pointing(seed: int, rows: int = 64) -> Batch:
-    """A bright square, left or right of the middle, and an action that points to it."""
-    rng = np.random.default_rng(seed)
-    batch, right = _batch(seed, rows), rng.random(rows) < 0.5
-    image = np.zeros((rows, *IMAGE.shape), np.uint8)
-    for one, is_right in zip(image, right, strict=True):
-        row, column = rng.integers(4, 20), rng.integers(2, 6) + 16 * is_right
-        one[row : row + 8, column : column + 8] = 255
-    batch.observation[KEYS[0]][...] = image
-    batch.action[:, 0] = np.where(right, 0.5, -0.5)
-    batch.action[:, 1] = 0
-    return batch
-
-
-def _parameters(*modules: nn.Module) -> torch.Tensor:
-    each = [parameter.detach() for module in modules for parameter in module.parameters()]
-    return torch.cat([parameter.reshape(-1) for parameter in each]).clone()
+    return Drq(spec, ACTIONS, replace(CONFIG, **settings), seed=0)
 
 
 def _cloned(**settings: Any) -> Drq:
     agent = _agent(**settings)
     for seed in range(3):
-        agent.clone(_batch(seed))
+        agent.clone(batch(seed))
     agent.keep_clone()
     return agent
 
 
 def test_the_critics_train_what_sees() -> None:
     agent = _agent()
-    for part in (agent.trunk, agent.heads):
-        before = _parameters(part)
-        agent.update(_batch())
-        assert not torch.equal(_parameters(part), before)
+    for part in (agent.senses, agent.heads):
+        before = parameters(part)
+        agent.update(batch())
+        assert not torch.equal(parameters(part), before)
         assert all(p.grad is not None and p.grad.isfinite().all() for p in part.parameters())
 
 
 def test_the_actor_does_not() -> None:
     agent = _agent()
-    before = _parameters(agent.trunk, agent.heads, agent.critics)
-    state = agent._state(_batch().observation).detach()
-    agent._update_actor(state, _batch())
-    assert torch.equal(_parameters(agent.trunk, agent.heads, agent.critics), before)
-    assert all(p.grad is None for p in agent.trunk.parameters())
+    before = parameters(agent.senses, agent.heads, agent.critics)
+    state = agent._state(batch().observation).detach()
+    agent._update_actor(state, batch())
+    assert torch.equal(parameters(agent.senses, agent.heads, agent.critics), before)
+    assert all(p.grad is None for p in agent.senses.parameters())
 
 
 def test_images_move_while_it_learns_and_not_while_it_acts() -> None:
     agent = _agent()
-    seen = _batch().observation
+    seen = batch().observation
     assert torch.equal(agent._state(seen), agent._state(seen))
     assert not torch.equal(agent._state(seen, augment=True), agent._state(seen, augment=True))
     first, second = agent._states(seen, augment=True)
@@ -116,34 +82,33 @@ def test_images_move_while_it_learns_and_not_while_it_acts() -> None:
 
 def test_slow_heads_follow_over_the_same_trunk() -> None:
     agent = _agent(tau=0.25)
-    agent.update(_batch())
+    agent.update(batch())
     for _ in range(40):  # The critics rest, the targets do not.
         agent._follow()
-    torch.testing.assert_close(_parameters(agent.target_heads), _parameters(agent.heads))
-    before = _parameters(agent.target_heads)
-    agent.update(_batch(1))
-    moved = _parameters(agent.target_heads) - before
-    torch.testing.assert_close(moved, 0.25 * (_parameters(agent.heads) - before))
+    torch.testing.assert_close(parameters(agent.target_heads), parameters(agent.heads))
+    before = parameters(agent.target_heads)
+    agent.update(batch(1))
+    moved = parameters(agent.target_heads) - before
+    torch.testing.assert_close(moved, 0.25 * (parameters(agent.heads) - before))
 
 
 def test_the_clone_acts_as_it_did_whatever_is_learned() -> None:
     agent = _cloned(critic_warmup=2)
-    seen = _batch(9).observation
+    seen = batch(9).observation
     before = agent.act_cloned(seen)
     for seed in range(6):
-        agent.update(_batch(seed))
+        agent.update(batch(seed))
     np.testing.assert_array_equal(agent.act_cloned(seen), before)
     assert not np.array_equal(agent.act(seen, greedy=True), before)
 
 
 def test_the_actor_stays_with_the_clone_while_the_critics_change_what_it_sees() -> None:
     agent = _cloned(critic_warmup=1000, learning_rate=1e-3)
-    seen = _pointing(0).observation
+    seen = pointing(0).observation
     wanted = agent.act_cloned(seen)
     reward = np.linspace(0, 1, 64).astype(np.float32)
     for seed in range(60):
-        batch = _pointing(seed)
-        agent.update(batch._replace(reward=reward, terminated=np.ones(64, bool)))
+        agent.update(pointing(seed)._replace(reward=reward, terminated=np.ones(64, bool)))
     with torch.inference_mode():
         got = agent.averaged.greedy(agent._state(seen)).numpy()
     assert np.abs(got - wanted).max() < 0.1
@@ -152,24 +117,19 @@ def test_the_actor_stays_with_the_clone_while_the_critics_change_what_it_sees() 
 def test_demonstrations_are_cloned_from_what_the_camera_shows() -> None:
     agent = _agent({KEYS[0]: IMAGE}, learning_rate=1e-3)
     for seed in range(80):
-        agent.clone(_pointing(seed))
+        agent.clone(pointing(seed))
     agent.keep_clone()
-    shown = _pointing(1000)
+    shown = pointing(1000)
     for act in (agent.act_cloned, lambda seen: agent.act(seen, greedy=True)):
         assert (np.sign(act(shown.observation)[:, 0]) == np.sign(shown.action[:, 0])).mean() > 0.95
 
 
 def test_the_critics_learn_what_the_camera_shows() -> None:
     agent = _agent({KEYS[0]: IMAGE}, learning_rate=1e-3)
-    end = np.ones(64, bool)
     rng = np.random.default_rng(0)
     for seed in range(200):
-        batch = _pointing(seed)
-        right = batch.action[:, 0] > 0
-        batch.action[:] = rng.uniform(-1, 1, batch.action.shape)
-        reward = ((batch.action[:, 0] > 0) == right).astype(np.float32)
-        agent.update(batch._replace(reward=reward, terminated=end))
-    shown, act = _pointing(1000), agent.act
+        agent.update(tried(seed, rng))
+    shown, act = pointing(1000), agent.act
     right = np.sign(act(shown.observation, True)[:, 0]) == np.sign(shown.action[:, 0])
     assert right.mean() > 0.9
 
@@ -177,14 +137,14 @@ def test_the_critics_learn_what_the_camera_shows() -> None:
 def test_a_restored_learner_goes_on_as_if_nothing_had_happened() -> None:
     agent = _cloned(critic_warmup=2)
     for seed in range(4):
-        agent.update(_batch(seed))
+        agent.update(batch(seed))
     other = _agent(critic_warmup=2)
     other.load_state_dict(agent.state_dict())
     for one in (agent, other):
         torch.manual_seed(7)
         for seed in range(4):
-            one.update(_batch(seed))
-    seen = _batch(9).observation
+            one.update(batch(seed))
+    seen = batch(9).observation
     np.testing.assert_array_equal(agent.act(seen, greedy=True), other.act(seen, greedy=True))
     np.testing.assert_array_equal(agent.act_cloned(seen), other.act_cloned(seen))
 
@@ -192,30 +152,30 @@ def test_a_restored_learner_goes_on_as_if_nothing_had_happened() -> None:
 def test_what_acts_can_be_given_to_another() -> None:
     agent, other = _cloned(critic_warmup=2), _agent()
     for seed in range(4):
-        agent.update(_batch(seed))
+        agent.update(batch(seed))
     other.load_acting_state(agent.acting_state())
-    seen = _batch(9).observation
+    seen = batch(9).observation
     np.testing.assert_array_equal(agent.act(seen, greedy=True), other.act(seen, greedy=True))
 
 
 def test_another_robot_begins_with_the_policy_and_new_critics() -> None:
     agent, other = _cloned(critic_warmup=2), _agent()
     for seed in range(4):
-        agent.update(_batch(seed))
-    fresh = _parameters(other.critics)
+        agent.update(batch(seed))
+    fresh = parameters(other.critics)
     other.load_policy(agent.state_dict())
-    seen = _batch(9).observation
+    seen = batch(9).observation
     with torch.inference_mode():
         policy = agent.averaged.greedy(agent._state(seen)).numpy()
     np.testing.assert_array_equal(other.act_cloned(seen), policy)
-    assert torch.equal(_parameters(other.critics), fresh)
+    assert torch.equal(parameters(other.critics), fresh)
 
 
 def test_images_alone_are_enough() -> None:
     agent = _agent({KEYS[0]: IMAGE})
-    agent.observe(_batch().observation)
-    agent.update(_batch())
-    assert agent.act(_batch().observation).shape == (ROWS, ACTION)
+    agent.observe(batch().observation)
+    agent.update(batch())
+    assert agent.act(batch().observation).shape == (ROWS, ACTION)
 
 
 @pytest.mark.parametrize("channels", [1, 4])
@@ -229,13 +189,13 @@ def test_depth_may_be_among_the_channels(channels: int) -> None:
 def test_half_precision_learns_the_same_shapes() -> None:
     torch.set_float32_matmul_precision("medium")
     agent = _cloned(critic_warmup=1)
-    before = _parameters(agent.trunk)
+    before = parameters(agent.senses)
     metrics = {}
     for seed in range(4):
-        metrics = agent.update(_batch(seed))
-    assert not torch.equal(_parameters(agent.trunk), before)
+        metrics = agent.update(batch(seed))
+    assert not torch.equal(parameters(agent.senses), before)
     assert all(np.isfinite(value) for value in metrics.values())
-    assert agent.act(_batch().observation).dtype == np.float32
+    assert agent.act(batch().observation).dtype == np.float32
 
 
 def test_observations_without_images_are_answered() -> None:

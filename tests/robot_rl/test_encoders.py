@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from robot_rl.config import EncoderName
+from robot_rl.agent_config import EncoderName
 from robot_rl.encoders import PixelConv2d, SpatialEmbedding, make_encoder, map_shape
 
 SHAPES: dict[EncoderName, tuple[int, int, int]] = {

@@ -1,0 +1,112 @@
+"""What all learners have in common: they act, are updated with batches, and are saved."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robot_rl.agent_config import AgentConfig
+from robot_rl.batch import Batch
+from robot_rl.env import Observation
+
+Metrics = dict[str, float]
+
+
+class Agent(ABC):
+    """One learner of one task.
+
+    Attributes:
+        updates: How many there were.
+        has_clone: Whether a clone of demonstrations acts beside it.
+    """
+
+    ACTING: ClassVar[tuple[str, ...]]
+    """Names of what acting needs, as they are saved; an agent may have None in the place of one."""
+    LEARNING: ClassVar[tuple[str, ...]]
+    """Names of what only learning needs."""
+    config: AgentConfig
+    updates = 0
+    has_clone = False
+
+    @abstractmethod
+    def act(
+        self, observation: Observation, greedy: bool | np.ndarray = False, exploration: float = 1.0
+    ) -> np.ndarray:
+        """Actions for a batch of observations.
+
+        Args:
+            observation: Arrays of shape (batch, ...).
+            greedy: Whether to act without exploration noise: for all, or by row, shape (batch,).
+            exploration: Factor on the standard deviation of that noise.
+
+        Returns:
+            Shape (batch, action), in [-1, 1].
+        """
+
+    def act_cloned(self, observation: Observation) -> np.ndarray:
+        """Actions of the clone alone, where there is one. Shape (batch, action)."""
+        return self.act(observation, greedy=True)
+
+    @abstractmethod
+    def observe(self, observation: Observation) -> None:
+        """Lets the normaliser see new observations."""
+
+    @abstractmethod
+    def clone(self, batch: Batch) -> Metrics:
+        """One behaviour-cloning update on a batch of demonstrations."""
+
+    @abstractmethod
+    def keep_clone(self) -> None:
+        """Cloning is over, and learning goes on from there."""
+
+    @abstractmethod
+    def update(self, batch: Batch) -> Metrics:
+        """One update with a batch; what it measured."""
+
+    @abstractmethod
+    def load_policy(self, state: dict[str, Any]) -> None:
+        """Takes what acts from ``state_dict`` and begins its critics anew, for another robot."""
+
+    def acting_state(self) -> dict[str, Any]:
+        """A copy of what acting needs, and no more."""
+        return self._copies(self.ACTING) | {"has_clone": self.has_clone}
+
+    def load_acting_state(self, state: dict[str, Any]) -> None:
+        """Restores what ``acting_state`` gave."""
+        self._load(self.ACTING, state)
+        self.has_clone = state["has_clone"]
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of everything that learning goes on from."""
+        return self.acting_state() | self._copies(self.LEARNING) | {"updates": self.updates}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores what ``state_dict`` gave."""
+        self.load_acting_state(state)
+        self._load(self.LEARNING, state)
+        self.updates = state["updates"]
+
+    def _copies(self, names: tuple[str, ...]) -> dict[str, Any]:
+        parts = {name: part for name in names if (part := getattr(self, name)) is not None}
+        return copy.deepcopy({name: part.state_dict() for name, part in parts.items()})
+
+    def _load(self, names: tuple[str, ...], state: dict[str, Any]) -> None:
+        for name in names:
+            if (part := getattr(self, name)) is not None:
+                part.load_state_dict(state[name])
+
+    def _returns(self, batch: Batch, value: Tensor) -> Tensor:
+        """What the critics should say: rewards, and the value of what came after them.
+
+        Nothing comes after a success or failure; time-outs go on. Shape (batch,) each.
+        """
+        alive = 1 - torch.as_tensor(batch.terminated).float()
+        discount = self.config.discount ** torch.as_tensor(batch.steps)
+        target = torch.as_tensor(batch.reward) + alive * discount * value
+        bounds = self.config.return_range
+        return target if bounds is None else target.clamp(*bounds)

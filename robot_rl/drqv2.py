@@ -1,0 +1,162 @@
+"""DrQ-v2 (Yarats et al., 2022), and with demonstrations the term that imitates them.
+
+``update`` is the outline of the paper: critics with the encoder below them, then the actor on the
+same maps, without their gradient. Actor and critics reduce the maps by heads of their own. There is
+no slow encoder. Noise falls with time; rewards are summed over several steps.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from robot_rl.agent import Agent, Metrics
+from robot_rl.agent_config import DrqV2Config
+from robot_rl.batch import Batch
+from robot_rl.descent import descend, follow
+from robot_rl.env import ArraySpec, Observation
+from robot_rl.networks import Critics, DeterministicActor, make_head
+from robot_rl.perception import Heads, Senses
+
+_CRITICS = 2
+_INSIDE = 1e-6
+"""How far within its bounds an action with noise stays."""
+
+
+class DrqV2(Agent):
+    """Actor, two critics and an encoder for images and, where there is one, a vector."""
+
+    ACTING: ClassVar = ("senses", "actor_heads", "actor")
+    LEARNING: ClassVar = (
+        *("critic_heads", "critics", "target_heads", "target_critics"),
+        *("_actor_optimizer", "_critic_optimizer"),
+    )
+    config: DrqV2Config
+
+    def __init__(
+        self,
+        observation_spec: dict[str, ArraySpec],
+        action_spec: ArraySpec,
+        config: DrqV2Config | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.config = config = config or DrqV2Config()
+        torch.manual_seed(seed)
+        self.senses = Senses(observation_spec, config.encoder)
+        self.actor_heads, self.critic_heads = (
+            self.senses.make_heads(config.features, spatial=False) for _ in range(2)
+        )
+        features, actions = self.actor_heads.outputs, action_spec.shape[0]
+        self.actor = DeterministicActor(features, config.hidden, actions)
+        head = make_head(config, config.return_range)
+        self.critics = Critics(features + actions, config.hidden, _CRITICS, head, config.layer_norm)
+        self.target_heads, self.target_critics = (
+            copy.deepcopy(part).requires_grad_(False) for part in (self.critic_heads, self.critics)
+        )
+        rate = config.learning_rate
+        acting = [*self.actor.parameters(), *self.actor_heads.parameters()]
+        judging = [*self.critics.parameters(), *self.critic_heads.parameters()]
+        seeing = list(self.senses.parameters())
+        self._actor_optimizer = torch.optim.Adam(acting, rate)
+        self._critic_optimizer = torch.optim.Adam([*judging, *seeing], rate)
+        self._cloning_optimizer = torch.optim.Adam([*acting, *seeing], rate)
+
+    def act(
+        self, observation: Observation, greedy: bool | np.ndarray = False, exploration: float = 1.0
+    ) -> np.ndarray:
+        """As every agent."""
+        with torch.inference_mode():
+            mean = self._mean(self.senses(observation), observation)
+            if greedy is True:
+                return mean.cpu().numpy()
+            noise = exploration * self.noise * torch.randn_like(mean)
+            noisy = (mean + noise).clamp(-1, 1)
+            return torch.where(torch.as_tensor(greedy)[..., None], mean, noisy).cpu().numpy()
+
+    def observe(self, observation: Observation) -> None:
+        """Lets the normaliser see new observations."""
+        self.senses.observe(observation)
+
+    def clone(self, batch: Batch) -> Metrics:
+        """One behaviour-cloning update of actor and encoder on a batch of demonstrations."""
+        mean = self._mean(self.senses(batch.observation, augment=True), batch.observation)
+        loss = F.mse_loss(mean, torch.as_tensor(batch.action))
+        descend(self._cloning_optimizer, loss)
+        return {"cloning_loss": loss.item()}
+
+    def keep_clone(self) -> None:
+        """Nothing stays of cloning but the actor that learning goes on from."""
+
+    def update(self, batch: Batch) -> Metrics:
+        """One update of critics and encoder, and one of the actor."""
+        maps = self.senses(batch.observation, augment=True)
+        metrics = self._update_critics(maps, batch)
+        metrics |= self._update_actor([one.detach() for one in maps], batch)
+        follow(self.target_critics, self.critics, self.config.tau)
+        follow(self.target_heads, self.critic_heads, self.config.tau)
+        self.updates += 1
+        return metrics
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of the exploration noise now."""
+        first, last = self.config.noise
+        passed = self.updates / self.config.utd_ratio / self.config.noise_steps
+        return first + (last - first) * min(passed, 1.0)
+
+    def load_policy(self, state: dict[str, Any]) -> None:
+        """As every agent: what acts, and critics that begin anew."""
+        self._load(self.ACTING, state)
+
+    def _update_critics(self, maps: list[Tensor], batch: Batch) -> Metrics:
+        target = self._target(batch)
+        state = self._reduce(self.critic_heads, maps, batch.observation)
+        loss = self.critics.head.loss(self.critics(state, torch.as_tensor(batch.action)), target)
+        descend(self._critic_optimizer, loss)
+        return {"critic_loss": loss.item(), "target_mean": target.mean().item()}
+
+    @torch.no_grad()
+    def _target(self, batch: Batch) -> Tensor:
+        """Rewards of the window + discounted lower Q of the next action with clipped noise."""
+        seen = batch.next_observation
+        maps = self.senses(seen, augment=True)
+        action = self._noisy(self._mean(maps, seen))
+        state = self._reduce(self.target_heads, maps, seen)
+        return self._returns(batch, self.target_critics.value(state, action).amin(0))
+
+    def _update_actor(self, maps: list[Tensor], batch: Batch) -> Metrics:
+        """Uphill on the lower critic, and towards what was demonstrated."""
+        with torch.no_grad():
+            state = self._reduce(self.critic_heads, maps, batch.observation)
+        mean = self._mean(maps, batch.observation)
+        self.critics.requires_grad_(False)  # Saves the products for gradients that nobody uses.
+        value = self.critics.value(state, self._noisy(mean)).amin(0).mean()
+        imitation = _imitation(mean, batch)
+        descend(self._actor_optimizer, self.config.imitation_weight * imitation - value)
+        self.critics.requires_grad_(True)
+        return {"q": value.item(), "imitation": imitation.item(), "noise": self.noise}
+
+    def _mean(self, maps: list[Tensor], observation: Observation) -> Tensor:
+        """The greedy action. Shape (batch, a)."""
+        return self.actor(self._reduce(self.actor_heads, maps, observation))
+
+    def _reduce(self, heads: Heads, maps: list[Tensor], observation: Observation) -> Tensor:
+        return self.senses.reduce(heads, maps, observation)
+
+    def _noisy(self, mean: Tensor) -> Tensor:
+        """With clipped noise, inside the bounds; the gradient is that of the mean."""
+        clip = self.config.noise_clip
+        moved = mean + (self.noise * torch.randn_like(mean)).clamp(-clip, clip)
+        return moved + (moved.clamp(-1 + _INSIDE, 1 - _INSIDE) - moved).detach()
+
+
+def _imitation(mean: Tensor, batch: Batch) -> Tensor:
+    """Mean squared error to the actions that were demonstrated; 0 where none was."""
+    error = (mean - torch.as_tensor(batch.action)).square().mean(-1)
+    shown = torch.as_tensor(batch.is_demonstration).float()
+    return (shown * error).sum() / shown.sum().clamp_min(1)

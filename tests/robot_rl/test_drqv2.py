@@ -1,0 +1,216 @@
+"""DrQ-v2 against the sizes and rules of its paper, and what demonstrations add."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from robot_rl.config import DrqV2Config
+from robot_rl.drqv2 import DrqV2
+from robot_rl.env import ArraySpec
+from robot_rl.networks import ScalarHead
+from tests.robot_rl.pixel_batches import (
+    ACTION,
+    ACTIONS,
+    IMAGE,
+    KEYS,
+    ROWS,
+    SPEC,
+    batch,
+    parameters,
+    pointing,
+    tried,
+)
+
+CONFIG = DrqV2Config(encoder="small", hidden=(32, 32), features=16, batch_size=ROWS)
+
+
+@pytest.fixture(autouse=True)
+def _exact() -> Iterator[None]:
+    torch.set_num_threads(1)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    yield
+    torch.set_float32_matmul_precision(before)
+
+
+def _agent(spec: dict[str, ArraySpec] = SPEC, **settings: Any) -> DrqV2:
+    return DrqV2(spec, ACTIONS, replace(CONFIG, **settings), seed=0)
+
+
+def _mean(agent: DrqV2, seed: int = 9) -> np.ndarray:
+    return agent.act(batch(seed).observation, greedy=True)
+
+
+def _say(agent: DrqV2, *values: float) -> None:
+    """Lets each target critic say its own number wherever it is asked."""
+    with torch.no_grad():
+        agent.target_critics.last.weight.zero_()
+        agent.target_critics.last.bias.copy_(torch.tensor(values).view(2, 1, 1))
+
+
+def test_with_its_defaults_it_has_the_published_sizes() -> None:
+    """Counted in the published code for 84 x 84 x 9 pixels and 6 actions."""
+    spec = {"images/front": ArraySpec((84, 84, 9), "uint8", 0, 255)}
+    agent = DrqV2(spec, ArraySpec((6,), low=-1, high=1))
+    encoder = 9 * 32 * 9 + 32 + 3 * (32 * 32 * 9 + 32)
+    head = 39_200 * 50 + 50 + 2 * 50
+    actor = 50 * 1024 + 1024 + 1024 * 1024 + 1024 + 1024 * 6 + 6
+    critic = 56 * 1024 + 1024 + 1024 * 1024 + 1024 + 1024 + 1
+    assert len(parameters(agent.senses)) == encoder
+    assert len(parameters(agent.actor_heads)) == len(parameters(agent.critic_heads)) == head
+    assert len(parameters(agent.actor)) == actor
+    assert len(parameters(agent.critics)) == 2 * critic
+    assert isinstance(agent.critics.head, ScalarHead)
+
+
+def test_a_target_is_what_was_paid_and_the_lower_value_of_what_came_then() -> None:
+    agent = _agent(discount=0.9)
+    _say(agent, 2.0, 3.0)
+    end = np.arange(ROWS) == 0
+    steps = np.arange(ROWS) % 3 + 1
+    reward = np.full(ROWS, 0.25, np.float32)
+    target = agent._target(batch(reward=reward, steps=steps, terminated=end))
+    assert target[0].item() == 0.25
+    assert target[1:].tolist() == pytest.approx((0.25 + 2 * 0.9 ** steps[1:]).tolist())
+
+
+def test_noise_falls_with_the_steps_of_the_environment() -> None:
+    agent = _agent(noise=(1.0, 0.1), noise_steps=1000, utd_ratio=0.5)
+    for updates, noise in ((0, 1.0), (250, 0.55), (500, 0.1), (5000, 0.1)):
+        agent.updates = updates
+        assert agent.noise == pytest.approx(noise)
+
+
+def test_noise_is_clipped_in_updates_and_not_while_it_acts() -> None:
+    agent = _agent(noise=(2.0, 2.0), noise_clip=0.3)
+    mean = torch.zeros(4000, ACTION, requires_grad=True)
+    noisy = agent._noisy(mean)
+    assert noisy.abs().max().item() == pytest.approx(0.3)
+    noisy.sum().backward()
+    assert mean.grad is not None
+    assert (mean.grad == 1).all()
+    seen = batch(9, rows=256).observation
+    acted = agent.act(seen) - agent.act(seen, greedy=True)
+    assert np.abs(acted).max() > 0.6
+    assert np.abs(agent.act(seen)).max() <= 1
+    some = np.arange(256) < 100
+    same = agent.act(seen, some) == agent.act(seen, greedy=True)
+    assert same[:100].all()
+    assert not same[100:].all()
+    still = agent.act(seen, exploration=0.0)
+    np.testing.assert_array_equal(still, agent.act(seen, greedy=True))
+
+
+def test_actions_at_the_bounds_stay_inside_and_keep_their_gradient() -> None:
+    agent = _agent()
+    mean = torch.ones(100, ACTION, requires_grad=True)
+    noisy = agent._noisy(mean)
+    assert noisy.abs().max() < 1
+    noisy.sum().backward()
+    assert mean.grad is not None
+    assert (mean.grad == 1).all()
+
+
+def test_critics_train_the_encoder_and_the_actor_does_not() -> None:
+    agent = _agent()
+    acting = agent.actor_heads, agent.actor
+    judging = agent.senses, agent.critic_heads, agent.critics
+    before = parameters(*judging), parameters(*acting)
+    maps = agent.senses(batch().observation, augment=True)
+    agent._update_critics(maps, batch(reward=np.ones(ROWS, np.float32)))
+    after = parameters(*judging)
+    assert not torch.equal(after, before[0])
+    assert torch.equal(parameters(*acting), before[1])
+    agent._update_actor([one.detach() for one in maps], batch())
+    assert torch.equal(parameters(*judging), after)
+    assert not torch.equal(parameters(*acting), before[1])
+
+
+def test_targets_follow_slowly() -> None:
+    agent = _agent(tau=0.25)
+    before = parameters(agent.target_critics, agent.target_heads)
+    agent.update(batch())
+    moved = parameters(agent.target_critics, agent.target_heads) - before
+    wanted = 0.25 * (parameters(agent.critics, agent.critic_heads) - before)
+    torch.testing.assert_close(moved, wanted)
+
+
+def test_only_demonstrated_actions_are_imitated() -> None:
+    shown = np.arange(ROWS) < 4
+    once = batch(is_demonstration=shown)
+    other = once._replace(action=np.where(shown[:, None], once.action, 0.5).astype(np.float32))
+
+    def learned(weight: float, given: Any) -> torch.Tensor:
+        agent = _agent(imitation_weight=weight)
+        torch.manual_seed(1)
+        maps = agent.senses(given.observation)
+        agent._update_actor(maps, given)
+        return parameters(agent.actor)
+
+    assert torch.equal(learned(1.0, once), learned(1.0, other))
+    assert not torch.equal(learned(1.0, once), learned(0.0, once))
+    nothing = batch()
+    assert torch.equal(learned(1.0, nothing), learned(0.0, nothing))
+
+
+def test_demonstrations_are_cloned_from_what_the_camera_shows() -> None:
+    agent = _agent({KEYS[0]: IMAGE}, learning_rate=1e-3)
+    for seed in range(80):
+        agent.clone(pointing(seed))
+    shown = pointing(1000)
+    acted = agent.act(shown.observation, greedy=True)
+    assert (np.sign(acted[:, 0]) == np.sign(shown.action[:, 0])).mean() > 0.95
+
+
+def test_it_learns_what_the_camera_shows() -> None:
+    agent = _agent({KEYS[0]: IMAGE}, learning_rate=1e-3)
+    rng = np.random.default_rng(0)
+    for seed in range(200):
+        agent.update(tried(seed, rng))
+    shown = pointing(1000)
+    acted = agent.act(shown.observation, greedy=True)
+    assert (np.sign(acted[:, 0]) == np.sign(shown.action[:, 0])).mean() > 0.9
+
+
+def test_its_critics_may_predict_a_histogram() -> None:
+    histogram = {"head": "categorical", "return_range": (0.0, 1.0), "layer_norm": True}
+    agent = _agent({KEYS[0]: IMAGE}, learning_rate=1e-3, **histogram)
+    rng = np.random.default_rng(0)
+    for seed in range(150):
+        agent.update(tried(seed, rng))
+    seen, action = pointing(1000).observation, torch.as_tensor(pointing(1000).action)
+    with torch.no_grad():
+        state = agent.senses.reduce(agent.critic_heads, agent.senses(seen), seen)
+        right, wrong = (agent.critics.value(state, a).amin(0) for a in (action, -action))
+    assert (right > wrong).float().mean() > 0.9
+    assert 0 <= wrong.min() <= right.max() <= 1
+
+
+def test_a_restored_learner_goes_on_as_if_nothing_had_happened() -> None:
+    agent, other = _agent(), _agent()
+    agent.observe(batch().observation)
+    for seed in range(3):
+        agent.update(batch(seed))
+    other.load_state_dict(agent.state_dict())
+    for one in (agent, other):
+        torch.manual_seed(7)
+        for seed in range(3):
+            one.update(batch(seed))
+    np.testing.assert_array_equal(_mean(agent), _mean(other))
+    assert agent.updates == other.updates == 6
+
+
+def test_another_robot_begins_with_the_policy_and_new_critics() -> None:
+    agent, other = _agent(), _agent()
+    for seed in range(3):
+        agent.update(batch(seed))
+    fresh = parameters(other.critics, other.target_critics)
+    other.load_policy(agent.state_dict())
+    np.testing.assert_array_equal(_mean(agent), _mean(other))
+    assert torch.equal(parameters(other.critics, other.target_critics), fresh)
