@@ -31,7 +31,7 @@ class Drq(Sac):
         *("averaged", "cloned", "target_critics"),
         *("senses", "heads", "target_heads", "cloned_senses", "cloned_heads"),
     )
-    config: DrqConfig
+    config: DrqConfig  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(
         self,
@@ -93,7 +93,8 @@ class Drq(Sac):
 
     def _states(self, observation: Observation, augment: bool = False) -> tuple[Tensor, Tensor]:
         maps, reduce = self.senses(observation, augment), self.senses.reduce
-        return tuple(reduce(h, maps, observation) for h in (self.heads, self.target_heads))
+        own = reduce(self.heads, maps, observation)
+        return own, reduce(self.target_heads, maps, observation)
 
     @torch.no_grad()
     def _cloned_action(self, observation: Observation) -> Tensor:

@@ -45,7 +45,7 @@ class DrqV2(Agent):
         config: DrqV2Config | None = None,
         seed: int = 0,
     ) -> None:
-        self.config = config = config or DrqV2Config()
+        self.config = config = config or DrqV2Config()  # pyright: ignore[reportIncompatibleVariableOverride]
         torch.manual_seed(seed)
         self.senses = Senses(observation_spec, config.encoder)
         self.actor_heads, self.critic_heads = (
@@ -55,9 +55,8 @@ class DrqV2(Agent):
         self.actor = DeterministicActor(features, config.hidden, actions)
         head = make_head(config, config.return_range)
         self.critics = Critics(features + actions, config.hidden, _CRITICS, head, config.layer_norm)
-        self.target_heads, self.target_critics = (
-            copy.deepcopy(part).requires_grad_(False) for part in (self.critic_heads, self.critics)
-        )
+        self.target_heads = copy.deepcopy(self.critic_heads).requires_grad_(False)
+        self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
         rate = config.learning_rate
         acting = [*self.actor.parameters(), *self.actor_heads.parameters()]
         judging = [*self.critics.parameters(), *self.critic_heads.parameters()]

@@ -58,7 +58,7 @@ class Sac(Agent):
         config: SacConfig | None = None,
         seed: int = 0,
     ) -> None:
-        self.config = config = config or SacConfig()
+        self.config = config = config or SacConfig()  # pyright: ignore[reportIncompatibleVariableOverride]
         torch.manual_seed(seed)
         inputs = self._sense(observation_spec)
         self.gripper = self.gripper_critic = None

@@ -284,6 +284,7 @@ def test_a_run_with_a_buffer_begins_with_what_the_simulators_policy_did(
 def _taught(config: LearnerConfig) -> Sac:
     learner = _begun(config)
     beginning_of(config).teach(learner, 0)
+    assert isinstance(learner.agent, Sac)
     return learner.agent
 
 
@@ -325,7 +326,7 @@ def test_pretraining_moves_the_critics_by_demonstrations_alone(
 
 def _critics(learner: Learner) -> dict[str, list[float]]:
     """All their numbers, by the names of the arrays."""
-    state = learner.agent.critics.state_dict()
+    state = learner.agent.state_dict()["critics"]
     return {name: value.flatten().tolist() for name, value in state.items()}
 
 

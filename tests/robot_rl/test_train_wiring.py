@@ -113,7 +113,7 @@ def _learned_from(config: TrainConfig, folder: Path) -> tuple[list[Batch], np.nd
     """All batches of a training, and the states of what was demonstrated and done online."""
     with Training(config, lambda progress: None) as training:
         specs = training.env.observation_spec, training.env.action_spec
-        training.learner.agent = agent = Remembering(*specs, training.learner.agent.config)
+        training.learner.agent = agent = Remembering(*specs, config.sac)
         agent.batches = []
         training.start(Run.create(folder, config, config.seed))
         training.learn()
@@ -192,7 +192,7 @@ def test_a_cloned_policy_acts_like_the_demonstrations_before_it_learns(tmp_path:
     with _started(REACH, tmp_path) as training:
         demonstrated = _everything(training.learner.demonstrations)
         specs = training.env.observation_spec, training.env.action_spec
-        untrained = Sac(*specs, training.learner.agent.config, REACH.seed)
+        untrained = Sac(*specs, REACH.sac, REACH.seed)
         untrained.observe(demonstrated.observation)
         agent = training.learner.agent
     assert agent.has_clone
