@@ -26,6 +26,7 @@ SUITES = {
     "recording": "what the recorder costs the control loop",
     "twin_speed": "the twin over ROS 2 against real time",
     "learner": "critic updates beside Stable-Baselines3 and SBX",
+    "pixels": "learning from cameras beside the plain formulation",
 }
 """What each module of this folder measures; its ``rows()`` does."""
 

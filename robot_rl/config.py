@@ -48,6 +48,8 @@ class TrainConfig:
     """Share of episodes without exploration noise: they show where the greedy policy gets stuck."""
     snapshot_share: float = 0.0
     """Share of episodes that start in a demonstrated state (SnapshotRL)."""
+    keep_successes: bool = False
+    """Whether episodes in which the policy succeeds count among the demonstrations."""
     evaluate_every: int = 1_500
     """Environment steps between evaluations."""
     evaluation_episodes: int = 100

@@ -141,13 +141,23 @@ class Replay:
         for transition in transitions:
             self.append(transition)
 
-    def absorb(self, other: Replay) -> None:
-        """Appends all that another replay of the same specs holds, oldest first.
+    def episode(self, stream: int, episode: int) -> np.ndarray:
+        """Numbers of the transitions of an episode that are still there. Shape (n,)."""
+        numbers = np.array(self.indices, np.int64)
+        same = self._take("stream", numbers) == stream
+        return numbers[same & (self._take("episode", numbers) == episode)]
+
+    def absorb(self, other: Replay, numbers: Iterable[int] | None = None) -> None:
+        """Appends transitions of another replay of the same specs.
+
+        Args:
+            other: Where they are.
+            numbers: Which; None: all, oldest first.
 
         Raises:
             SchemaError: If its arrays differ from the specs.
         """
-        for number in other.indices:
+        for number in other.indices if numbers is None else numbers:
             slot = [number % other.spec.capacity]
             rows = {name: column[slot] for name, column in other._rows.items()}
             before, after = (

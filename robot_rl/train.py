@@ -23,7 +23,7 @@ from robot_rl.demonstrations import (
     start_from_demonstrations,
     summarise,
 )
-from robot_rl.env import Closing, Env, HasReturnRange, Observation, Step
+from robot_rl.env import Closing, Env, HasReturnRange, Info, Observation, Step
 from robot_rl.environments import make_env, parse_options
 from robot_rl.episodes import fill
 from robot_rl.evaluation import Act
@@ -63,6 +63,8 @@ class Progress:
 
 
 REPLAY = "replay.npz"
+KEPT = "demonstrations.npz"
+"""Demonstrations, and the successes that count among them, if any do."""
 DEMONSTRATIONS = "demonstrations"
 """Folder of a run with the episodes that it began with."""
 Watch = Callable[[Progress], None]
@@ -208,6 +210,8 @@ class Training(Closing):
         self._load_replay()
         if self.config.demonstrations or self.config.dataset:
             self._load_demonstrations()
+        if (kept := run.folder / KEPT).exists():
+            self.learner.demonstrations = Replay.load(kept)
         self._log = Log(self.run.folder, resume_step=self._step)
 
     def _load_replay(self) -> None:
@@ -258,12 +262,22 @@ class Training(Closing):
         action = self._choose(step)
         after = self.env.step(action)
         self.learner.replay.append_step(self._ids, step.observation, action, after)
+        if self.config.keep_successes:
+            self._keep_successes(after)
         self._ids.advance(after.done)
         self._greedy = np.where(after.done, self._draw_greedy(), self._greedy)
         if self._explores:
             self.learner.agent.observe(after.final_observation)
         self._step += self.config.num_envs
         return after
+
+    def _keep_successes(self, after: Step) -> None:
+        """Copies the episodes that have just ended well to the demonstrations."""
+        won = after.done & after.info.get(Info.SUCCESS, np.zeros_like(after.done))
+        for world in np.flatnonzero(won):
+            ids = self._ids.stream[world], self._ids.episode[world]
+            replay = self.learner.replay
+            self.learner.demonstrations.absorb(replay, replay.episode(*ids))
 
     def _choose(self, step: Step) -> np.ndarray:
         if not self._explores:
@@ -325,5 +339,7 @@ class Training(Closing):
 
     def _checkpoint(self) -> None:
         self.learner.replay.save(self.run.folder / REPLAY)
+        if self.config.keep_successes:
+            self.learner.demonstrations.save(self.run.folder / KEPT)
         state = {**self.learner.state_dict(), "seconds": self._seconds, "metrics": self._metrics}
         self.run.save_checkpoint(state, self._step, self.schema)

@@ -468,6 +468,18 @@ def test_what_another_replay_holds_is_appended_as_it_was() -> None:
     assert replay.last(7) == (0, 39)
 
 
+def test_an_episode_is_found_and_taken_over_alone() -> None:
+    replay, other = make(20), make(50)
+    other.extend(episode(5, stream=1, number=3))
+    other.extend(episode(4, stream=2, number=3))
+    other.extend(episode(3, stream=1, number=4))
+    assert other.episode(1, 3).tolist() == [0, 1, 2, 3, 4]
+    assert other.episode(2, 4).tolist() == []
+    replay.absorb(other, other.episode(2, 3))
+    assert len(replay) == 4
+    assert wrong(replay, [(2, 3, step) for step in range(4)]) == 0
+
+
 def test_a_transition_is_corrected_where_it_still_is() -> None:
     replay = make(30)
     replay.extend(itertools.chain(episode(20), episode(20, stream=7)))

@@ -141,6 +141,28 @@ def test_batches_are_of_as_many_steps_as_are_asked_for(tmp_path: Path) -> None:
     assert (steps == 3).mean() > 0.5
 
 
+def test_episodes_in_which_it_succeeds_count_among_the_demonstrations(tmp_path: Path) -> None:
+    config = replace(
+        POINT,
+        options=("max_steps=20", "tolerance=0.5"),  # Some succeed by chance, and some do not.
+        num_envs=4,
+        steps=400,
+        learning_starts=1000,
+        keep_successes=True,
+    )
+    with _started(config, tmp_path) as training:
+        training.learn()
+        online, kept = map(_everything, (training.learner.replay, training.learner.demonstrations))
+    with _resumed(config, tmp_path) as training:
+        again = _everything(training.learner.demonstrations)
+    won = online.reward > 0
+    assert 0 < kept.terminated.sum() == (won & online.terminated).sum()
+    assert len(kept.action) < len(online.action)
+    assert kept.terminated[-1]
+    np.testing.assert_array_equal(again.observation["state"], kept.observation["state"])
+    assert _are_among(kept.observation["state"], online.observation["state"]).all()
+
+
 @pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (0.5, 0.2, 0.8), (1.0, 1, 1)])
 def test_the_asked_share_of_episodes_starts_in_demonstrated_states(
     share: float, low: float, high: float, tmp_path: Path
