@@ -13,11 +13,13 @@ figure.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +44,9 @@ SUITE = "on_robot"
 RUNS = BUILD / SUITE
 TASK, TWIN = "peg_insert", "twin_peg_insert"
 PICTURES = ("cameras=front,wrist", "image_size=64", "linger=8")
+TOOL = ("action_history=3", "leash=2", "expert_gain=1.4")
+"""With that gain an arm that answers late does not swing."""
+SAC = ("cloning_weight=5,2",)
 BAR = 0.95
 """Success that is aimed at."""
 REWARDS = "rewards.yaml"
@@ -57,10 +62,8 @@ class Setting:
     gap: str
     delay: float
     """More of it than the gap has, as ROS 2 adds [s]."""
-    history: int
-    """Last actions in the observation."""
-    leash: float
-    """By how many actions a target may lead the tool; 0 adds actions to the measured pose."""
+    tool: tuple[str, ...]
+    """How actions move the tool, in the simulator and on the robot alike."""
     randomization: str
     """Of the simulator."""
     steps: int
@@ -70,32 +73,29 @@ class Setting:
     demonstrations: int
     attempts: int
     """Near misses beside each demonstration, for the classifier."""
-    weight: tuple[float, float]
-    """Of the clone that was made of them, at first and in the end."""
+    reward: str
+    """Who pays those who begin with demonstrations: the camera, or the task itself."""
+    sac: tuple[str, ...]
+    """Settings of their learner."""
     exploration: float
-    """Share of a simulator's noise with which they are gone on from."""
+    """Share of a learner's noise with which they practise."""
     episodes: int
     """Of each evaluation."""
 
     @property
     def options(self) -> tuple[str, ...]:
         """Of the robot."""
-        return (*self.robot, *self.seen)
+        return (*self.robot, *self.tool)
 
     @property
     def robot(self) -> tuple[str, ...]:
         """What makes it another one than the simulator."""
         return f"gap={self.gap}", f"delay={self.delay:g}"
 
-    @property
-    def seen(self) -> tuple[str, ...]:
-        """Of simulator and robot alike; with that gain an arm that answers late does not swing."""
-        return (f"action_history={self.history}", f"leash={self.leash:g}", "expert_gain=1.4")
-
-    def known(self, *numbers: object) -> str:
-        """Name of what runs of these have in common."""
-        tool = f"{self.delay:g}", self.history, f"{self.leash:g}"
-        return "-".join(map(str, (self.gap, *tool, *numbers)))
+    def known(self, *names: str) -> str:
+        """Name of what runs that agree in these, and in robot and tool, have in common."""
+        values = [getattr(self, name) for name in ("delay", "tool", *names)]
+        return f"{self.gap}-{hashlib.sha256(repr(values).encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ class Study:
     """What learning begins with."""
 
     name: str
-    minutes: tuple[float, ...]
-    """Of robot time, after which the policy is judged."""
+    marks: Callable[[float], tuple[float, ...]]
+    """Minutes of robot time after which the policy is judged, by the time of one step [s]."""
     begin: Callable[[Setting, int, Path], None]
     """Makes what there is to begin with, in a folder."""
     config: Callable[[Setting, int, Path], FinetuneConfig]
@@ -116,7 +116,7 @@ class Study:
 def _simulate(setting: Setting, seed: int, folder: Path) -> None:
     simulated = TrainConfig(
         env=TASK,
-        options=(*setting.seen, f"randomization={setting.randomization}"),
+        options=(*setting.tool, f"randomization={setting.randomization}"),
         steps=setting.steps,
         demonstrations=setting.simulated,
         evaluate_every=setting.steps,
@@ -132,13 +132,15 @@ def _from_simulator(setting: Setting, seed: int, folder: Path) -> FinetuneConfig
 
 
 def _demonstrate(setting: Setting, seed: int, folder: Path) -> None:
-    options = (*setting.options, *PICTURES)
+    options = (*setting.options, *(PICTURES if setting.reward == "camera" else ()))
     with make_env(TWIN, 1, seed, **parse_options(options)) as env:
         shown, tried = (
             Episodes(folder / name, schema_of(env, TWIN, options)) for name in ("shown", "tried")
         )
         numbers = setting.demonstrations, setting.attempts
         record_near_misses(env, shown, *numbers, seed=1000 * seed, beside=tried)
+    if setting.reward == "task":
+        return
     both = shown.path, tried.path
     classifier = ClassifierTrainConfig(both, folder / "peg.classifier", seed=seed)
     print(train_classifier(classifier, lambda update, loss: None), flush=True)
@@ -154,7 +156,7 @@ def _from_demonstrations(setting: Setting, seed: int, folder: Path) -> FinetuneC
         options=(*setting.robot, *_judged(folder)),
         exploration=setting.exploration,
         seed=seed,
-        sac=SacConfig(cloning_weight=setting.weight),
+        sac=SacConfig(**parse_options(setting.sac)),
     )
 
 
@@ -167,19 +169,17 @@ def _judged(folder: Path) -> tuple[str, ...]:
 STUDIES = {
     "simulator": Study(
         "from the simulator's policy",
-        (0, 2, 5, 10),
+        lambda dt: (0, 2, 5, 10),
         _simulate,
         _from_simulator,
-        lambda s: s.known(s.randomization, s.steps, s.simulated),
+        lambda s: s.known("randomization", "steps", "simulated"),
     ),
     "demonstrations": Study(
-        "from demonstrations, reward by camera",
-        (0.05, 2.5, 5, 7.5, 10, 12.5),
+        "from demonstrations alone",
+        lambda dt: tuple(steps * dt / 60 for steps in (60, *range(3_000, 15_001, 3_000))),
         _demonstrate,
         _from_demonstrations,
-        lambda s: s.known(
-            s.demonstrations, s.attempts, *(f"{w:g}" for w in (*s.weight, s.exploration))
-        ),
+        lambda s: s.known("demonstrations", "attempts", "reward", "sac", "exploration"),
     ),
 }
 """The first mark of the second is before the first update: the clone alone."""
@@ -201,14 +201,15 @@ def learn(name: str, setting: Setting, seed: int) -> Path:
     config, marks = study.config(setting, seed, folder), read_log(folder)
     known = round(marks[-1]["step"]) if marks else -1
     with make_env(TWIN, 1, 0, **parse_options(setting.options)) as env, Log(folder, known) as log:
-        for minutes in study.minutes[len(marks) :]:
+        for minutes in study.marks(env.dt)[len(marks) :]:
             steps, done = round(60 * minutes / env.dt), _acted(config)
             if steps > done:
                 done += finetune(replace(config, steps=steps - done)).acted.steps
+            minutes = done * env.dt / 60
             log.write(done, _measure(config, setting, folder, env) | {"minutes": minutes})
             print(f"{name}, seed {seed}: {read_log(folder)[-1]}", flush=True)
         fresh = evaluate(env, _policy(config).act, FRESH, FRESH_SEED).scalars("fresh")
-        log.write(_acted(config) + 1, fresh | {"minutes": study.minutes[-1]})
+        log.write(_acted(config) + 1, fresh)
     return folder
 
 
@@ -253,16 +254,16 @@ def _logs(name: str, setting: Setting) -> tuple[list[int], list[list[LogRow]]]:
 
 
 def _rows(name: str, seeds: Sequence[int], logs: Sequence[Sequence[LogRow]]) -> Iterator[Row]:
-    for i, minutes in enumerate(STUDIES[name].minutes):
+    for i, mark in enumerate(logs[0][:-1]):
         found = [log[i]["greedy_success"] for log in logs]
         length = float(np.nanmean([log[i]["greedy_length"] for log in logs]))
-        of = f"{SUITE}/{STUDIES[name].name}, {minutes:g} minutes"
+        of = f"{SUITE}/{STUDIES[name].name}, {mark['minutes']:.3g} minutes"
         interval = mean_interval(found)
         yield Row(f"{of}: success", interval.estimate, "share", BAR, seeds)
         yield Row(f"{of}: low end of its 95 % interval", interval.low, "share", None, seeds)
         yield Row(f"{of}: success of the worst seed", min(found), "share", None, seeds)
         yield Row(f"{of}: steps of an episode", length, "steps", None, seeds)
-        if "paid_wrongly" in logs[0][i]:
+        if "paid_wrongly" in mark:
             wrongly = float(np.mean([log[i]["paid_wrongly"] for log in logs]))
             yield Row(f"{of}: paid without success", wrongly, "share", None, seeds)
     fresh = mean_interval([log[-1]["fresh_success"] for log in logs])
@@ -284,9 +285,10 @@ def _draw(setting: Setting) -> Path:
         seeds, logs = _logs(name, setting)
         if seeds:
             values = np.array([[row["greedy_success"] for row in log[:-1]] for log in logs])
-            axes.plot(study.minutes, values.T, color=f"C{number}", alpha=0.35, lw=1)
+            minutes = [row["minutes"] for row in logs[0][:-1]]
+            axes.plot(minutes, values.T, color=f"C{number}", alpha=0.35, lw=1)
             label = f"{study.name} ({len(seeds)})"
-            axes.plot(study.minutes, values.mean(0), "o-", color=f"C{number}", lw=2, label=label)
+            axes.plot(minutes, values.mean(0), "o-", color=f"C{number}", lw=2, label=label)
     axes.axhline(BAR, color="grey", ls=":", label=f"{BAR:.0%}")
     axes.set(xlabel="minutes of robot time", ylabel=f"success on {setting.gap}", ylim=(-0.02, 1.02))
     axes.legend(frameon=False, loc="lower right")
@@ -308,19 +310,19 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser = parser_of(__doc__, STUDIES, "seeds side by side, a core each")
+    pairs: Any = {"nargs": "*", "metavar": "NAME=VALUE"}
     parser.add_argument("--delay", type=float, default=0.08, help="as ROS 2 adds [s]")
-    parser.add_argument("--history", type=int, default=3, help="last actions in the observation")
-    parser.add_argument("--leash", type=float, default=2.0, help="lead of a target [actions]")
+    parser.add_argument("--tool", **pairs, default=TOOL, help="options of simulator and robot")
     parser.add_argument("--randomization", default="robot", help="of the simulator: none, robot")
     parser.add_argument("--steps", type=int, default=600, help="of the simulator")
     parser.add_argument("--simulated", type=int, default=100, help="demonstrations there")
     parser.add_argument("--demonstrations", type=int, default=20, help="on the robot")
     parser.add_argument("--attempts", type=int, default=3, help="near misses beside each")
-    pair = {"type": float, "nargs": 2, "default": (5.0, 2.0), "metavar": ("FIRST", "LAST")}
-    parser.add_argument("--weight", **pair, help="of the clone of those demonstrations")
-    parser.add_argument("--exploration", type=float, default=0.3, help="of a simulator's noise")
+    parser.add_argument("--reward", choices=["camera", "task"], default="camera")
+    parser.add_argument("--sac", **pairs, default=SAC, help="settings of who begins with them")
+    parser.add_argument("--exploration", type=float, default=0.3, help="share of the noise")
     asked = parser.parse_args(arguments)
-    asked.weight = tuple(asked.weight)
+    asked.tool, asked.sac = tuple(asked.tool), tuple(asked.sac)
     return asked, setting_of(Setting, asked)
 
 
