@@ -53,15 +53,19 @@ def robot_differences(
     return lines
 
 
-def acting_options(schema: Schema) -> dict[str, Any]:
+def acting_options(schema: Schema, env: str = ROBOT) -> dict[str, Any]:
     """Options for ``make_env``; those of one's own go before them.
 
     Args:
         schema: Of the policy; its ``contract`` has the ``options`` of the training.
+        env: Where it acts; a robot's contract says how large its pictures are.
     """
     trained = parse_options(schema.contract.get("options", ()))
     options = {name: trained[name] for name in KEPT if name in trained}
-    cameras = [key.removeprefix(_IMAGES) for key in schema.observation if key.startswith(_IMAGES)]
+    images = {k: spec for k, spec in schema.observation.items() if k.startswith(_IMAGES)}
+    cameras = tuple(key.removeprefix(_IMAGES) for key in images)
     history = history_of(schema.observation[STATE]) if STATE in schema.observation else 0
     options |= {HISTORY: history} if history else {}
-    return options | ({"cameras": tuple(cameras)} if cameras else {})
+    options |= {"cameras": cameras} if cameras else {}
+    sizes = {spec.shape[0] for spec in images.values()}
+    return options | ({"image_size": min(sizes)} if sizes and env != ROBOT else {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from robot_rl.ranges import ASCENDING, RangeError, above, at_least, check, each, within
 
@@ -58,6 +58,9 @@ class AgentConfig:
             utd_ratio=above(0),
             cloning_steps=at_least(0),
         )
+
+
+ConfigT = TypeVar("ConfigT", bound=AgentConfig)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from robot_rl.agent import Metrics
-from robot_rl.config import LearnerConfig, SacConfig, TrainConfig
+from robot_rl.agent_config import AgentConfig, SacConfig
+from robot_rl.config import LearnerConfig, TrainConfig
 from robot_rl.demonstrations import schema_of
 from robot_rl.env import STATE
 from robot_rl.environments import make_env, parse_options
@@ -120,19 +121,19 @@ def beginning_of(config: LearnerConfig) -> Beginning:
 def _rewarded(offer: Offer, config: LearnerConfig) -> Offer:
     """The offer with the range of returns that takeovers make, unless somebody has given one."""
     if config.rlif:
-        return replace(offer, sac=rlif_returns(offer.sac), rlif=True)
-    returns = offer.sac.return_range
-    if not config.takeover_cost or returns is None or config.sac.return_range is not None:
+        return replace(offer, agent=rlif_returns(offer.agent), rlif=True)
+    returns = offer.agent.return_range
+    if not config.takeover_cost or returns is None or config.agent.return_range is not None:
         return offer
-    wider = with_takeovers(returns, config.takeover_cost, offer.sac.discount)
-    sac = replace(offer.sac, return_range=wider)
-    return replace(offer, sac=sac, takeover_cost=config.takeover_cost)
+    wider = with_takeovers(returns, config.takeover_cost, offer.agent.discount)
+    agent = replace(offer.agent, return_range=wider)
+    return replace(offer, agent=agent, takeover_cost=config.takeover_cost)
 
 
 def _beginning(config: LearnerConfig) -> Beginning:
     if config.source is None:
         assert config.demonstrations is not None
-        return _of_demonstrations(config.demonstrations, config.sac, config.rlif)
+        return _of_demonstrations(config.demonstrations, config.agent, config.rlif)
     own = _of_run(config.source)
     if config.buffer:
         own = replace(own, buffer=config.source / REPLAY)
@@ -140,23 +141,20 @@ def _beginning(config: LearnerConfig) -> Beginning:
         return own
     recorded = _demonstrations(config.demonstrations, config.rlif).schema
     learned = replace(own.offer.schema, env=recorded.env)
-    learned.expect(_learnable(recorded), str(config.demonstrations))
+    learned.expect(_learnable(recorded, own.offer.agent), str(config.demonstrations))
     return replace(own, shown=config.demonstrations)
 
 
 def _of_run(folder: Path) -> Beginning:
     source = Run.open(folder)
     settings = source.config(TrainConfig)
-    if settings.algorithm != "sac":
-        raise ValueError(
-            f"{folder} was learned with algorithm {settings.algorithm}, and robots go on with sac "
-            "alone; train with --algorithm sac"
-        )
     with make_env(settings.env, 1, **parse_options(settings.options)) as env:
         schema = schema_of(env, settings.env, settings.options)
-        sac = replace(known_returns(settings.sac, env), cloning_weight=_CLONING_WEIGHT)
+        agent = known_returns(settings.agent, env)
+    if isinstance(agent, SacConfig):
+        agent = replace(agent, cloning_weight=_CLONING_WEIGHT)
     state = source.load_checkpoint(schema).state["agent"]
-    return Beginning(Offer(schema, sac), _dataset_of(settings, folder), state=state)
+    return Beginning(Offer(schema, agent), _dataset_of(settings, folder), state=state)
 
 
 def _dataset_of(settings: TrainConfig, folder: Path) -> Path | None:
@@ -165,11 +163,11 @@ def _dataset_of(settings: TrainConfig, folder: Path) -> Path | None:
     return settings.dataset or recorded
 
 
-def _of_demonstrations(path: Path, sac: SacConfig, rlif: bool) -> Beginning:
+def _of_demonstrations(path: Path, agent: AgentConfig, rlif: bool) -> Beginning:
     store = _demonstrations(path, rlif)
-    if sac.return_range is None and all(map(_is_sparse, store)):
-        sac = replace(sac, return_range=(0.0, 1.0))
-    return Beginning(Offer(_learnable(store.schema), sac), shown=path)
+    if agent.return_range is None and all(map(_is_sparse, store)):
+        agent = replace(agent, return_range=(0.0, 1.0))
+    return Beginning(Offer(_learnable(store.schema, agent), agent), shown=path)
 
 
 def _demonstrations(path: Path, rlif: bool) -> Episodes:
@@ -193,12 +191,14 @@ def _useful(store: Episodes) -> Iterator[Episode]:
     return (store[number] for number in won or range(len(store)))
 
 
-def _learnable(schema: Schema) -> Schema:
-    """What ``Sac`` observes of what was recorded: pictures may lie beside the state."""
+def _learnable(schema: Schema, agent: AgentConfig) -> Schema:
+    """What a learner observes of what was recorded: one of the state none of the pictures."""
     contract = {"options": []} | {
         key: schema.contract[key] for key in ("options", "robot") if key in schema.contract
     }
-    return replace(schema, observation={STATE: schema.observation[STATE]}, contract=contract)
+    state_alone = type(agent) is SacConfig
+    seen = {STATE: schema.observation[STATE]} if state_alone else schema.observation
+    return replace(schema, observation=seen, contract=contract)
 
 
 def _seen(transition: Transition, keys: Iterable[str]) -> Transition:

@@ -18,11 +18,37 @@ From = Annotated[Path | None, arg(name="from")]
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class ChoiceOfAgent:
+    """Which learner, and its settings."""
+
+    algorithm: Algorithm = field(default="sac", kw_only=True)
+    """sac learns from the state, drq and drqv2 from cameras as well; each has settings below."""
+    sac: SacConfig = field(default_factory=SacConfig, kw_only=True)
+    drq: DrqConfig = field(default_factory=DrqConfig, kw_only=True)
+    drqv2: DrqV2Config = field(default_factory=DrqV2Config, kw_only=True)
+
+    @property
+    def agent(self) -> AgentConfig:
+        """Settings of the learner that was chosen."""
+        return self._agents[self.algorithm]
+
+    @property
+    def _agents(self) -> dict[Algorithm, AgentConfig]:
+        return {"sac": self.sac, "drq": self.drq, "drqv2": self.drqv2}
+
+    def __post_init__(self) -> None:
+        for name, other in self._agents.items():
+            if name != self.algorithm and other != type(other)():
+                raise RangeError(
+                    f"algorithm is {self.algorithm}, and there are settings of {name}; leave --"
+                    f"{name} out, or choose --algorithm {name}"
+                )
+
+
+@dataclass(frozen=True)
+class TrainConfig(ChoiceOfAgent):
     """Learn a task in simulation from demonstrations and reward."""
 
-    algorithm: Algorithm = "sac"
-    """sac learns from the state, drq and drqv2 from cameras as well; each has settings below."""
     env: str = "peg_insert"
     """reach, pick_cube, peg_insert, peg_remove, push, point, gym:<id>, or one of your own as
     module:factory."""
@@ -66,26 +92,9 @@ class TrainConfig:
     """Where it learns: cpu, or cuda."""
     folder: Path | None = None
     """Run folder; by default runs/<env>-<date>-<time>."""
-    sac: SacConfig = field(default_factory=SacConfig)
-    drq: DrqConfig = field(default_factory=DrqConfig)
-    drqv2: DrqV2Config = field(default_factory=DrqV2Config)
-
-    @property
-    def agent(self) -> AgentConfig:
-        """Settings of the algorithm that was chosen."""
-        return self._agents[self.algorithm]
-
-    @property
-    def _agents(self) -> dict[Algorithm, AgentConfig]:
-        return {"sac": self.sac, "drq": self.drq, "drqv2": self.drqv2}
 
     def __post_init__(self) -> None:
-        for name, other in self._agents.items():
-            if name != self.algorithm and other != type(other)():
-                raise RangeError(
-                    f"algorithm is {self.algorithm}, and there are settings of {name}; leave --"
-                    f"{name} out, or choose --algorithm {name}"
-                )
+        super().__post_init__()
         needed = max(self.agent.batch_size, 4 * self.num_envs)
         check(
             self,
@@ -119,7 +128,7 @@ class ResumeConfig:
 
 
 @dataclass(frozen=True)
-class LearnerConfig:
+class LearnerConfig(ChoiceOfAgent):
     """Learn from what actors on robots send, and give them the weights that act."""
 
     run: Positional[Path]
@@ -140,8 +149,8 @@ class LearnerConfig:
     """Steps by which the learner may be behind before actors wait."""
     learning_starts: int = 200
     """Steps of the robots before the first update."""
-    capacity: int = 200_000
-    """Transitions that each replay holds, on disk."""
+    capacity: int | None = None
+    """Transitions that each replay holds, on disk; None: 200,000, and 30,000 with pictures."""
     rlif: bool = False
     """Learn from takeovers alone: before each, and where the policy fails, a cost of 1; no other
     reward, critics that begin anew."""
@@ -160,10 +169,9 @@ class LearnerConfig:
     """Precision of the factors in matrix products, where the processor has units for it."""
     device: str = "cpu"
     """Where it learns: cpu, or cuda; robots act on their processor in any case."""
-    sac: SacConfig = field(default_factory=SacConfig)
-    """Without --from, which brings its own."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require_a_beginning(self)
         check(
             self,
@@ -186,7 +194,7 @@ class LearnerConfig:
 
 
 @dataclass(frozen=True)
-class FinetuneConfig:
+class FinetuneConfig(ChoiceOfAgent):
     """Learn on a robot over ROS 2, from a simulator's policy, demonstrations, or both."""
 
     run: Positional[Path]
@@ -237,10 +245,9 @@ class FinetuneConfig:
     peg_remove; where it fails, and if it is empty, the scripted start does."""
     seed: int = 0
     """Seed of starts and batches."""
-    sac: SacConfig = field(default_factory=SacConfig)
-    """Without --from, which brings its own."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.learner:
             self._require_nothing_to_learn_with()
         else:
@@ -261,7 +268,7 @@ class FinetuneConfig:
         usual = FinetuneConfig(self.run, demonstrations=Path())
         given = [
             name
-            for name in ("source", "buffer", "pretraining", "utd_ratio", "rlif", "device", "sac")
+            for name in (*_OF_LEARNERS, *("algorithm", "sac", "drq", "drqv2"))
             if getattr(self, name) != getattr(usual, name)
         ]
         if self.demonstrations is not None:
@@ -287,6 +294,9 @@ class FinetuneConfig:
             )
 
 
+_OF_LEARNERS = ("source", "buffer", "pretraining", "utd_ratio", "rlif", "device")
+
+
 def _require_start_for_gap(config: FinetuneConfig | DeployConfig) -> None:
     if config.gap != "none" and not config.start:
         raise RangeError(
@@ -296,10 +306,10 @@ def _require_start_for_gap(config: FinetuneConfig | DeployConfig) -> None:
 
 
 def _require_a_beginning(config: LearnerConfig | FinetuneConfig) -> None:
-    if config.sac.utd_ratio != SacConfig.utd_ratio:
+    if config.agent.utd_ratio != type(config.agent).utd_ratio:
         raise RangeError(
-            "sac.utd_ratio is that of a training in simulation; type --utd-ratio "
-            f"{config.sac.utd_ratio:g}"
+            f"{config.algorithm}.utd_ratio is that of a training in simulation; type --utd-ratio "
+            f"{config.agent.utd_ratio:g}"
         )
     if config.source is None and config.demonstrations is None:
         raise RangeError(
@@ -309,10 +319,11 @@ def _require_a_beginning(config: LearnerConfig | FinetuneConfig) -> None:
     if config.buffer and (config.source is None or config.rlif):
         why = "rewards of a simulator are none of rlif" if config.rlif else "add --from RUN"
         raise RangeError(f"buffer is what the run of --from did in simulation; {why}")
-    if config.source is not None and config.sac != SacConfig():
+    if config.source is not None and config.agent != SacConfig():
         raise RangeError(
-            f"--from {config.source} brings the settings of SAC that it was trained with; leave "
-            "--sac out, or start from --demonstrations alone"
+            f"--from {config.source} brings the algorithm and the settings that it was trained "
+            f"with; leave --algorithm and --{config.algorithm} out, or start from "
+            "--demonstrations alone"
         )
 
 

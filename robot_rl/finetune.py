@@ -17,6 +17,7 @@ from typing import Any
 from robot_rl.acting_options import acting_options, robot_task, task_of
 from robot_rl.actor import Acted, Actor, Watch
 from robot_rl.actor_link import ActorLink
+from robot_rl.agents import make_agent
 from robot_rl.config import FinetuneConfig, TrainConfig, UpConfig
 from robot_rl.demonstrations import schema_of, seed_beside
 from robot_rl.env import Env
@@ -35,7 +36,6 @@ from robot_rl.rlif import rlif_rewards
 from robot_rl.robot_options import robot_options
 from robot_rl.robot_processes import running
 from robot_rl.run import FACTS, Run
-from robot_rl.sac import Sac
 from robot_rl.schema import Schema
 from robot_rl.statistics import wilson_interval
 from robot_rl.telling import telling
@@ -120,7 +120,8 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
         config = replace(config, seed=seed_beside(config.seed, before))
         env = stack.enter_context(_environment(config, task, offer))
         offer.require_fit(env)
-        agent = Sac(offer.schema.observation, offer.schema.action, offer.sac, config.seed)
+        specs = offer.schema.observation, offer.schema.action
+        agent = make_agent(*specs, offer.agent, config.seed)
         log = stack.enter_context(Log(folder, resume_step=before))
         actor = stack.enter_context(
             Actor(
@@ -164,7 +165,7 @@ def _task_of(config: FinetuneConfig) -> str:
 
 
 def _environment(config: FinetuneConfig, task: str, offer: Offer) -> Env:
-    learned = acting_options(offer.schema)
+    learned = acting_options(offer.schema, config.env)
     if config.env != ROBOT:
         options = learned | parse_options(config.options)
         env = make_env(config.env, 1, config.seed, **options)

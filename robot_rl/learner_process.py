@@ -135,7 +135,10 @@ def _words(config: FinetuneConfig, address: str) -> list[str]:
         takeover_cost=_takeover_cost(config),
         seed=config.seed,
         device=config.device,
+        algorithm=config.algorithm,
         sac=config.sac,
+        drq=config.drq,
+        drqv2=config.drqv2,
     )
     words = ["learner", str(config.run), *words_of(told, usual)]
     for name, value in (("from", config.source), ("demonstrations", config.demonstrations)):

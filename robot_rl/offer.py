@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from robot_rl.acting_options import robot_differences
-from robot_rl.config import SacConfig
+from robot_rl.agent_config import AgentConfig
+from robot_rl.agents import agent_from_json, agent_to_json
 from robot_rl.env import Env, HasReturnRange
 from robot_rl.message import Message, encode
 from robot_rl.schema import Schema, SchemaError
-from robot_rl.settings import from_json, to_json
 from robot_rl.takeovers import costs_of, with_takeovers
 
 _OF_SUCCESS = (0.0, 1.0)
@@ -23,7 +23,7 @@ class Offer:
     """An actor makes its agent of it."""
 
     schema: Schema
-    sac: SacConfig
+    agent: AgentConfig
     rlif: bool = False
     """Whether takeovers are the reward; actors make the rewards."""
     takeover_cost: float = 0.0
@@ -31,16 +31,16 @@ class Offer:
 
     def to_message(self) -> bytes:
         """As a message."""
-        schema, sac = self.schema.to_json(), to_json(self.sac)
+        schema, agent = self.schema.to_json(), agent_to_json(self.agent)
         rewards = {"rlif": self.rlif, "takeover_cost": self.takeover_cost}
-        return encode({"schema": schema, "sac": sac, **rewards})
+        return encode({"schema": schema, "agent": agent, **rewards})
 
     @classmethod
     def of_message(cls, message: Message) -> Self:
         """Inverse of ``to_message``."""
         facts = message.facts
-        sac = from_json(SacConfig, facts["sac"], "sac")
-        return cls(Schema.from_json(facts["schema"]), sac, facts["rlif"], facts["takeover_cost"])
+        agent = agent_from_json(facts["agent"])
+        return cls(Schema.from_json(facts["schema"]), agent, facts["rlif"], facts["takeover_cost"])
 
     def require_fit(self, env: Env) -> None:
         """Refuses an environment in which something else is observed, done or paid.
@@ -64,11 +64,11 @@ class Offer:
 
     def _require_returns(self, env: Env) -> None:
         """Refuses rewards whose returns lie beyond those that the critics know."""
-        known, costs = self.sac.return_range, costs_of(env)
+        known, costs = self.agent.return_range, costs_of(env)
         if known is None:
             return
         cost = sum(costs.values())
-        lowest, _ = with_takeovers(_OF_SUCCESS, cost, self.sac.discount)
+        lowest, _ = with_takeovers(_OF_SUCCESS, cost, self.agent.discount)
         if costs and known[0] > lowest:
             raise ValueError(
                 f"a takeover costs {cost:g} here ({', '.join(costs)}), and the learner's critics "
@@ -77,7 +77,7 @@ class Offer:
                 f"by robot-rl learner --takeover-cost {cost:g}, and a --sac.return-range of your "
                 f"own has to begin at {math.floor(lowest)} or below"
             )
-        told = with_takeovers(_OF_SUCCESS, self.takeover_cost, self.sac.discount)
+        told = with_takeovers(_OF_SUCCESS, self.takeover_cost, self.agent.discount)
         besides = isinstance(env, HasReturnRange) and env.return_range != _OF_SUCCESS
         if known == told and besides:
             raise ValueError(

@@ -10,15 +10,16 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robot_rl import durable
 from robot_rl.agent import Metrics
+from robot_rl.agents import make_agent
 from robot_rl.beginning import Beginning, beginning_of
 from robot_rl.config import LearnerConfig
-from robot_rl.env import Closing
+from robot_rl.env import ArraySpec, Closing
 from robot_rl.environments import ROBOT
 from robot_rl.interruption import Interruption
 from robot_rl.learner import Learner
@@ -32,7 +33,6 @@ from robot_rl.outbox import Key
 from robot_rl.policy import POLICY, Policy
 from robot_rl.replay import Replay
 from robot_rl.run import Run
-from robot_rl.sac import Sac
 from robot_rl.schema import SchemaError
 from robot_rl.train import DEMONSTRATIONS, prepare_torch
 from robot_rl.transition_message import CORRECTED, from_message
@@ -43,8 +43,8 @@ ONLINE = "online"
 OFFER = "offer.message"
 """File of a run with what it learns, as it was when the run began."""
 _BEGUN_WITH = (
-    *("source", "demonstrations", "buffer", "pretraining", "seed", "sac", "capacity"),
-    "takeover_cost",
+    *("source", "demonstrations", "buffer", "pretraining", "seed", "capacity"),
+    *("takeover_cost", "algorithm", "sac", "drq", "drqv2"),
 )
 """Settings that count once, when a run begins."""
 _SPEAK = 0.2
@@ -91,8 +91,8 @@ class RemoteLearner(Closing):
         self._offer = _offer(run) if beginning is None else beginning.offer
         self._schema = replace(self._offer.schema, env=ROBOT, contract={})
         specs = self._schema.observation, self._schema.action
-        agent = Sac(*specs, self._offer.sac, config.seed)
-        self._capacity = run.config(LearnerConfig).capacity
+        agent = make_agent(*specs, self._offer.agent, config.seed)
+        self._capacity = run.config(LearnerConfig).capacity or _capacity_for(specs[0])
         online = Replay(*specs, self._capacity, path=run.folder / ONLINE)
         self.learner = Learner(
             agent, online, self._demonstrated(beginning), config.seed, config.utd_ratio
@@ -254,6 +254,11 @@ class RemoteLearner(Closing):
         ratio = max(before.utd_ratio, self._config.utd_ratio)
         self._paid = state["paid"]
         self._version = state["version"] + round(ratio * self.steps) + 1
+
+
+def _capacity_for(observation: Mapping[str, ArraySpec]) -> int:
+    """Transitions that fit on every disk."""
+    return 30_000 if any(len(spec.shape) > 1 for spec in observation.values()) else 200_000
 
 
 def require_same_reward(run: Run, rlif: bool) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from robot_rl.config import SacConfig
+from robot_rl.agent_config import ConfigT
 from robot_rl.robot_step import paid
 from robot_rl.takeovers import TakeoverRewards, lowest_return
 from robot_rl.transition import Transition
@@ -24,7 +24,7 @@ TAKEOVER = "takeover"
 """The one term that is paid."""
 
 
-def rlif_returns(config: SacConfig) -> SacConfig:
+def rlif_returns(config: ConfigT) -> ConfigT:
     """The learner's settings with the range of returns that takeovers can make."""
     return replace(config, return_range=(lowest_return(-COST, config.discount), 0.0))
 

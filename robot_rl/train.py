@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 
-from robot_rl.agent_config import AgentConfig
+from robot_rl.agent_config import ConfigT
 from robot_rl.agents import make_agent
 from robot_rl.config import Products, TrainConfig
 from robot_rl.demonstrations import (
@@ -68,7 +67,6 @@ KEPT = "demonstrations.npz"
 DEMONSTRATIONS = "demonstrations"
 """Folder of a run with the episodes that it began with."""
 Watch = Callable[[Progress], None]
-ConfigT = TypeVar("ConfigT", bound=AgentConfig)
 
 
 def train(config: TrainConfig, watch: Watch = lambda progress: None) -> Run:

@@ -14,6 +14,7 @@ import pytest
 
 from robot_rl.actor import Acted, Actor
 from robot_rl.actor_link import ActorLink
+from robot_rl.agents import make_agent
 from robot_rl.config import FinetuneConfig, LearnerConfig, SacConfig
 from robot_rl.env import Closing, Env, Info, Step
 from robot_rl.environments import ROBOT, make_env
@@ -30,7 +31,6 @@ from robot_rl.replay import Replay
 from robot_rl.rlif import COST, TAKEOVER, rlif_rewards
 from robot_rl.robot_step import REWARD
 from robot_rl.run import Run
-from robot_rl.sac import Sac
 from robot_rl.schema import Schema, SchemaError
 from robot_rl.train import DEMONSTRATIONS
 from robot_rl.transition import Transition
@@ -135,7 +135,7 @@ class Robot:
         offer.require_fit(self.env)
         specs = offer.schema.observation, offer.schema.action
         self.episodes = Episodes(folder / "episodes", Schema.of(self.env, "reach"))
-        agent = Sac(*specs, offer.sac)
+        agent = make_agent(*specs, offer.agent)
         metadata = Metadata(task="reach")
         self.pauses: list[bool] = []
         """What whoever watches says when it is asked next: True is rest."""

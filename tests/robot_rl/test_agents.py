@@ -11,12 +11,22 @@ import pytest
 from robot_rl.agent_config import AgentConfig
 from robot_rl.agents import agent_from_json, agent_to_json, make_agent
 from robot_rl.beginning import beginning_of
-from robot_rl.config import DrqConfig, DrqV2Config, LearnerConfig, SacConfig, TrainConfig
+from robot_rl.config import (
+    DrqConfig,
+    DrqV2Config,
+    FinetuneConfig,
+    LearnerConfig,
+    SacConfig,
+    TrainConfig,
+)
 from robot_rl.drq import Drq
 from robot_rl.drqv2 import DrqV2
 from robot_rl.env import ArraySpec
+from robot_rl.finetune import finetune
 from robot_rl.log import read_log
-from robot_rl.policy import Policy
+from robot_rl.message import decode
+from robot_rl.offer import Offer
+from robot_rl.policy import POLICY, Policy
 from robot_rl.ranges import RangeError
 from robot_rl.run import Run
 from robot_rl.settings import SettingsError
@@ -72,9 +82,16 @@ def test_its_policy_acts_from_a_file(run: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.act(seen), policy.act(seen))
 
 
-def test_a_robot_does_not_go_on_from_it_yet(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"was learned with algorithm drq(v2)?,.*--algorithm sac"):
-        beginning_of(LearnerConfig(tmp_path, run))
+def test_a_robot_goes_on_from_it(run: Path, tmp_path: Path) -> None:
+    settings = Run.open(run).config(TrainConfig)
+    options = ("image_size=32",)
+    config = FinetuneConfig(tmp_path / "robot", run, env="reach", options=options, steps=60)
+    assert finetune(config).acted.steps >= 60
+    begun = Policy.load(config.run / POLICY)
+    assert begun.origin["run"] == str(config.run)
+    offer = beginning_of(LearnerConfig(tmp_path, run)).offer
+    assert type(offer.agent) is type(settings.agent)
+    assert Offer.of_message(decode(offer.to_message())) == offer
 
 
 @pytest.mark.parametrize("config", [SacConfig(discount=0.9), DrqConfig(encoder="drqv2"), V2.drqv2])

@@ -8,13 +8,17 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from robot_rl.actor import Acted
+from robot_rl.agents import make_agent
 from robot_rl.beginning import beginning_of
 from robot_rl.config import (
+    DrqConfig,
+    DrqV2Config,
     EvaluateConfig,
     FinetuneConfig,
     LearnerConfig,
@@ -23,7 +27,7 @@ from robot_rl.config import (
 )
 from robot_rl.demonstrations import record, schema_of
 from robot_rl.env import Closing, Observation
-from robot_rl.environments import ROBOT, make_env
+from robot_rl.environments import ROBOT, make_env, parse_options
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.evaluate_run import evaluate_run
@@ -150,7 +154,7 @@ def test_takeovers_cost_beside_what_the_other_sources_pay(tmp_path: Path, source
             episode.extra[f"{REWARD}success"], episode.success & episode.terminated
         )
         np.testing.assert_allclose(_paid(episode), episode.reward, atol=1e-6)
-    sac = Offer.of_message(decode((config.run / OFFER).read_bytes())).sac
+    sac = Offer.of_message(decode((config.run / OFFER).read_bytes())).agent
     assert sac.return_range == with_takeovers((0.0, 1.0), 0.5, sac.discount)
 
 
@@ -223,7 +227,7 @@ def _untouched(source: Path, seen: Observation) -> np.ndarray:
     beginning = beginning_of(LearnerConfig(source, source))
     offer, state = beginning.offer, beginning.state
     assert state is not None
-    agent = Sac(offer.schema.observation, offer.schema.action, offer.sac)
+    agent = make_agent(offer.schema.observation, offer.schema.action, offer.agent)
     agent.load_state_dict(state)
     agent.has_clone = False
     return agent.act(seen, greedy=True)
@@ -271,7 +275,7 @@ def test_a_run_with_a_buffer_begins_with_what_the_simulators_policy_did(
     finetune(config)
     did = Replay.load(source / REPLAY)
     specs = did.spec.observation, did.spec.action
-    shown = Replay(*specs, LearnerConfig.capacity, path=config.run / DEMONSTRATIONS)
+    shown = Replay(*specs, 200_000, path=config.run / DEMONSTRATIONS)
     assert len(shown) > len(did) > 0  # What was demonstrated in simulation comes behind it.
     first, expected = (r.gather(np.array(r.indices[: len(did)])) for r in (shown, did))
     for name in ("observation", "next_observation"):
@@ -292,7 +296,7 @@ def _begun(config: LearnerConfig) -> Learner:
     beginning = beginning_of(config)
     specs = beginning.offer.schema.observation, beginning.offer.schema.action
     learner = Learner(
-        Sac(*specs, beginning.offer.sac), Replay(*specs, 1000), Replay(*specs, 1000), 0
+        make_agent(*specs, beginning.offer.agent), Replay(*specs, 1000), Replay(*specs, 1000), 0
     )
     beginning.fill(learner.demonstrations)
     return learner
@@ -434,7 +438,7 @@ def test_rewards_that_the_critics_cannot_express_are_refused(source: Path) -> No
     with Paying() as env:
         with pytest.raises(ValueError, match="may pay something else; leave these out"):
             offer.require_fit(env)
-        replace(offer, sac=replace(offer.sac, return_range=(-5.0, 1.0))).require_fit(env)
+        replace(offer, agent=replace(offer.agent, return_range=(-5.0, 1.0))).require_fit(env)
 
 
 def test_takeovers_that_the_critics_know_nothing_of_are_refused(
@@ -471,9 +475,9 @@ def test_a_range_of_returns_that_somebody_gives_is_not_widened(
         takeover_cost=1.0,
         sac=SacConfig(return_range=(-5.0, 1.0)),
     )
-    assert beginning_of(config).offer.sac.return_range == (-5.0, 1.0)
+    assert beginning_of(config).offer.agent.return_range == (-5.0, 1.0)
     found = beginning_of(replace(config, sac=SacConfig(discount=1.0))).offer
-    assert found.sac.return_range == (-10.0, 1.0)
+    assert found.agent.return_range == (-10.0, 1.0)
     with pytest.raises(RangeError, match=r"takeover_cost is 1, beside.*leave one of the two out"):
         replace(config, rlif=True)
 
@@ -539,6 +543,44 @@ def test_a_discrete_gripper_closes_or_opens_and_its_critic_learns(tmp_path: Path
     assert critic["last.bias"].any(), "it begins at 0"
 
 
+SEEN = ("cameras=front", "image_size=32", "privileged=False")
+PIXELS = {
+    "drq": DrqConfig(
+        hidden=(32, 32), features=16, batch_size=16, cloning_steps=20, critic_warmup=10
+    ),
+    "drqv2": DrqV2Config(encoder="small", hidden=(32, 32), batch_size=16, cloning_steps=20),
+}
+
+
+@pytest.mark.parametrize("algorithm", ["drq", "drqv2"])
+def test_a_robot_learns_from_its_cameras(tmp_path: Path, algorithm: Any) -> None:
+    with make_env("reach", **parse_options(SEEN)) as env:
+        store = Episodes(tmp_path / "demonstrations", schema_of(env, "reach", SEEN))
+        record(env, store, 2)
+    config = FinetuneConfig(
+        tmp_path / "run",
+        None,
+        store.path,
+        env="reach",
+        steps=260,
+        utd_ratio=0.2,
+        algorithm=algorithm,
+        **{algorithm: PIXELS[algorithm]},
+    )
+    finetuned = finetune(config)
+    assert finetuned.acted.version >= 0
+    again = finetune(replace(config, steps=20))
+    assert again.acted.steps >= 20
+    learned = Run.open(config.run).load_checkpoint(replace(store.schema, env=ROBOT, contract={}))
+    assert learned.state["agent"]["updates"] >= 10
+    policy = Policy.load(config.run / POLICY)
+    assert policy.schema.observation.keys() == {"state", "images/front"}
+    with make_env("reach", **parse_options(SEEN)) as env:
+        policy.require_fit(env)
+        seen = env.reset(0).observation
+    assert policy.act(seen).shape == (1, 6)
+
+
 def test_demonstrations_without_a_success_teach_nothing(tmp_path: Path) -> None:
     with make_env("reach") as env:
         Episodes(tmp_path / "empty", schema_of(env, "reach", ()))
@@ -552,8 +594,10 @@ def test_nothing_to_start_from_is_said_with_what_to_type(tmp_path: Path) -> None
 
 
 def test_a_run_brings_its_own_settings_of_the_learner(source: Path) -> None:
-    with pytest.raises(RangeError, match="leave --sac out"):
+    with pytest.raises(RangeError, match="leave --algorithm and --sac out"):
         FinetuneConfig(Path("run"), source, sac=SacConfig(batch_size=64))
+    with pytest.raises(RangeError, match="leave --algorithm and --drq out"):
+        FinetuneConfig(Path("run"), source, algorithm="drq")
 
 
 def test_without_a_run_to_start_from_nothing_begins(tmp_path: Path) -> None:
