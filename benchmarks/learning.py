@@ -26,7 +26,7 @@ from robot_rl.machine import usable_cores
 from robot_rl.report import Curve, Panel, Report, Table, write_report
 from robot_rl.statistics import adastop, mean_interval
 
-RUNS = BUILD / "learning"
+SUITE = "learning"
 LAST = 3
 """Checkpoints at the end whose mean is reported."""
 GOAL, KEPT = 0.95, 0.90
@@ -42,6 +42,12 @@ class Study:
     name: str
     config: TrainConfig
     seeds: tuple[int, ...] = (0, 1, 2)
+    suite: str = SUITE
+
+    def folder(self, seed: int) -> Path:
+        """Of the run of one seed."""
+        name = self.name.replace(", ", "-").replace(" ", "-")
+        return BUILD / self.suite / f"{name}-{seed}"
 
 
 PEG = TrainConfig(env="peg_insert", steps=16_000, evaluate_every=1_000, threads=1)
@@ -89,28 +95,32 @@ class Outcome:
 
 def main() -> None:
     """Trains what is asked for, prints the table, writes JSON and report."""
-    arguments = _parse()
-    chosen = [s for s in STUDIES if not arguments.studies or s.name in arguments.studies]
-    console = Console()
-    outcomes = _train_all(chosen, console)
+    outcomes = train_all(chosen_of(STUDIES, __doc__))
     rows = [row for outcome in outcomes for row in _rows(outcome)] + _compare_precision(outcomes)
-    show_rows(rows, console)
-    console.print(f"{write_rows(rows, 'learning')}\n{_write_report(outcomes, rows)}")
+    tell(outcomes, rows, SUITE, "Learning, trained anew")
 
 
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    names = [study.name for study in STUDIES]
+def chosen_of(studies: Sequence[Study], description: str | None) -> list[Study]:
+    """Those that were typed; all if none was."""
+    parser = argparse.ArgumentParser(description=description)
+    names = [study.name for study in studies]
     parser.add_argument("studies", nargs="*", help=f"some of: {'; '.join(names)}; all if none")
     arguments = parser.parse_args()
     if unknown := set(arguments.studies) - set(names):
         parser.error(f"no study {', '.join(sorted(unknown))}; choose from {'; '.join(names)}")
-    return arguments
+    return [s for s in studies if not arguments.studies or s.name in arguments.studies]
 
 
-def _train_all(studies: Sequence[Study], console: Console) -> list[Outcome]:
+def tell(outcomes: Sequence[Outcome], rows: Sequence[Row], suite: str, title: str) -> None:
+    """Prints the table, writes JSON and report."""
+    console = Console()
+    show_rows(rows, console)
+    console.print(f"{write_rows(rows, suite)}\n{_write_report(outcomes, rows, suite, title)}")
+
+
+def train_all(studies: Sequence[Study]) -> list[Outcome]:
     """One process per core; every run has a core of its own."""
-    context = multiprocessing.get_context("spawn")
+    context, console = multiprocessing.get_context("spawn"), Console()
     with ProcessPoolExecutor(usable_cores(), mp_context=context) as pool:
         jobs = {pool.submit(_train, s, seed): (s, seed) for s in studies for seed in s.seeds}
         for job in as_completed(jobs):
@@ -127,14 +137,10 @@ def _train_all(studies: Sequence[Study], console: Console) -> list[Outcome]:
 def _train(study: Study, seed: int) -> list[LogRow]:
     from robot_rl.train import train
 
-    folder = _folder(study, seed)
+    folder = study.folder(seed)
     shutil.rmtree(folder, ignore_errors=True)
     train(replace(study.config, seed=seed, folder=folder))
     return read_log(folder)
-
-
-def _folder(study: Study, seed: int) -> Path:
-    return RUNS / f"{study.name.replace(', ', '-').replace(' ', '-')}-{seed}"
 
 
 def _rows(outcome: Outcome) -> Iterator[Row]:
@@ -163,7 +169,7 @@ def _rows(outcome: Outcome) -> Iterator[Row]:
     lengths = _mean(outcome.first("demonstration_length"))
     yield row("episode length, mean", _mean(outcome.last("greedy_length")), "steps", lengths)
     if outcome.study.config.env == PICK.env:  # The task whose gripper moves.
-        toggles = [toggles_per_episode(_folder(outcome.study, seed)) for seed in seeds]
+        toggles = [toggles_per_episode(outcome.study.folder(seed)) for seed in seeds]
         yield row("gripper toggles per episode, mean", _mean(toggles), "toggles", 1)
 
 
@@ -179,11 +185,11 @@ def _compare_precision(outcomes: Sequence[Outcome]) -> list[Row]:
     return [Row(name, half, "return", full, found["float32 products"].study.seeds)]
 
 
-def _write_report(outcomes: Sequence[Outcome], rows: Sequence[Row]) -> Path:
+def _write_report(outcomes: Sequence[Outcome], rows: Sequence[Row], suite: str, title: str) -> Path:
     columns = ("claim", "value", "unit", "reference")
     table = Table(columns, [(r.name, r.value, r.unit, r.reference or "") for r in rows])
     panels = [_panel(outcome) for outcome in outcomes]
-    return write_report(RUNS, Report("Learning, trained anew", curves=panels, table=table))
+    return write_report(BUILD / suite, Report(title, curves=panels, table=table))
 
 
 def _panel(outcome: Outcome) -> Panel:

@@ -135,6 +135,8 @@ class DrqConfig(SacConfig):
     """small: four convolutions of stride 2; drqv2; resnet10, resnet18."""
     features: int = 64
     """Numbers that each camera is reduced to."""
+    shift: int = 4
+    """Pixels by which images are moved at most while it learns; 0 leaves them."""
     batch_size: int = 128
     """Transitions per update."""
     utd_ratio: float = 1.0
@@ -144,7 +146,7 @@ class DrqConfig(SacConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check(self, features=at_least(1))
+        check(self, features=at_least(1), shift=at_least(0))
         if self.gripper == "discrete":
             raise RangeError(
                 "gripper is discrete, which algorithm sac alone can learn; choose continuous"
@@ -176,6 +178,8 @@ class DrqV2Config(AgentConfig):
     """small: four convolutions of stride 2; drqv2; resnet10, resnet18."""
     features: int = 50
     """Numbers that each camera is reduced to."""
+    shift: int = 4
+    """Pixels by which images are moved at most while it learns; 0 leaves them."""
     noise: tuple[float, float] = (1.0, 0.1)
     """Standard deviation of the exploration noise: at first, and in the end."""
     noise_steps: int = 100_000
@@ -190,6 +194,7 @@ class DrqV2Config(AgentConfig):
         check(
             self,
             features=at_least(1),
+            shift=at_least(0),
             noise=each(at_least(0)),
             noise_steps=at_least(1),
             noise_clip=at_least(0),

@@ -45,7 +45,7 @@ class Drq(Sac):
         self._cloning_optimizer = torch.optim.Adam(everything, self.config.learning_rate)
 
     def _sense(self, observation_spec: dict[str, ArraySpec]) -> int:
-        self.senses = Senses(observation_spec, self.config.encoder)
+        self.senses = Senses(observation_spec, self.config.encoder, self.config.shift)
         self.heads = self.senses.make_heads(self.config.features, spatial=True)
         self.cloned_senses = copy.deepcopy(self.senses).requires_grad_(False)
         self.target_heads = copy.deepcopy(self.heads).requires_grad_(False)

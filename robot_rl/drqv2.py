@@ -47,7 +47,7 @@ class DrqV2(Agent):
     ) -> None:
         self.config = config = config or DrqV2Config()  # pyright: ignore[reportIncompatibleVariableOverride]
         torch.manual_seed(seed)
-        self.senses = Senses(observation_spec, config.encoder)
+        self.senses = Senses(observation_spec, config.encoder, config.shift)
         self.actor_heads, self.critic_heads = (
             self.senses.make_heads(config.features, spatial=False) for _ in range(2)
         )

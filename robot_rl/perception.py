@@ -11,7 +11,7 @@ from robot_rl.agent_config import EncoderName
 from robot_rl.encoders import SpatialEmbedding, make_encoder, map_shape
 from robot_rl.env import STATE, ArraySpec, Observation
 from robot_rl.networks import Normalizer
-from robot_rl.random_shift import PAD, random_shift
+from robot_rl.random_shift import random_shift
 
 IMAGES = "images/"
 """What the keys of images begin with; the name of the camera follows."""
@@ -28,13 +28,17 @@ class Senses(nn.Module):
     Args:
         observation_spec: Images, as ``images/<camera>``, and perhaps a vector, ``state``.
         encoder: Which one.
+        shift: Pixels by which images are moved at most where they are augmented.
 
     Raises:
         ValueError: If there are no images, or they are too small.
     """
 
-    def __init__(self, observation_spec: Mapping[str, ArraySpec], encoder: EncoderName) -> None:
+    def __init__(
+        self, observation_spec: Mapping[str, ArraySpec], encoder: EncoderName, shift: int
+    ) -> None:
         super().__init__()
+        self._shift = shift
         images = {key: spec for key, spec in observation_spec.items() if key.startswith(IMAGES)}
         if not images:
             raise ValueError(
@@ -66,10 +70,10 @@ class Senses(nn.Module):
 
         Args:
             observation: Images of shape (batch, height, width, channels), uint8.
-            augment: Whether to move each image by a few pixels.
+            augment: Whether to move each image.
         """
-        dtype, pad = _precision(), PAD if augment else 0
-        with torch.autocast("cpu", dtype, enabled=dtype is torch.bfloat16):
+        dtype, pad = _precision(), self._shift if augment else 0
+        with self._cast(dtype):
             pairs = zip(self._keys, self.encoders, strict=True)
             return [
                 encoder(random_shift(torch.as_tensor(observation[key]), dtype, pad))
@@ -78,11 +82,14 @@ class Senses(nn.Module):
 
     def reduce(self, heads: Heads, maps: list[Tensor], observation: Observation) -> Tensor:
         """The vector that heads make of the maps and the state. Shape (batch, heads.outputs)."""
-        dtype = _precision()
-        with torch.autocast("cpu", dtype, enabled=dtype is torch.bfloat16):
+        with self._cast(_precision()):
             if not self._numbers:
                 return heads(maps, None)
             return heads(maps, self.normalizer(torch.as_tensor(observation[STATE])))
+
+    def _cast(self, dtype: torch.dtype) -> torch.autocast:
+        device = self.normalizer.mean.device.type
+        return torch.autocast(device, dtype, enabled=dtype is torch.bfloat16)
 
 
 class Heads(nn.Module):

@@ -5,11 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-PAD = 4
-"""Pixels by which an image is moved at most."""
 
-
-def random_shift(images: Tensor, dtype: torch.dtype = torch.float32, pad: int = PAD) -> Tensor:
+def random_shift(images: Tensor, dtype: torch.dtype = torch.float32, pad: int = 4) -> Tensor:
     """Each image moved by its own whole number of pixels; its border repeats where it leaves.
 
     All channels of an image move alike, so frames that are stacked in them do as well. One copy

@@ -75,6 +75,8 @@ def test_images_move_while_it_learns_and_not_while_it_acts() -> None:
     seen = batch().observation
     assert torch.equal(agent._state(seen), agent._state(seen))
     assert not torch.equal(agent._state(seen, augment=True), agent._state(seen, augment=True))
+    still = _agent(shift=0)
+    assert torch.equal(still._state(seen, augment=True), still._state(seen))
     first, second = agent._states(seen, augment=True)
     assert torch.equal(first, second)  # Of one look; the slow heads are still the same.
     np.testing.assert_array_equal(agent.act(seen, greedy=True), agent.act(seen, greedy=True))
