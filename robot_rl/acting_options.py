@@ -8,11 +8,11 @@ from typing import Any
 
 from controllers.tool_control import ToolSettings
 from robot_rl.action_history import history_of
-from robot_rl.env import STATE, Env, HasContract
-from robot_rl.environments import HISTORY, ROBOT, parse_options
+from robot_rl.env import IMAGES, STATE, Env, HasContract
+from robot_rl.environments import FRAMES, HISTORY, ROBOT, parse_options
 from robot_rl.schema import Schema, differences
 
-_IMAGES, _TWIN = "images/", "twin_"
+_TWIN = "twin_"
 KEPT = (*(field.name for field in fields(ToolSettings)), "privileged")
 """Options that say how an action moves the tool and what is observed, by the same names in
 simulation and on a robot."""
@@ -61,9 +61,9 @@ def acting_options(schema: Schema, env: str = ROBOT) -> dict[str, Any]:
         env: Where it acts; a robot's contract says how large its pictures are.
     """
     trained = parse_options(schema.contract.get("options", ()))
-    options = {name: trained[name] for name in KEPT if name in trained}
-    images = {k: spec for k, spec in schema.observation.items() if k.startswith(_IMAGES)}
-    cameras = tuple(key.removeprefix(_IMAGES) for key in images)
+    options = {name: trained[name] for name in (*KEPT, FRAMES) if name in trained}
+    images = {k: spec for k, spec in schema.observation.items() if k.startswith(IMAGES)}
+    cameras = tuple(key.removeprefix(IMAGES) for key in images)
     history = history_of(schema.observation[STATE]) if STATE in schema.observation else 0
     options |= {HISTORY: history} if history else {}
     options |= {"cameras": cameras} if cameras else {}

@@ -7,17 +7,17 @@ With a delay of d steps the state alone is not Markov; together with the last d 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from robot_rl.env import STATE, ArraySpec, Closing, Env, Info, Observation, Step
+from robot_rl.env import STATE, ArraySpec, Env, Info, Observation, Step
+from robot_rl.wrapper import Wrapper, seen_as
 
 _SENT = "sent_"
 """What the names of the elements begin with; then how many steps ago, and the action's own name."""
 
 
-class ActionHistory(Closing):
+class ActionHistory(Wrapper):
     """An environment whose ``state`` ends with the last actions as sent, newest first.
 
     Zeros stand for what was before an episode. Everything else is the environment's own.
@@ -38,24 +38,9 @@ class ActionHistory(Closing):
                 f"action_history needs an observation called {STATE!r}; "
                 f"there are {', '.join(env.observation_spec)}"
             )
-        self._env, self._steps = env, steps
+        super().__init__(env)
+        self._steps = steps
         self._sent = env.action_spec.zeros(env.num_envs, steps)
-        self.__class__ = _as_able_as(env)
-
-    @property
-    def num_envs(self) -> int:
-        """Number of worlds."""
-        return self._env.num_envs
-
-    @property
-    def dt(self) -> float:
-        """Time between two actions [s]."""
-        return self._env.dt
-
-    @property
-    def action_spec(self) -> ArraySpec:
-        """As the environment's."""
-        return self._env.action_spec
 
     @property
     def observation_spec(self) -> dict[str, ArraySpec]:
@@ -66,7 +51,9 @@ class ActionHistory(Closing):
     def reset(self, seed: int | None = None) -> Step:
         """Starts new episodes, before which nothing was sent."""
         self._sent[:] = 0
-        return self._whole(self._env.reset(seed))
+        step = self._env.reset(seed)
+        observation, final = map(self._with_actions, (step.observation, step.final_observation))
+        return seen_as(step, observation, final)
 
     def step(self, action: np.ndarray) -> Step:
         """As the environment's."""
@@ -75,35 +62,11 @@ class ActionHistory(Closing):
         self._sent = np.concatenate([sent[:, None], self._sent[:, :-1]], axis=1)
         final = self._with_actions(step.final_observation)
         self._sent[step.done] = 0
-        return self._whole(step, final)
-
-    def close(self) -> None:
-        """Closes the environment; safe to call twice."""
-        self._env.close()
-
-    def _whole(self, step: Step, final: Observation | None = None) -> Step:
-        observation = self._with_actions(step.observation)
-        final = self._with_actions(step.final_observation) if final is None else final
-        return step._replace(
-            observation=observation, info=step.info | {Info.FINAL_OBSERVATION: final}
-        )
+        return seen_as(step, self._with_actions(step.observation), final)
 
     def _with_actions(self, observation: Observation) -> Observation:
         sent = self._sent.reshape(self.num_envs, -1)
         return observation | {STATE: np.hstack([observation[STATE], sent]).astype(np.float32)}
-
-
-def _as_able_as(env: Env) -> Any:
-    """A class with all that an environment can do besides, e.g. demonstrate or be filmed.
-
-    From Python 3.12 on ``isinstance`` of a protocol sees what a class has, and no ``__getattr__``.
-    """
-    besides = {
-        name: property(lambda self, name=name: getattr(self._env, name))
-        for name in dir(env)
-        if not (name.startswith("_") or hasattr(ActionHistory, name))
-    }
-    return type("ActionHistory", (ActionHistory,), besides)
 
 
 def history_of(state: ArraySpec) -> int:

@@ -135,9 +135,9 @@ def _specs(env: Env) -> Iterator[Violation]:
 def _observation_spec(key: str, spec: ArraySpec) -> Iterator[Violation]:
     if key == "state" and (spec.dtype != "float32" or len(spec.shape) != 1):
         yield "'state' is a float32 vector", repr(spec)
-    image = spec.dtype == "uint8" and len(spec.shape) == 3 and spec.shape[-1] == 3
+    image = spec.dtype == "uint8" and len(spec.shape) == 3 and spec.shape[2] < min(spec.shape[:2])
     if key.startswith("images/") and not image:
-        yield "images are uint8 of shape (H, W, 3)", f"{key!r}: {spec!r}"
+        yield "images are uint8 of shape (H, W, channels)", f"{key!r}: {spec!r}"
     if not spec.low <= spec.high:
         yield "bounds of a spec are in order", f"{key!r}: [{spec.low}, {spec.high}]"
 

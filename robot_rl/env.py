@@ -19,6 +19,8 @@ import numpy as np
 Observation = dict[str, np.ndarray]
 STATE = "state"
 """The key of what is known as numbers; a vector."""
+IMAGES = "images/"
+"""What the keys of images begin with; the name of the camera follows."""
 
 
 class Info:
@@ -97,7 +99,8 @@ class Step(NamedTuple):
     """What an environment returns from ``reset`` and ``step``."""
 
     observation: Observation
-    """Keys of ``observation_spec``; ``state`` is float32, ``images/<camera>`` uint8 (H, W, 3)."""
+    """Keys of ``observation_spec``; ``state`` is float32, ``images/<camera>`` uint8 of shape
+    (H, W, channels): 3 of them, or 3 of each frame with ``frame_stack``."""
     reward: np.ndarray
     """Shape (num_envs,), float32."""
     terminated: np.ndarray

@@ -34,6 +34,8 @@ GYMNASIUM_PREFIX = "gym:"
 """``gym:<id>`` is the Gymnasium environment of that id, e.g. ``gym:Pendulum-v1``."""
 HISTORY = "action_history"
 """Option of every environment: how many of the last actions its ``state`` ends with."""
+FRAMES = "frame_stack"
+"""Option of every environment with images: how many of the last frames they hold."""
 ALWAYS_GIVEN = ("num_envs", "seed")
 """Arguments of every factory; all others are options."""
 
@@ -45,8 +47,8 @@ def make_env(name: str, num_envs: int = 1, seed: int = 0, **options: Any) -> Env
         name: A key of ``ENVIRONMENTS``, ``gym:<id>``, or ``module:factory`` for one of your own.
         num_envs: Number of worlds.
         seed: Seed of everything the environment draws.
-        **options: ``action_history``; all others are passed to the factory, or to
-            ``gymnasium.make``.
+        **options: ``action_history`` and ``frame_stack``; all others are passed to the factory, or
+            to ``gymnasium.make``.
 
     Raises:
         ValueError: If the name is unknown, or ``num_envs`` is not positive.
@@ -58,6 +60,10 @@ def make_env(name: str, num_envs: int = 1, seed: int = 0, **options: Any) -> Env
         from robot_rl.action_history import ActionHistory
 
         return ActionHistory(make_env(name, num_envs, seed, **options), steps)
+    if frames := options.pop(FRAMES, 0):
+        from robot_rl.frame_stack import FrameStack
+
+        return FrameStack(make_env(name, num_envs, seed, **options), frames)
     if name.startswith(GYMNASIUM_PREFIX):
         from robot_rl.gymnasium_env import from_gymnasium
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from robot_rl.environments import ALWAYS_GIVEN, GYMNASIUM_PREFIX, HISTORY, find_factory
+from robot_rl.environments import ALWAYS_GIVEN, FRAMES, GYMNASIUM_PREFIX, HISTORY, find_factory
 
 SHORT = 90
 """Longest default that is printed in full [characters]."""
@@ -50,7 +50,10 @@ _HISTORY = Option(
     "0",
     "How many of the last actions ``state`` ends with; for robots that answer late.",
 )
-"""Of every environment."""
+_FRAMES = Option(
+    FRAMES, "int", "0", "How many of the last frames images hold, in their channels; 0: the newest."
+)
+"""Both of every environment."""
 
 
 def options_of(name: str) -> list[Option]:
@@ -69,7 +72,7 @@ def options_of(name: str) -> list[Option]:
         own = [option for settings in factory.settings for option in _fields(settings)]
     else:
         own = list(_parameters(factory))
-    return [*own, _HISTORY]
+    return [*own, _HISTORY, _FRAMES]
 
 
 def _fields(settings: type) -> Iterator[Option]:

@@ -9,12 +9,10 @@ from torch import Tensor, nn
 
 from robot_rl.agent_config import EncoderName
 from robot_rl.encoders import SpatialEmbedding, make_encoder, map_shape
-from robot_rl.env import STATE, ArraySpec, Observation
+from robot_rl.env import IMAGES, STATE, ArraySpec, Observation
 from robot_rl.networks import Normalizer
 from robot_rl.random_shift import random_shift
 
-IMAGES = "images/"
-"""What the keys of images begin with; the name of the camera follows."""
 _STATE_FEATURES = 64
 MapShape = tuple[int, int, int]
 """Channels, height and width."""

@@ -221,7 +221,7 @@ BROKEN = {
     "'state' is a float32 vector": with_spec(
         observation_spec={"state": ArraySpec((6,), "float64")}
     ),
-    "images are uint8 of shape (H, W, 3)": with_spec(
+    "images are uint8 of shape (H, W, channels)": with_spec(
         observation_spec={"images/wrist": ArraySpec((3, 64, 64), "uint8")}
     ),
     "bounds of a spec are in order": with_spec(
