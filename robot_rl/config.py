@@ -64,6 +64,9 @@ class TrainConfig(ChoiceOfAgent):
     """Successful scripted episodes to record first; 0 learns from reward alone."""
     dataset: Path | None = None
     """Learn from this dataset's episodes instead of recording new ones."""
+    teacher: Path | None = None
+    """Run or policy file that demonstrates in the place of the script: one that was trained with
+    the state of the objects, for a learner that sees none (privileged=False)."""
     capacity: int = 200_000
     """Transitions that the replay holds."""
     random_steps: int = 500
@@ -112,6 +115,12 @@ class TrainConfig(ChoiceOfAgent):
             evaluation_envs=at_least(1),
             threads=at_least(1),
         )
+        if self.teacher is not None and (self.dataset is not None or not self.demonstrations):
+            why = "dataset has them already" if self.dataset else "demonstrations is 0"
+            raise RangeError(
+                f"teacher is {self.teacher}, who gives demonstrations, and {why}; leave one of the "
+                "two out"
+            )
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,8 @@ def require_demonstrations(config: TrainConfig, env: Env) -> None:
     if config.dataset is not None:
         schema = schema_of(env, config.env, config.options)
         Episodes(config.dataset).schema.expect(schema, str(config.dataset))
+    elif config.teacher is not None:
+        _demonstrator(config).close()
     elif config.demonstrations:
         require_expert(env, config.env, _WITHOUT_EXPERT)
 
@@ -147,11 +149,12 @@ def load_or_record(config: TrainConfig, folder: Path) -> list[Episode]:
         TypeError: If there is nobody to record, for want of an expert.
         SchemaError: If a dataset was recorded in an environment with other specs.
     """
-    with make_env(config.env, 1, config.seed, **parse_options(config.options)) as env:
-        require_demonstrations(config, env)
+    with _demonstrator(config) as env:
         if config.dataset is not None:
+            require_demonstrations(config, env)
             store = Episodes(config.dataset)
         else:
+            require_expert(env, config.env, _WITHOUT_EXPERT)
             store = Episodes(folder, schema_of(env, config.env, config.options))
             if (missing := config.demonstrations - len(store)) > 0:
                 record(env, store, missing, seed=config.seed)
@@ -159,6 +162,16 @@ def load_or_record(config: TrainConfig, folder: Path) -> list[Episode]:
     if not episodes:
         raise ValueError(f"{store.path} holds no successful episode; record some first")
     return episodes
+
+
+def _demonstrator(config: TrainConfig) -> Env:
+    """One world with somebody who shows how it is done."""
+    options = parse_options(config.options)
+    if config.teacher is None:
+        return make_env(config.env, 1, config.seed, **options)
+    from robot_rl.teacher import taught  # A policy comes of a training, and needs this module.
+
+    return taught(config.env, options, config.teacher, config.seed)
 
 
 def schema_of(env: Env, name: str, options: Iterable[str]) -> Schema:

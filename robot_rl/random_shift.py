@@ -9,8 +9,8 @@ from torch import Tensor
 def random_shift(images: Tensor, dtype: torch.dtype = torch.float32, pad: int = 4) -> Tensor:
     """Each image moved by its own whole number of pixels; its border repeats where it leaves.
 
-    All channels of an image move alike, so frames that are stacked in them do as well. One copy
-    moves, converts and keeps the channels last, which is how convolutions want them.
+    All channels of an image move alike, so frames that are stacked in them do as well. The channels
+    lie last in memory, which is how convolutions want them.
 
     Args:
         images: Shape (batch, height, width, channels), uint8.
@@ -22,13 +22,30 @@ def random_shift(images: Tensor, dtype: torch.dtype = torch.float32, pad: int = 
     """
     if pad == 0:
         return images.to(dtype).permute(0, 3, 1, 2)
-    count, height, width, _ = images.shape
-    padded = _padded(images, pad)
+    offsets = torch.randint(2 * pad + 1, (len(images), 2), device=images.device)
+    move = by_slices if images.device.type == "cpu" else by_indices
+    return move(images, offsets, pad, dtype).permute(0, 3, 1, 2)
+
+
+def by_slices(images: Tensor, offsets: Tensor, pad: int, dtype: torch.dtype) -> Tensor:
+    """One copy for each image, which moves and converts; offsets from 0 to twice ``pad``."""
+    _, height, width, _ = images.shape
     moved = torch.empty(images.shape, dtype=dtype)
-    offsets = torch.randint(2 * pad + 1, (count, 2), device="cpu").tolist()
-    for one, source, (row, column) in zip(moved, padded, offsets, strict=True):
+    pairs = zip(moved, _padded(images, pad), offsets.tolist(), strict=True)
+    for one, source, (row, column) in pairs:
         one.copy_(source[row : row + height, column : column + width])
-    return moved.permute(0, 3, 1, 2)
+    return moved
+
+
+def by_indices(images: Tensor, offsets: Tensor, pad: int, dtype: torch.dtype) -> Tensor:
+    """The same in one gather, for devices on which many small copies are slow."""
+    _, height, width, _ = images.shape
+    number = torch.arange(len(images), device=images.device)
+    row, column = (
+        (torch.arange(size, device=images.device) + offset[:, None] - pad).clamp(0, size - 1)
+        for size, offset in zip((height, width), offsets.T, strict=True)
+    )
+    return images[number[:, None, None], row[:, :, None], column[:, None, :]].to(dtype)
 
 
 def _padded(images: Tensor, pad: int) -> Tensor:

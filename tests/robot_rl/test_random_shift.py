@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from robot_rl.random_shift import random_shift
+from robot_rl.random_shift import by_indices, by_slices, random_shift
 
 
 def _images(count: int, channels: int = 3) -> torch.Tensor:
@@ -36,6 +36,16 @@ def test_an_image_comes_out_moved_and_its_border_repeats(dtype: torch.dtype, pad
         images.numpy(), moved.permute(0, 2, 3, 1).float().numpy(), strict=True
     ):
         assert any(np.array_equal(after, one) for one in _all_moves(before, pad).values())
+
+
+@pytest.mark.parametrize("pad", [1, 4])
+def test_one_gather_moves_as_the_copies_do(pad: int) -> None:
+    images = _images(60)
+    offsets = torch.randint(2 * pad + 1, (60, 2))
+    copied, gathered = (
+        move(images, offsets, pad, torch.float32) for move in (by_slices, by_indices)
+    )
+    assert torch.equal(copied, gathered)
 
 
 def test_every_offset_is_drawn_and_each_image_has_its_own() -> None:
