@@ -97,6 +97,7 @@ def _drq() -> Iterator[Row]:
 def _action() -> Iterator[Row]:
     torch.set_num_threads(1)
     agent, seen = Drq(CAMERAS, ACTION), random_batch(CAMERAS, 1).observation
+    agent.keep_clone()  # Its action is looked at as well.
     for products in PRODUCTS:
         with _precision(products):
             times = [_timed(lambda: agent.act(seen, greedy=True)) for _ in range(220)][20:]

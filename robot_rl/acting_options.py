@@ -61,8 +61,9 @@ def acting_options(schema: Schema, env: str = ROBOT) -> dict[str, Any]:
         env: Where it acts; a robot's contract says how large its pictures are.
     """
     trained = parse_options(schema.contract.get("options", ()))
-    options = {name: trained[name] for name in (*KEPT, FRAMES) if name in trained}
     images = {k: spec for k, spec in schema.observation.items() if k.startswith(IMAGES)}
+    kept = (*KEPT, FRAMES) if images else KEPT
+    options = {name: trained[name] for name in kept if name in trained}
     cameras = tuple(key.removeprefix(IMAGES) for key in images)
     history = history_of(schema.observation[STATE]) if STATE in schema.observation else 0
     options |= {HISTORY: history} if history else {}

@@ -22,7 +22,7 @@ class Agent(ABC):
 
     Attributes:
         updates: How many there were.
-        has_clone: Whether a clone of demonstrations acts beside it.
+        has_clone: Whether it began as a clone of demonstrations, or of another policy.
     """
 
     ACTING: ClassVar[tuple[str, ...]]
@@ -74,22 +74,21 @@ class Agent(ABC):
 
     def acting_state(self) -> dict[str, Any]:
         """A copy of what acting needs, and no more."""
-        return self._copies(self.ACTING) | {"has_clone": self.has_clone}
+        return self._copies(self.ACTING) | {"has_clone": self.has_clone, "updates": self.updates}
 
     def load_acting_state(self, state: dict[str, Any]) -> None:
         """Restores what ``acting_state`` gave."""
         self._load(self.ACTING, state)
-        self.has_clone = state["has_clone"]
+        self.has_clone, self.updates = state["has_clone"], state["updates"]
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of everything that learning goes on from."""
-        return self.acting_state() | self._copies(self.LEARNING) | {"updates": self.updates}
+        return self.acting_state() | self._copies(self.LEARNING)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what ``state_dict`` gave."""
         self.load_acting_state(state)
         self._load(self.LEARNING, state)
-        self.updates = state["updates"]
 
     def _copies(self, names: tuple[str, ...]) -> dict[str, Any]:
         parts = {name: part for name in names if (part := getattr(self, name)) is not None}

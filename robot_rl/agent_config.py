@@ -188,6 +188,8 @@ class DrqV2Config(AgentConfig):
     """Noise on the actions that updates draw, at most."""
     imitation_weight: float = 1.0
     """How strongly the actor is drawn to the demonstrated actions of each batch."""
+    critic_warmup: int = 500
+    """Updates in which a cloned actor imitates alone, until its critics know something."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -199,4 +201,5 @@ class DrqV2Config(AgentConfig):
             noise_steps=at_least(1),
             noise_clip=at_least(0),
             imitation_weight=at_least(0),
+            critic_warmup=at_least(0),
         )

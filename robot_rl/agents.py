@@ -40,10 +40,14 @@ def make_agent(
     return _AGENTS[type(config)](observation_spec, action_spec, config, seed)
 
 
+def algorithm_of(config: AgentConfig) -> str:
+    """What the learner with such settings is called."""
+    return next(name for name, kind in _SETTINGS.items() if kind is type(config))
+
+
 def agent_to_json(config: AgentConfig) -> dict[str, Any]:
     """Its settings, and which one it is."""
-    [algorithm] = (name for name, kind in _SETTINGS.items() if kind is type(config))
-    return to_json(config) | {_ALGORITHM: algorithm}
+    return to_json(config) | {_ALGORITHM: algorithm_of(config)}
 
 
 def agent_from_json(values: dict[str, Any]) -> AgentConfig:

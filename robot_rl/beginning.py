@@ -115,7 +115,9 @@ def beginning_of(config: LearnerConfig) -> Beginning:
             f"pretraining is {config.pretraining} updates on demonstrations, and {config.source} "
             f"has none; add --demonstrations DATASET{other}, or leave --pretraining out"
         )
-    return replace(found, offer=_rewarded(found.offer, config))
+    offer = _rewarded(found.offer, config)
+    ratio = config.utd_ratio or offer.agent.utd_ratio  # Actors count the learner's time by it.
+    return replace(found, offer=replace(offer, agent=replace(offer.agent, utd_ratio=ratio)))
 
 
 def _rewarded(offer: Offer, config: LearnerConfig) -> Offer:
@@ -193,10 +195,16 @@ def _useful(store: Episodes) -> Iterator[Episode]:
 
 def _learnable(schema: Schema, agent: AgentConfig) -> Schema:
     """What a learner observes of what was recorded: one of the state none of the pictures."""
+    state_alone = type(agent) is SacConfig
+    if not state_alone and parse_options(schema.contract.get("options", ())).get("apart"):
+        raise ValueError(
+            "these demonstrations were recorded with apart=True: their state is newer than their "
+            "pictures, and who sees both acts on both of one moment; record them without, or "
+            "choose --algorithm sac"
+        )
     contract = {"options": []} | {
         key: schema.contract[key] for key in ("options", "robot") if key in schema.contract
     }
-    state_alone = type(agent) is SacConfig
     seen = {STATE: schema.observation[STATE]} if state_alone else schema.observation
     return replace(schema, observation=seen, contract=contract)
 

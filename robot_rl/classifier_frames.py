@@ -132,9 +132,12 @@ def _clip(episode: Episode, cameras: Sequence[str], size: int, late: int) -> Cli
 
 
 def _frames(episode: Episode, key: str) -> np.ndarray:
-    """Before the first step, then after each. Shape (length + 1, height, width, 3)."""
+    """Before the first step, then after each; of a stack the newest.
+
+    Shape (length + 1, height, width, 3).
+    """
     if key in episode.observation:
-        return episode.observation[key]
+        return episode.observation[key][..., -3:]
     judged = episode.extra[JUDGED + key]
     return np.concatenate([judged[:1], judged])
 

@@ -152,8 +152,9 @@ class LearnerConfig(ChoiceOfAgent):
     """Updates on demonstrations alone before the first step; there must be some."""
     address: str = ADDRESS
     """Where to listen for actors."""
-    utd_ratio: float = 2.0
-    """Updates per step of the robots; actors wait when the learner falls behind."""
+    utd_ratio: float | None = None
+    """Updates per step of the robots, as the learner's own if None; actors wait when the learner
+    falls behind."""
     patience: int = 200
     """Steps by which the learner may be behind before actors wait."""
     learning_starts: int = 200
@@ -235,8 +236,9 @@ class FinetuneConfig(ChoiceOfAgent):
     """Further settings of the environment, e.g. timeout=20; `robot-rl options robot` lists them."""
     steps: int = 12_000
     """Steps of the robot to do now: ten minutes at 20 a second."""
-    utd_ratio: float = 2.0
-    """Updates per step; the robot waits between episodes when the learner falls behind."""
+    utd_ratio: float | None = None
+    """Updates per step, as the learner's own if None; the robot waits between episodes when the
+    learner falls behind."""
     greedy_share: float = 0.25
     """Share of episodes without exploration noise."""
     exploration: float = 0.3

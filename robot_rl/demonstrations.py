@@ -136,9 +136,7 @@ def require_demonstrations(config: TrainConfig, env: Env) -> None:
     if config.dataset is not None:
         schema = schema_of(env, config.env, config.options)
         Episodes(config.dataset).schema.expect(schema, str(config.dataset))
-    elif config.teacher is not None:
-        _demonstrator(config).close()
-    elif config.demonstrations:
+    elif config.demonstrations and config.teacher is None:
         require_expert(env, config.env, _WITHOUT_EXPERT)
 
 
@@ -149,23 +147,27 @@ def load_or_record(config: TrainConfig, folder: Path) -> list[Episode]:
         TypeError: If there is nobody to record, for want of an expert.
         SchemaError: If a dataset was recorded in an environment with other specs.
     """
-    with _demonstrator(config) as env:
-        if config.dataset is not None:
-            require_demonstrations(config, env)
-            store = Episodes(config.dataset)
-        else:
-            require_expert(env, config.env, _WITHOUT_EXPERT)
-            store = Episodes(folder, schema_of(env, config.env, config.options))
-            if (missing := config.demonstrations - len(store)) > 0:
-                record(env, store, missing, seed=config.seed)
+    with make_env(config.env, 1, config.seed, **parse_options(config.options)) as env:
+        require_demonstrations(config, env)
+        schema = schema_of(env, config.env, config.options)
+    store = Episodes(config.dataset) if config.dataset else Episodes(folder, schema)
+    missing = 0 if config.dataset else config.demonstrations - len(store)
+    if missing > 0:
+        with demonstrator(config) as env:
+            record(env, store, missing, seed=config.seed)
     episodes = [episode for episode in store if episode.metadata.success]
     if not episodes:
         raise ValueError(f"{store.path} holds no successful episode; record some first")
     return episodes
 
 
-def _demonstrator(config: TrainConfig) -> Env:
-    """One world with somebody who shows how it is done."""
+def demonstrator(config: TrainConfig) -> Env:
+    """One world with somebody who shows how it is done.
+
+    Raises:
+        FileNotFoundError: If there is no such teacher.
+        ValueError: If the teacher sees or does something else.
+    """
     options = parse_options(config.options)
     if config.teacher is None:
         return make_env(config.env, 1, config.seed, **options)

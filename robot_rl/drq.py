@@ -4,7 +4,8 @@
 maps to a vector, are trained by the loss of the critics alone, and the actor gets the vector
 without its gradient (DrQ: Kostrikov et al., 2020). Targets have slow heads over the same maps.
 Observation and next observation are moved by their own few pixels. The clone keeps the eyes with
-which it was made, for those that learn change all the time.
+which it was made, for those that learn change all the time. Other than in SERL the loss of the
+critics alone trains what the state becomes, too, and nothing is dropped out.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from robot_rl.agent_config import DrqV2Config
 from robot_rl.batch import Batch
 from robot_rl.descent import descend, follow
 from robot_rl.env import ArraySpec, Observation
-from robot_rl.networks import Critics, DeterministicActor, make_head
+from robot_rl.networks import Critics, DeterministicActor, make_head, orthogonal
 from robot_rl.perception import Heads, Senses
 
 _CRITICS = 2
@@ -55,6 +55,8 @@ class DrqV2(Agent):
         self.actor = DeterministicActor(features, config.hidden, actions)
         head = make_head(config, config.return_range)
         self.critics = Critics(features + actions, config.hidden, _CRITICS, head, config.layer_norm)
+        for part in (self.actor_heads, self.critic_heads, self.actor, self.critics):
+            part.apply(orthogonal)
         self.target_heads = copy.deepcopy(self.critic_heads).requires_grad_(False)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
         rate = config.learning_rate
@@ -90,6 +92,7 @@ class DrqV2(Agent):
 
     def keep_clone(self) -> None:
         """Nothing stays of cloning but the actor that learning goes on from."""
+        self.has_clone = True
 
     def update(self, batch: Batch) -> Metrics:
         """One update of critics and encoder, and one of the actor."""
@@ -108,9 +111,14 @@ class DrqV2(Agent):
         passed = self.updates / self.config.utd_ratio / self.config.noise_steps
         return first + (last - first) * min(passed, 1.0)
 
+    @property
+    def _is_warm(self) -> bool:
+        return not self.has_clone or self.updates >= self.config.critic_warmup
+
     def load_policy(self, state: dict[str, Any]) -> None:
         """As every agent: what acts, and critics that begin anew."""
         self._load(self.ACTING, state)
+        self.has_clone = True
 
     def _update_critics(self, maps: list[Tensor], batch: Batch) -> Metrics:
         target = self._target(batch)
@@ -136,7 +144,8 @@ class DrqV2(Agent):
         self.critics.requires_grad_(False)  # Saves the products for gradients that nobody uses.
         value = self.critics.value(state, self._noisy(mean)).amin(0).mean()
         imitation = _imitation(mean, batch)
-        descend(self._actor_optimizer, self.config.imitation_weight * imitation - value)
+        climbed = value if self._is_warm else 0.0
+        descend(self._actor_optimizer, self.config.imitation_weight * imitation - climbed)
         self.critics.requires_grad_(True)
         return {"q": value.item(), "imitation": imitation.item(), "noise": self.noise}
 

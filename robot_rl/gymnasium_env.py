@@ -33,9 +33,9 @@ def from_gymnasium(
     """Makes a Gymnasium continuous-control environment one of ours.
 
     Non-image observations are flattened and joined to ``state`` in the order of their keys; uint8
-    images of shape (H, W, 3) become ``images/<key>`` (``images/pixels`` where there is no key). The
-    action is flattened and rescaled to [-1, 1]; of an action that is not finite, the world repeats
-    the last one it was sent.
+    images of shape (H, W, channels) become ``images/<key>`` (``images/pixels`` where there is no
+    key). The action is flattened and rescaled to [-1, 1]; of an action that is not finite, the
+    world repeats the last one it was sent.
 
     Args:
         name_or_env: Id of a registered environment, or an environment, which is then closed with
@@ -155,12 +155,16 @@ class _FromGymnasium(Closing):
         return seen, final
 
 
+def _is_image(box: spaces.Box) -> bool:
+    return box.dtype == np.uint8 and len(box.shape) == 3 and box.shape[2] < min(box.shape[:2])
+
+
 class _Layout:
     """Where the parts of a Gymnasium observation go in ours."""
 
     def __init__(self, space: spaces.Space) -> None:
         boxes = dict(_boxes(space))
-        images = [n for n, b in boxes.items() if b.dtype == np.uint8 and b.shape[2:] == (3,)]
+        images = [name for name, box in boxes.items() if _is_image(box)]
         self._images = {f"images/{name or 'pixels'}": name for name in images}
         self._vectors = [name for name in boxes if name not in images]
         self._shapes = {name: box.shape for name, box in boxes.items()}

@@ -14,6 +14,9 @@ from robot_rl.batch import Batch, Window
 from robot_rl.replay import Replay, mix
 from robot_rl.transition import Transition
 
+_AT_ONCE = 256
+"""Observations that the normaliser sees at once: all pictures of an hour would take the memory."""
+
 
 class Learner:
     """Draws batches, half demonstrations and half online data, and updates the agent with them.
@@ -62,8 +65,9 @@ class Learner:
     def clone(self) -> Metrics:
         """Starts from the demonstrations: normaliser, actor, and the clone that stays."""
         steps, metrics = self.agent.config.cloning_steps, Metrics()
-        everything = np.array(self.demonstrations.indices)
-        self.agent.observe(self.demonstrations.gather(everything).observation)
+        for number in range(0, len(self.demonstrations), _AT_ONCE):
+            some = np.array(self.demonstrations.indices[number : number + _AT_ONCE])
+            self.agent.observe(self.demonstrations.gather(some).observation)
         for _ in range(steps):
             metrics = self.agent.clone(self._demonstrated())
         if steps:

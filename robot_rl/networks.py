@@ -50,6 +50,16 @@ class EnsembleLayerNorm(nn.Module):
         return torch.stack([F.layer_norm(m, m.shape[-1:], w, b) for m, w, b in each])
 
 
+def orthogonal(module: nn.Module) -> None:
+    """Initialises a linear layer as DrQ-v2 does; for ``module.apply``."""
+    if isinstance(module, nn.Linear):
+        nn.init.orthogonal_(module.weight)
+        nn.init.zeros_(module.bias)
+    elif isinstance(module, EnsembleLinear):
+        for member in module.weight:
+            nn.init.orthogonal_(member)
+
+
 class _Bare(nn.Module):
     """In the place of a normalisation."""
 

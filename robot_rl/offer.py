@@ -8,10 +8,11 @@ from typing import Self
 
 from robot_rl.acting_options import robot_differences
 from robot_rl.agent_config import AgentConfig
-from robot_rl.agents import agent_from_json, agent_to_json
+from robot_rl.agents import agent_from_json, agent_to_json, algorithm_of
 from robot_rl.env import Env, HasReturnRange
 from robot_rl.message import Message, encode
 from robot_rl.schema import Schema, SchemaError
+from robot_rl.settings import SettingsError
 from robot_rl.takeovers import costs_of, with_takeovers
 
 _OF_SUCCESS = (0.0, 1.0)
@@ -37,8 +38,17 @@ class Offer:
 
     @classmethod
     def of_message(cls, message: Message) -> Self:
-        """Inverse of ``to_message``."""
+        """Inverse of ``to_message``.
+
+        Raises:
+            SettingsError: If another version has made it.
+        """
         facts = message.facts
+        if "agent" not in facts:
+            raise SettingsError(
+                "this learner, or its run, is of another version of robot_rl; use the same one for "
+                "all of it, or begin anew elsewhere"
+            )
         agent = agent_from_json(facts["agent"])
         return cls(Schema.from_json(facts["schema"]), agent, facts["rlif"], facts["takeover_cost"])
 
@@ -65,6 +75,7 @@ class Offer:
     def _require_returns(self, env: Env) -> None:
         """Refuses rewards whose returns lie beyond those that the critics know."""
         known, costs = self.agent.return_range, costs_of(env)
+        option = f"--{algorithm_of(self.agent)}.return-range"
         if known is None:
             return
         cost = sum(costs.values())
@@ -74,7 +85,7 @@ class Offer:
                 f"a takeover costs {cost:g} here ({', '.join(costs)}), and the learner's critics "
                 f"know no return below {known[0]:.3g}; leave that source out, or begin anew: "
                 "finetune tells its own learner what the list of rewards says, any other is told "
-                f"by robot-rl learner --takeover-cost {cost:g}, and a --sac.return-range of your "
+                f"by robot-rl learner --takeover-cost {cost:g}, and a {option} of your "
                 f"own has to begin at {math.floor(lowest)} or below"
             )
         told = with_takeovers(_OF_SUCCESS, self.takeover_cost, self.agent.discount)
@@ -83,5 +94,5 @@ class Offer:
             raise ValueError(
                 "the learner's critics know that success alone is paid, 1 in all, and the rewards "
                 "of this robot may pay something else; leave these out, or begin anew from "
-                "--demonstrations with the range of your returns, e.g. --sac.return-range -5 1"
+                f"--demonstrations with the range of your returns, e.g. {option} -5 1"
             )

@@ -91,7 +91,8 @@ class Policy:
         content = weights_file.read(path)
         if content.get("format") != FORMAT:
             raise PolicyError(
-                f"{path} is no policy of format {FORMAT}; export it again from its run"
+                f"{path} is no policy of format {FORMAT}; export it again from its run, or act "
+                "with the version of robot_rl that wrote it"
             )
         schema = Schema.from_json(json.loads(content["schema"]))
         config = agent_from_json(json.loads(content["agent"]))

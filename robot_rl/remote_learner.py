@@ -95,7 +95,7 @@ class RemoteLearner(Closing):
         self._capacity = run.config(LearnerConfig).capacity or _capacity_for(specs[0])
         online = Replay(*specs, self._capacity, path=run.folder / ONLINE)
         self.learner = Learner(
-            agent, online, self._demonstrated(beginning), config.seed, config.utd_ratio
+            agent, online, self._demonstrated(beginning), config.seed, self._ratio
         )
         self._paid, self._version = 0, 0
         self._metrics = Metrics()
@@ -110,6 +110,11 @@ class RemoteLearner(Closing):
         self._idle = 0.0
         if not run.steps:  # Or who is killed soon would begin anew, and give out a version twice.
             self._checkpoint()
+
+    @property
+    def _ratio(self) -> float:
+        """Updates per step."""
+        return self._config.utd_ratio or self._offer.agent.utd_ratio
 
     @property
     def steps(self) -> int:
@@ -204,7 +209,7 @@ class RemoteLearner(Closing):
             return
         idle = min(self._idle / since, 1.0)
         self._spoke, self._idle = time.monotonic(), 0.0
-        behind = self.owed > self._config.patience * self._config.utd_ratio
+        behind = self.owed > self._config.patience * self._ratio
         self._link.say(
             version=self._version,
             steps=self.steps,
@@ -251,7 +256,7 @@ class RemoteLearner(Closing):
         self.learner.owe(self.steps - step)
         # Versions that were given out after the checkpoint do not come again.
         before = self._run.config(LearnerConfig)
-        ratio = max(before.utd_ratio, self._config.utd_ratio)
+        ratio = max(before.utd_ratio or 0.0, self._offer.agent.utd_ratio, self._ratio)
         self._paid = state["paid"]
         self._version = state["version"] + round(ratio * self.steps) + 1
 

@@ -6,14 +6,18 @@ What it shows is imitated, and learning goes on from there (Chen et al., 2019).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from robot_rl.acting_options import KEPT
 from robot_rl.env import STATE, ArraySpec, Env, Observation, Step
-from robot_rl.environments import make_env
+from robot_rl.environments import make_env, parse_options
 from robot_rl.policy import Policy
+from robot_rl.schema import Schema
 from robot_rl.wrapper import Wrapper, seen_as
 
 
@@ -26,16 +30,18 @@ class Taught(Wrapper):
         teacher: The policy.
 
     Raises:
-        ValueError: If the teacher sees something else.
+        ValueError: If the teacher sees or does something else.
     """
 
     def __init__(self, env: Env, seen: Mapping[str, ArraySpec], teacher: Policy) -> None:
         shown, needed = env.observation_spec, teacher.schema.observation
-        if any(shown.get(key) != spec for key, spec in needed.items()):
+        here = replace(Schema.of(env), observation={k: shown[k] for k in needed if k in shown})
+        learned = replace(teacher.schema, env=here.env, contract=here.contract)
+        if lines := learned.differences(here):
             raise ValueError(
-                f"the teacher, which was trained in {teacher.schema.env}, sees "
-                f"{_names(needed)}, and here there is {_names(shown)}; train it with the same "
-                "--options but for cameras, image_size and privileged"
+                f"the teacher was trained for {teacher.schema.env}, and what its pupil does "
+                "differs; train it with the same --options but for cameras, image_size and "
+                "privileged:" + "".join(f"\n  {line}" for line in lines)
             )
         super().__init__(env)
         self._seen, self._teacher, self._needed = dict(seen), teacher, needed
@@ -81,9 +87,11 @@ def taught(name: str, options: dict[str, Any], teacher: Path, seed: int = 0) -> 
 
     Raises:
         FileNotFoundError: If there is no teacher.
-        ValueError: If it sees something else.
+        ValueError: If it sees or does something else.
     """
-    policy = Policy.load(teacher)
+    with torch.random.fork_rng():  # Whoever learns has drawn its own seed.
+        policy = Policy.load(teacher)
+    _require_same_tool(policy, options)
     with make_env(name, 1, **options) as env:
         seen = env.observation_spec
     env = make_env(name, 1, seed, **(options | {"privileged": True}))
@@ -94,6 +102,12 @@ def taught(name: str, options: dict[str, Any], teacher: Path, seed: int = 0) -> 
         raise
 
 
-def _names(spec: Mapping[str, ArraySpec]) -> str:
-    state = spec[STATE].names if STATE in spec else ()
-    return ", ".join([*state, *(key for key in spec if key != STATE)])
+def _require_same_tool(teacher: Policy, options: Mapping[str, Any]) -> None:
+    """Refuses options by which the same action would move the tool otherwise."""
+    trained = parse_options(teacher.schema.contract.get("options", ()))
+    for name in set(KEPT) - {"privileged"}:
+        if trained.get(name) != options.get(name):
+            raise ValueError(
+                f"the teacher was trained with {name}={trained.get(name)}, and its pupil has "
+                f"{options.get(name)}; give both the same (None: neither has it)"
+            )

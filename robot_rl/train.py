@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,12 +17,13 @@ from robot_rl.agent_config import ConfigT
 from robot_rl.agents import make_agent
 from robot_rl.config import Products, TrainConfig
 from robot_rl.demonstrations import (
+    demonstrator,
     load_or_record,
     require_demonstrations,
     start_from_demonstrations,
     summarise,
 )
-from robot_rl.env import Closing, Env, HasReturnRange, Info, Observation, Step
+from robot_rl.env import IMAGES, ArraySpec, Closing, Env, HasReturnRange, Info, Observation, Step
 from robot_rl.environments import make_env, parse_options
 from robot_rl.episodes import fill
 from robot_rl.evaluation import Act
@@ -85,6 +86,8 @@ def train(config: TrainConfig, watch: Watch = lambda progress: None) -> Run:
         KeyboardInterrupt: If a person or a scheduler ended it, after a last checkpoint.
     """
     with Training(config, watch) as training:
+        if config.teacher is not None:  # Said before anything is on disk.
+            demonstrator(config).close()
         run = Run.create(config.folder or default_folder(config.env), config, config.seed)
         with _resumable(run):
             training.start(run)
@@ -161,6 +164,16 @@ def known_returns(config: ConfigT, env: Env) -> ConfigT:
     return config
 
 
+def _warn_of_unseen(config: TrainConfig, spec: Mapping[str, ArraySpec]) -> None:
+    images = [key for key in spec if key.startswith(IMAGES)]
+    if config.algorithm == "sac" and images:
+        warnings.warn(
+            f"algorithm sac sees the state alone, and {', '.join(images)} are drawn for nobody; "
+            "choose --algorithm drq, or leave cameras out",
+            stacklevel=3,
+        )
+
+
 class Training(Closing):
     """The state of one run: worlds, learner, replay, log, clock."""
 
@@ -172,6 +185,7 @@ class Training(Closing):
         require_demonstrations(config, self.env)
         self.judge = Judge(config)
         specs = self.env.observation_spec, self.env.action_spec
+        _warn_of_unseen(config, specs[0])
         self.schema = Schema.of(self.env, config.env)
         agent = make_agent(*specs, known_returns(config.agent, self.env), config.seed)
         replays = Replay(*specs, config.capacity), Replay(*specs, config.capacity)
@@ -290,7 +304,8 @@ class Training(Closing):
     @property
     def _explores(self) -> bool:
         """Whether the worlds still act at random, for want of demonstrations."""
-        return not len(self.learner.demonstrations) and self._step < self.config.random_steps
+        shown = self.config.demonstrations or self.config.dataset
+        return not shown and self._step < self.config.random_steps
 
     def _update(self) -> None:
         if self._step >= self.config.learning_starts:

@@ -13,7 +13,7 @@ _SEPARATOR = "/"
 
 
 def weights_message(version: int, state: dict[str, Any]) -> bytes:
-    """The message of a version of ``Sac.acting_state``."""
+    """The message of a version of ``Agent.acting_state``."""
     facts = {name: value for name, value in state.items() if not isinstance(value, dict)}
     arrays = {
         f"{module}{_SEPARATOR}{name}": tensor.cpu().numpy()

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from robot_rl.agent import Metrics
+from robot_rl.batch import Batch
 from robot_rl.config import DrqConfig
 from robot_rl.drq import Drq
 from robot_rl.env import ArraySpec
@@ -61,7 +63,21 @@ def test_the_critics_train_what_sees() -> None:
         assert all(p.grad is not None and p.grad.isfinite().all() for p in part.parameters())
 
 
+class Spying(Drq):
+    """Notes whether the actor's loss could reach what sees."""
+
+    reaches: bool
+
+    def _update_actor(self, state: torch.Tensor, batch: Batch) -> Metrics:
+        self.reaches = state.requires_grad
+        return super()._update_actor(state, batch)
+
+
 def test_the_actor_does_not() -> None:
+    spying = Spying(SPEC, ACTIONS, CONFIG)
+    for _ in range(CONFIG.critic_updates_per_actor_update):
+        spying.update(batch())
+    assert not spying.reaches
     agent = _agent()
     before = parameters(agent.senses, agent.heads, agent.critics)
     state = agent._state(batch().observation).detach()

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from robot_rl.agent import Metrics
+from robot_rl.batch import Batch
 from robot_rl.config import DrqV2Config
 from robot_rl.drqv2 import DrqV2
 from robot_rl.env import ArraySpec
@@ -128,8 +130,49 @@ def test_critics_train_the_encoder_and_the_actor_does_not() -> None:
     assert not torch.equal(after, before[0])
     assert torch.equal(parameters(*acting), before[1])
     agent._update_actor([one.detach() for one in maps], batch())
+    assert all(not one.requires_grad for one in _given_to_the_actor())
     assert torch.equal(parameters(*judging), after)
     assert not torch.equal(parameters(*acting), before[1])
+
+
+def _given_to_the_actor() -> list[torch.Tensor]:
+    """The maps that a whole update gives to the actor's."""
+    given: list[torch.Tensor] = []
+
+    class Spying(DrqV2):
+        def _update_actor(self, maps: list[torch.Tensor], batch: Batch) -> Metrics:
+            given.extend(maps)
+            return super()._update_actor(maps, batch)
+
+    Spying(SPEC, ACTIONS, CONFIG).update(batch())
+    assert given
+    return given
+
+
+def test_a_cloned_actor_imitates_alone_until_the_critics_are_warm() -> None:
+    shown = np.ones(ROWS, bool)
+
+    def learned(cloned: bool, updates: int, sign: float) -> torch.Tensor:
+        """With critics that say the one or the opposite."""
+        agent = _agent(critic_warmup=2)
+        agent.has_clone, agent.updates = cloned, updates
+        with torch.no_grad():
+            agent.critics.last.weight.mul_(sign)
+        torch.manual_seed(1)
+        given = batch(is_demonstration=shown)
+        agent._update_actor(agent.senses(given.observation), given)
+        return parameters(agent.actor)
+
+    assert torch.equal(learned(True, 1, 1), learned(True, 1, -1))
+    assert not torch.equal(learned(True, 2, 1), learned(True, 2, -1))
+    assert not torch.equal(learned(False, 0, 1), learned(False, 0, -1))
+
+
+def test_whoever_acts_knows_how_far_the_noise_has_fallen() -> None:
+    agent, other = _agent(noise_steps=100), _agent(noise_steps=100)
+    agent.updates = 40
+    other.load_acting_state(agent.acting_state())
+    assert other.noise == agent.noise < 1
 
 
 def test_targets_follow_slowly() -> None:

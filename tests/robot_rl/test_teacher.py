@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from robot_rl.environments import make_env
 from robot_rl.policy import Policy
 from robot_rl.ranges import RangeError
 from robot_rl.teacher import taught
-from robot_rl.train import train
+from robot_rl.train import resume, train
 
 TEACHER = TrainConfig(
     env="reach",
@@ -62,10 +63,14 @@ def test_the_teacher_acts_by_what_the_pupil_does_not_see(teacher: Path) -> None:
 
 
 def test_a_pupil_learns_from_what_its_teacher_does(teacher: Path, tmp_path: Path) -> None:
-    config = replace(PUPIL, teacher=teacher, folder=tmp_path / "run")
+    gone = tmp_path / "teacher"
+    config = replace(PUPIL, teacher=gone, folder=tmp_path / "run")
+    shutil.copytree(teacher, gone)
     run = train(config)
+    shutil.rmtree(gone)
     shown = load_or_record(config, run.folder / "demonstrations")
     assert len(shown) == 2
+    resume(run.folder, steps=16)  # Whoever has shown it need not be there any more.
     assert all(episode.metadata.success for episode in shown)
     assert shown[0].observation.keys() == {"state", "images/front"}
     other = load_or_record(replace(config, teacher=None), tmp_path / "scripted")
@@ -75,8 +80,10 @@ def test_a_pupil_learns_from_what_its_teacher_does(teacher: Path, tmp_path: Path
 def test_a_teacher_who_sees_something_else_is_answered(teacher: Path, tmp_path: Path) -> None:
     options = tuple(option for option in PUPIL.options if "history" not in option)
     config = replace(PUPIL, teacher=teacher, options=options, folder=tmp_path / "run")
-    with pytest.raises(ValueError, match=r"sees .*sent_1/x.*train it with the same --options"):
+    with pytest.raises(ValueError, match=r"differs; train it with the same --options"):
         train(config)
+    with pytest.raises(ValueError, match="trained with leash=None, and its pupil has 2; give both"):
+        train(replace(config, options=(*PUPIL.options, "leash=2")))
     assert not (tmp_path / "run").exists()
     with pytest.raises(FileNotFoundError, match="no policy"):
         train(replace(config, teacher=tmp_path / "nobody"))
