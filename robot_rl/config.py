@@ -317,11 +317,6 @@ def _require_start_for_gap(config: FinetuneConfig | DeployConfig) -> None:
 
 
 def _require_a_beginning(config: LearnerConfig | FinetuneConfig) -> None:
-    if config.agent.utd_ratio != type(config.agent).utd_ratio:
-        raise RangeError(
-            f"{config.algorithm}.utd_ratio is that of a training in simulation; type --utd-ratio "
-            f"{config.agent.utd_ratio:g}"
-        )
     if config.source is None and config.demonstrations is None:
         raise RangeError(
             "there is nothing to start from: add --demonstrations DATASET, which robot-rl record "

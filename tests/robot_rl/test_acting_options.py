@@ -1,5 +1,7 @@
 """A policy takes along what it was trained with, to whatever it acts on."""
 
+from dataclasses import replace
+
 import pytest
 
 from robot_rl.acting_options import acting_options, task_of
@@ -15,6 +17,7 @@ from robot_rl.schema import Schema
         ("action_history=2", "leash=2.0"),
         ("relative_frame=True", "translation=0.02", "privileged=False", "clearance=0.0005"),
         ("cameras=front,wrist", "image_size=32"),
+        ("cameras=front", "image_size=32", "frame_stack=3"),
     ],
 )
 def test_what_is_made_with_them_observes_the_same(options: tuple[str, ...]) -> None:
@@ -23,6 +26,16 @@ def test_what_is_made_with_them_observes_the_same(options: tuple[str, ...]) -> N
     size = {"image_size": 32} if "image_size=32" in options else {}
     with make_env("peg_insert", **size, **acting_options(schema)) as other:
         assert schema.differences(Schema.of(other, "peg_insert")) == []
+    with make_env("peg_insert", **acting_options(schema, "peg_insert")) as other:
+        assert schema.differences(Schema.of(other, "peg_insert")) == []
+
+
+def test_frames_are_stacked_only_for_who_sees_them() -> None:
+    options = ("cameras=front", "image_size=32", "frame_stack=3")
+    with make_env("reach", **parse_options(options)) as env:
+        schema = schema_of(env, "reach", options)
+    blind = replace(schema, observation={"state": schema.observation["state"]})
+    assert acting_options(blind) == {}
 
 
 def test_what_is_of_the_simulator_alone_stays_there() -> None:

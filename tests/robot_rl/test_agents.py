@@ -19,12 +19,15 @@ from robot_rl.config import (
     SacConfig,
     TrainConfig,
 )
+from robot_rl.demonstrations import record, schema_of
 from robot_rl.drq import Drq
 from robot_rl.drqv2 import DrqV2
 from robot_rl.env import ArraySpec
+from robot_rl.environments import make_env
+from robot_rl.episodes import Episodes
 from robot_rl.finetune import finetune
 from robot_rl.log import read_log
-from robot_rl.message import decode
+from robot_rl.message import decode, encode
 from robot_rl.offer import Offer
 from robot_rl.policy import POLICY, Policy
 from robot_rl.ranges import RangeError
@@ -102,6 +105,24 @@ def test_settings_say_whose_they_are(config: AgentConfig) -> None:
 def test_an_unknown_learner_is_answered() -> None:
     with pytest.raises(SettingsError, match="is 'ppo'; this version knows sac, drq, drqv2"):
         agent_from_json({"algorithm": "ppo"})
+
+
+def test_an_offer_of_another_version_is_answered() -> None:
+    with pytest.raises(SettingsError, match="another version of robot_rl"):
+        Offer.of_message(decode(encode({"schema": {}, "sac": {}})))
+
+
+def test_demonstrations_whose_state_is_newer_than_their_pictures_are_refused(
+    tmp_path: Path,
+) -> None:
+    with make_env("reach", cameras=("front",), image_size=32) as env:
+        options = ("cameras=front", "image_size=32", "apart=True")
+        store = Episodes(tmp_path / "data", schema_of(env, "reach", options))
+        record(env, store, 1)
+    asked = LearnerConfig(tmp_path, demonstrations=store.path)
+    assert beginning_of(asked).offer.schema.observation.keys() == {"state"}
+    with pytest.raises(ValueError, match="recorded with apart=True"):
+        beginning_of(replace(asked, algorithm="drq"))
 
 
 def test_each_learner_has_settings_of_its_own() -> None:

@@ -482,9 +482,13 @@ def test_a_range_of_returns_that_somebody_gives_is_not_widened(
         replace(config, rlif=True)
 
 
-def test_what_has_its_own_place_or_no_effect_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RangeError, match="type --utd-ratio 4"):
-        FinetuneConfig(tmp_path, demonstrations=tmp_path, sac=SacConfig(utd_ratio=4.0))
+def test_actors_know_how_many_updates_a_step_is_worth(tmp_path: Path, source: Path) -> None:
+    own = LearnerConfig(tmp_path, source)
+    assert beginning_of(own).offer.agent.utd_ratio == SacConfig.utd_ratio
+    assert beginning_of(replace(own, utd_ratio=0.5)).offer.agent.utd_ratio == 0.5
+
+
+def test_what_has_no_effect_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RangeError, match="add --start, or start yours with robot-rl up --gap lab"):
         FinetuneConfig(tmp_path, demonstrations=tmp_path, gap="lab-1")
 

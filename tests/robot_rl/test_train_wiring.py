@@ -148,10 +148,12 @@ def test_episodes_in_which_it_succeeds_count_among_the_demonstrations(tmp_path: 
         num_envs=4,
         steps=400,
         learning_starts=1000,
+        random_steps=1000,
         keep_successes=True,
     )
     with _started(config, tmp_path) as training:
         training.learn()
+        assert training._explores  # A success by chance is nobody's demonstration.
         online, kept = map(_everything, (training.learner.replay, training.learner.demonstrations))
     with _resumed(config, tmp_path) as training:
         again = _everything(training.learner.demonstrations)
