@@ -127,7 +127,7 @@ def _simulate(setting: Setting, seed: int, folder: Path) -> None:
 
 
 def _from_simulator(setting: Setting, seed: int, folder: Path) -> FinetuneConfig:
-    source, options = folder / "simulator", setting.robot
+    source, options = folder / "simulator", setting.options
     return FinetuneConfig(folder / "robot", source, env=TWIN, options=options, seed=seed)
 
 
@@ -153,7 +153,7 @@ def _from_demonstrations(setting: Setting, seed: int, folder: Path) -> FinetuneC
         folder / "robot",
         demonstrations=folder / "shown",
         env=TWIN,
-        options=(*setting.robot, *_judged(folder)),
+        options=(*setting.options, *_judged(folder)),
         exploration=setting.exploration,
         seed=seed,
         sac=SacConfig(**parse_options(setting.sac)),
