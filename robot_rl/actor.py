@@ -120,6 +120,7 @@ class Actor(Closing):
         self._pressed, self._label = pressed, label
         self._reward = reward or TakeoverRewards(costs_of(env))
         self._env, self._agent, self._link = env, agent, link
+        self._cameras = agent.camera_watch()
         self._store, self._metadata, self._watch = store, metadata, watch
         self._rng, self._seed = np.random.default_rng(seed), seed
         self._greedy_share, self._exploration = greedy_share, exploration
@@ -138,6 +139,7 @@ class Actor(Closing):
         Raises:
             ConnectionError: No learner has given the first weights.
             OSError: An episode, or what the learner has not taken, could not be written.
+        CameraError: A camera is covered, frozen or swapped.
         """
         self._await_weights()
         step = self._begin(self._seed)
@@ -194,6 +196,8 @@ class Actor(Closing):
         self._take_back(pressed)  # What else was pressed before it is over.
         while not done:
             self._renew()
+            if self._cameras is not None:
+                self._cameras.see(step.observation)
             action = self._agent.act(step.observation, greedy, self._exploration)
             measured = self._measured()
             after = self._env.step(action)

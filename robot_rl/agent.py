@@ -12,6 +12,7 @@ from torch import Tensor
 
 from robot_rl.agent_config import AgentConfig
 from robot_rl.batch import Batch
+from robot_rl.camera_watch import CameraWatch
 from robot_rl.env import Observation
 
 Metrics = dict[str, float]
@@ -47,6 +48,10 @@ class Agent(ABC):
         Returns:
             Shape (batch, action), in [-1, 1].
         """
+
+    def camera_watch(self) -> CameraWatch | None:
+        """What looks after the cameras of one world, where the agent sees any."""
+        return None
 
     def act_cloned(self, observation: Observation) -> np.ndarray:
         """Actions of the clone alone, where there is one. Shape (batch, action)."""

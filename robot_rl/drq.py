@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from robot_rl.agent import Metrics
 from robot_rl.agent_config import DrqConfig
 from robot_rl.batch import Batch
+from robot_rl.camera_watch import CameraWatch
 from robot_rl.descent import descend, follow
 from robot_rl.env import ArraySpec, Observation
 from robot_rl.perception import Senses
@@ -58,6 +59,10 @@ class Drq(Sac):
 
     def _of_critics(self) -> list[nn.Parameter]:
         return [*super()._of_critics(), *self._of_senses()]
+
+    def camera_watch(self) -> CameraWatch:
+        """What looks after the cameras of one world."""
+        return self.senses.watch()
 
     def observe(self, observation: Observation) -> None:
         """Lets the normaliser see new observations."""

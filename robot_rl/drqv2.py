@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from robot_rl.agent import Agent, Metrics
 from robot_rl.agent_config import DrqV2Config
 from robot_rl.batch import Batch
+from robot_rl.camera_watch import CameraWatch
 from robot_rl.descent import descend, follow
 from robot_rl.env import ArraySpec, Observation
 from robot_rl.networks import Critics, DeterministicActor, make_head, orthogonal
@@ -78,6 +79,10 @@ class DrqV2(Agent):
             noise = exploration * self.noise * torch.randn_like(mean)
             noisy = (mean + noise).clamp(-1, 1)
             return torch.where(torch.as_tensor(greedy)[..., None], mean, noisy).cpu().numpy()
+
+    def camera_watch(self) -> CameraWatch:
+        """What looks after the cameras of one world."""
+        return self.senses.watch()
 
     def observe(self, observation: Observation) -> None:
         """Lets the normaliser see new observations."""

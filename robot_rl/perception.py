@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from robot_rl.agent_config import EncoderName
+from robot_rl.camera_watch import CameraWatch, Looks
 from robot_rl.encoders import SpatialEmbedding, make_encoder, map_shape
 from robot_rl.env import IMAGES, STATE, ArraySpec, Observation
 from robot_rl.networks import Normalizer
@@ -48,6 +49,7 @@ class Senses(nn.Module):
         self._numbers = 0 if vector is None else vector.shape[0]
         self.normalizer = Normalizer(self._numbers)
         self._keys = tuple(images)
+        self.looks = Looks(self._keys)
         self.encoders = nn.ModuleList(
             make_encoder(encoder, spec.shape[-1]) for spec in images.values()
         )
@@ -59,9 +61,14 @@ class Senses(nn.Module):
         return Heads(self._shapes, self._numbers, features, spatial)
 
     def observe(self, observation: Observation) -> None:
-        """Lets the normaliser see new states."""
+        """Lets the normaliser see new states, and remembers how the cameras look."""
+        self.looks.observe(observation)
         if self._numbers:
             self.normalizer.observe(torch.as_tensor(observation[STATE]))
+
+    def watch(self) -> CameraWatch:
+        """Notices when the cameras look otherwise than in what was observed."""
+        return CameraWatch(self.looks, self.normalizer)
 
     def forward(self, observation: Observation, augment: bool = False) -> list[Tensor]:
         """A map of each camera, shape (batch, c, h, w).

@@ -47,7 +47,7 @@ class Policy:
     """
 
     def __init__(self, agent: Agent, schema: Schema, origin: dict[str, Any]) -> None:
-        self._agent = agent
+        self._agent, self._cameras = agent, agent.camera_watch()
         self.schema, self.origin = schema, origin
 
     @classmethod
@@ -114,7 +114,13 @@ class Policy:
         return path
 
     def act(self, observation: Observation) -> np.ndarray:
-        """The greedy action. Arrays of shape (batch, ...) -> (batch, action)."""
+        """The greedy action. Arrays of shape (batch, ...) -> (batch, action).
+
+        Raises:
+            CameraError: A camera of the one world is covered, frozen or swapped.
+        """
+        if self._cameras is not None and all(len(array) == 1 for array in observation.values()):
+            self._cameras.see(observation)
         return self._agent.act(observation, greedy=True)
 
     @property

@@ -1,0 +1,153 @@
+"""Notices cameras that are covered, frozen or swapped, by how they looked while it was shown.
+
+``Looks`` is part of what a policy remembers, so it goes wherever the policy goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from robot_rl.env import STATE, Observation
+from robot_rl.networks import Normalizer
+
+_SIDE = 8
+"""Height and width of what is remembered of an image."""
+_DARK = 0.2
+"""Share of the remembered contrast below which nothing is to be seen."""
+_LIKER = 0.1
+"""By how much more an image correlates with another camera's look than with its own."""
+_MOVED = 0.5
+"""How far the state goes while a frozen image stays, in its standard deviations."""
+PATIENCE = 10
+"""Looks in a row that must be wrong."""
+
+
+class CameraError(RuntimeError):
+    """A camera does not show what it showed while the task was demonstrated."""
+
+
+class Looks(nn.Module):
+    """What each camera shows on average, small and grey, and how much contrast it has.
+
+    Args:
+        keys: Of the images.
+    """
+
+    mean: Tensor
+    contrast: Tensor
+    count: Tensor
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        super().__init__()
+        self.keys = tuple(keys)
+        self.register_buffer("mean", torch.zeros(len(keys), _SIDE, _SIDE))
+        self.register_buffer("contrast", torch.zeros(len(keys)))
+        self.register_buffer("count", torch.zeros(()))
+
+    def observe(self, observation: Observation) -> None:
+        """Lets it see images of shape (batch, height, width, channels), uint8."""
+        grey = [_grey(observation[key]) for key in self.keys]
+        total = self.count + len(grey[0])
+        share = len(grey[0]) / total
+        self.mean.lerp_(torch.stack([_small(one).mean(0) for one in grey]), share)
+        self.contrast.lerp_(torch.stack([_contrast(one).mean() for one in grey]), share)
+        self.count.copy_(total)
+
+
+class CameraWatch:
+    """Looks at every observation of one world.
+
+    Args:
+        looks: How the cameras looked; nothing is found while they have seen nothing.
+        normalizer: Knows how far the state goes.
+    """
+
+    def __init__(self, looks: Looks, normalizer: Normalizer) -> None:
+        self._looks, self._normalizer = looks, normalizer
+        self._rows: dict[str, int] = {}
+        self._still: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def see(self, observation: Observation) -> None:
+        """Looks at what one world shows. Arrays of shape (1, ...).
+
+        Raises:
+            CameraError: A camera is covered, frozen or swapped, and has been for some looks.
+        """
+        if not self._looks.count:
+            return
+        grey = {key: _grey(observation[key])[0] for key in self._looks.keys}
+        state = self._normalised(observation)
+        for number, (key, image) in enumerate(grey.items()):
+            self._find_covered(key, float(_contrast(image)), float(self._looks.contrast[number]))
+            self._find_frozen(key, observation[key][0], state)
+        for first, second in combinations(range(len(grey)), 2):
+            self._find_swapped(list(grey.values()), first, second)
+
+    def _normalised(self, observation: Observation) -> np.ndarray:
+        if STATE not in observation:
+            return np.zeros(0)
+        return self._normalizer(torch.as_tensor(observation[STATE][:1]))[0].cpu().numpy()
+
+    def _find_covered(self, key: str, contrast: float, usual: float) -> None:
+        if self._lasts(f"{key} covered", contrast < _DARK * usual):
+            raise CameraError(
+                f"{key} shows nearly nothing: its contrast is {contrast:.1f}, and was {usual:.1f} "
+                "while the task was demonstrated; uncover the camera, or light the scene"
+            )
+
+    def _find_frozen(self, key: str, image: np.ndarray, state: np.ndarray) -> None:
+        before = self._still.get(key)
+        if before is None or not np.array_equal(before[0], image):
+            self._still[key] = image.copy(), state
+            self._rows.pop(f"{key} frozen", None)
+            return
+        moved = np.abs(state - before[1]).max(initial=0.0) > _MOVED
+        if self._lasts(f"{key} frozen", True) and moved:
+            raise CameraError(
+                f"{key} has shown the same picture {PATIENCE} times while the arm moved; look "
+                "after its driver"
+            )
+
+    def _find_swapped(self, images: list[Tensor], first: int, second: int) -> None:
+        keys, mean = self._looks.keys, self._looks.mean
+        own, other = (
+            _likeness(images[first], mean[a]) + _likeness(images[second], mean[b])
+            for a, b in ((first, second), (second, first))
+        )
+        if self._lasts(f"{first} swapped {second}", other > own + 2 * _LIKER):
+            raise CameraError(
+                f"{keys[first]} and {keys[second]} look like each other did while the task was "
+                "demonstrated; swap the cameras, or their names"
+            )
+
+    def _lasts(self, what: str, now: bool) -> bool:
+        """Counts looks in a row; whether there have been enough."""
+        self._rows[what] = self._rows.get(what, 0) + 1 if now else 0
+        return self._rows[what] >= PATIENCE
+
+
+def _grey(images: np.ndarray) -> Tensor:
+    """Of stacked frames the newest. Shape (batch, h, w, c) -> (batch, h, w)."""
+    return torch.as_tensor(images[..., -3:]).float().mean(-1)
+
+
+def _small(grey: Tensor) -> Tensor:
+    """Shape (batch, h, w) -> (batch, side, side)."""
+    return F.adaptive_avg_pool2d(grey[:, None], _SIDE)[:, 0]
+
+
+def _contrast(grey: Tensor) -> Tensor:
+    """Standard deviation over the pixels. Shape (..., h, w) -> (...)."""
+    return grey.flatten(-2).std(-1)
+
+
+def _likeness(grey: Tensor, look: Tensor) -> float:
+    """Correlation of an image with how a camera looked."""
+    both = torch.stack([_small(grey[None])[0].flatten(), look.flatten()])
+    return float(torch.nan_to_num(torch.corrcoef(both)[0, 1]))

@@ -1,0 +1,110 @@
+"""A camera that does not show what it showed is named, and one that does is left in peace."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from robot_rl.camera_watch import PATIENCE, CameraError, CameraWatch, Looks
+from robot_rl.env import Observation
+from robot_rl.networks import Normalizer
+
+KEYS = ("images/front", "images/wrist")
+SIZE = 32
+
+
+def _scene(rng: np.random.Generator, rows: int = 1) -> Observation:
+    """A table with something on it, from the front; and a gripper, from the wrist."""
+    images = rng.normal(120, 8, (2, rows, SIZE, SIZE, 3))
+    images[0, :, SIZE // 2 :] -= 70
+    images[1, :, :, : SIZE // 3] += 70
+    for row in range(rows):
+        x, y = rng.integers(0, 24, 2)
+        images[:, row, y : y + 8, x : x + 8] = 30
+    frames = dict(zip(KEYS, images.clip(0, 255).astype(np.uint8), strict=True))
+    return frames | {"state": rng.normal(0, 1, (rows, 3)).astype(np.float32)}
+
+
+@pytest.fixture
+def watch() -> CameraWatch:
+    looks, normalizer = Looks(KEYS), Normalizer(3)
+    for seed in range(4):
+        shown = _scene(np.random.default_rng(100 + seed), 50)
+        looks.observe(shown)
+        normalizer.observe(torch.as_tensor(shown["state"]))
+    return CameraWatch(looks, normalizer)
+
+
+def _until_it_complains(watch: CameraWatch, looks: list[Observation]) -> int:
+    for number, one in enumerate(looks, 1):
+        try:
+            watch.see(one)
+        except CameraError:
+            return number
+    return 0
+
+
+def _scenes(count: int) -> list[Observation]:
+    rng = np.random.default_rng(0)
+    return [_scene(rng) for _ in range(count)]
+
+
+def test_cameras_as_they_were_are_left_in_peace(watch: CameraWatch) -> None:
+    assert _until_it_complains(watch, _scenes(300)) == 0
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_covered_camera_is_named(watch: CameraWatch, key: str) -> None:
+    rng = np.random.default_rng(1)
+    scenes = _scenes(PATIENCE)
+    for scene in scenes:
+        scene[key] = rng.normal(12, 2, (1, SIZE, SIZE, 3)).clip(0, 255).astype(np.uint8)
+    for scene in scenes[:-1]:
+        watch.see(scene)
+    with pytest.raises(CameraError, match=f"{key} shows nearly nothing: .*uncover the camera"):
+        watch.see(scenes[-1])
+
+
+def test_a_hand_that_passes_is_none(watch: CameraWatch) -> None:
+    scenes = _scenes(100)
+    for number, scene in enumerate(scenes):
+        if number % PATIENCE:
+            scene[KEYS[0]][...] = 10
+    assert _until_it_complains(watch, scenes) == 0
+
+
+def test_a_frozen_camera_is_named_once_the_arm_moves(watch: CameraWatch) -> None:
+    scenes = _scenes(40)
+    for scene in scenes:
+        scene[KEYS[1]] = scenes[0][KEYS[1]]
+        scene["state"] = scenes[0]["state"]
+    assert _until_it_complains(watch, scenes[:30]) == 0  # Nothing moves, so it may well be so.
+    scenes[30]["state"] = scenes[30]["state"] + 1
+    with pytest.raises(CameraError, match="images/wrist has shown the same picture"):
+        watch.see(scenes[30])
+
+
+def test_swapped_cameras_are_named(watch: CameraWatch) -> None:
+    scenes = _scenes(2 * PATIENCE)
+    for scene in scenes:
+        scene[KEYS[0]], scene[KEYS[1]] = scene[KEYS[1]], scene[KEYS[0]]
+    for scene in scenes[: PATIENCE - 1]:
+        watch.see(scene)
+    with pytest.raises(CameraError, match=r"front and images/wrist look like each other.*swap"):
+        watch.see(scenes[PATIENCE])
+
+
+def test_of_stacked_frames_the_newest_counts(watch: CameraWatch) -> None:
+    scenes = _scenes(PATIENCE)
+    for older, scene in zip(scenes, _scenes(PATIENCE), strict=True):
+        older[KEYS[0]] = np.concatenate([scene[KEYS[0]], 0 * scene[KEYS[0]]], axis=-1)
+    assert _until_it_complains(watch, scenes) == PATIENCE
+
+
+def test_without_demonstrations_nothing_is_known() -> None:
+    watch = CameraWatch(Looks(KEYS), Normalizer(3))
+    scenes = _scenes(30)
+    for scene in scenes:
+        scene[KEYS[0]][...] = 0
+    assert _until_it_complains(watch, scenes) == 0
