@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from benchmarks.learning import Outcome, Study, chosen_of, tell, train_all
 from benchmarks.table import Row
-from robot_rl.config import TrainConfig
+from robot_rl.config import DrqV2Config, TrainConfig
 from robot_rl.statistics import mean_interval
 
 SUITE = "from_cameras"
@@ -28,7 +28,10 @@ DRQ = TrainConfig(
     capacity=40_000,
     evaluate_every=1_500,
 )
-V2 = replace(DRQ, algorithm="drqv2")
+V2 = replace(
+    DRQ, algorithm="drqv2", drqv2=DrqV2Config(noise=(0.2, 0.05), noise_steps=15_000, utd_ratio=1.0)
+)
+"""The published noise is for a million steps without demonstrations."""
 STUDIES = (
     Study("peg_insert, DrQ", DRQ, suite=SUITE),
     Study("peg_insert, DrQ-v2", V2, suite=SUITE),
