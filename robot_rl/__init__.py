@@ -15,7 +15,9 @@ from robot_rl.environments import ENVIRONMENTS, make_env
 from robot_rl.transition import Transition, WorldIds
 
 if TYPE_CHECKING:
-    from robot_rl.config import SacConfig
+    from robot_rl.agent_config import DrqConfig, DrqV2Config, SacConfig
+    from robot_rl.drq import Drq
+    from robot_rl.drqv2 import DrqV2
     from robot_rl.episodes import Episodes
     from robot_rl.evaluation import Evaluation, evaluate
     from robot_rl.gymnasium_env import to_gymnasium, to_gymnasium_vector
@@ -30,6 +32,10 @@ __all__ = [
     "ArraySpec",
     "Closing",
     "ContractError",
+    "Drq",
+    "DrqConfig",
+    "DrqV2",
+    "DrqV2Config",
     "Env",
     "Episodes",
     "Evaluation",
@@ -50,12 +56,16 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Drq": "drq",
+    "DrqConfig": "agent_config",
+    "DrqV2": "drqv2",
+    "DrqV2Config": "agent_config",
     "Episodes": "episodes",
     "Evaluation": "evaluation",
     "Replay": "replay",
     "Run": "run",
     "Sac": "sac",
-    "SacConfig": "config",
+    "SacConfig": "agent_config",
     "evaluate": "evaluation",
     "to_gymnasium": "gymnasium_env",
     "to_gymnasium_vector": "gymnasium_env",
