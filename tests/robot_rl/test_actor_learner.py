@@ -484,7 +484,7 @@ def test_a_run_goes_on_with_what_it_was_begun_with(tmp_path: Path, learner: Lear
     )
     with RemoteLearner(config, run) as again:
         assert again.learner.agent.config.discount == SacConfig.discount
-        assert again.learner.replay.spec.capacity == LearnerConfig.capacity
+        assert again.learner.replay.spec.capacity == 200_000
 
 
 def test_what_a_power_cut_has_spoiled_is_forgotten(tmp_path: Path, learner: Learner) -> None:

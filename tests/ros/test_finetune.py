@@ -16,7 +16,7 @@ from std_srvs.srv import Trigger
 
 from controllers.reason import Reason
 from robot_rl.actor import Acted
-from robot_rl.config import FinetuneConfig, LearnerConfig
+from robot_rl.config import FinetuneConfig
 from robot_rl.episodes import Episodes
 from robot_rl.finetune import ROBOTS, finetune
 from robot_rl.policy import Policy
@@ -89,6 +89,6 @@ def test_a_policy_learns_on_a_robot_and_a_person_takes_over_cuts_an_episode_off_
     assert len(theirs) == done.acted.interventions > 0
     for name in (ONLINE, DEMONSTRATIONS):
         specs = store.schema.observation, store.schema.action
-        replay = Replay(*specs, LearnerConfig.capacity, path=config.run / name)
+        replay = Replay(*specs, 200_000, path=config.run / name)
         taken = replay.gather(np.array(replay.indices))
         np.testing.assert_array_equal(taken.action[taken.intervened], theirs)
