@@ -19,7 +19,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from robot_rl.env import ArraySpec, Env, Info, Observation, Step
+from robot_rl.env import IMAGES, ArraySpec, Env, Info, Observation, Step, is_image
 
 Violation = tuple[str, str]
 """A broken rule, and what was seen instead."""
@@ -135,8 +135,7 @@ def _specs(env: Env) -> Iterator[Violation]:
 def _observation_spec(key: str, spec: ArraySpec) -> Iterator[Violation]:
     if key == "state" and (spec.dtype != "float32" or len(spec.shape) != 1):
         yield "'state' is a float32 vector", repr(spec)
-    image = spec.dtype == "uint8" and len(spec.shape) == 3 and spec.shape[2] < min(spec.shape[:2])
-    if key.startswith("images/") and not image:
+    if key.startswith(IMAGES) and not is_image(spec.shape, spec.dtype):
         yield "images are uint8 of shape (H, W, channels)", f"{key!r}: {spec!r}"
     if not spec.low <= spec.high:
         yield "bounds of a spec are in order", f"{key!r}: [{spec.low}, {spec.high}]"

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from robot_rl.acting_options import task_of
 from robot_rl.classifier_network import shrunk
+from robot_rl.env import IMAGES
 from robot_rl.environments import ROBOT
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
@@ -20,7 +21,6 @@ from robot_rl.near_misses import SCENE
 from robot_rl.robot_step import JUDGED
 from robot_rl.schema import Schema
 
-IMAGES = "images/"
 _TELLING = 1.5
 """A person says that it succeeds so long after it does, at most; what is seen meanwhile shows
 success, and is not labelled so [s]."""

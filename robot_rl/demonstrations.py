@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -149,12 +150,13 @@ def load_or_record(config: TrainConfig, folder: Path) -> list[Episode]:
     """
     with make_env(config.env, 1, config.seed, **parse_options(config.options)) as env:
         require_demonstrations(config, env)
-        schema = schema_of(env, config.env, config.options)
-    store = Episodes(config.dataset) if config.dataset else Episodes(folder, schema)
-    missing = 0 if config.dataset else config.demonstrations - len(store)
-    if missing > 0:
-        with demonstrator(config) as env:
-            record(env, store, missing, seed=config.seed)
+        if config.dataset is not None:
+            store = Episodes(config.dataset)
+        else:
+            store = Episodes(folder, schema_of(env, config.env, config.options))
+            if (missing := config.demonstrations - len(store)) > 0:
+                with nullcontext(env) if config.teacher is None else demonstrator(config) as shown:
+                    record(shown, store, missing, seed=config.seed)
     episodes = [episode for episode in store if episode.metadata.success]
     if not episodes:
         raise ValueError(f"{store.path} holds no successful episode; record some first")
@@ -162,18 +164,16 @@ def load_or_record(config: TrainConfig, folder: Path) -> list[Episode]:
 
 
 def demonstrator(config: TrainConfig) -> Env:
-    """One world with somebody who shows how it is done.
+    """One world with the teacher of a training.
 
     Raises:
         FileNotFoundError: If there is no such teacher.
         ValueError: If the teacher sees or does something else.
     """
-    options = parse_options(config.options)
-    if config.teacher is None:
-        return make_env(config.env, 1, config.seed, **options)
+    assert config.teacher is not None
     from robot_rl.teacher import taught  # A policy comes of a training, and needs this module.
 
-    return taught(config.env, options, config.teacher, config.seed)
+    return taught(config.env, parse_options(config.options), config.teacher, config.seed)
 
 
 def schema_of(env: Env, name: str, options: Iterable[str]) -> Schema:

@@ -68,13 +68,6 @@ class Drq(Sac):
         """Lets the normaliser see new observations."""
         self.senses.observe(observation)
 
-    def clone(self, batch: Batch) -> Metrics:
-        """One behaviour-cloning update of the actor and what sees, on demonstrations."""
-        mean, std = self.actor(self._state(batch.observation, augment=True))
-        loss = imitation_loss(mean, std, torch.as_tensor(batch.action))
-        descend(self._cloning_optimizer, loss)
-        return {"cloning_loss": loss.item()}
-
     def keep_clone(self) -> None:
         """Takes the actor, and what it sees with, for the clone that stays."""
         super().keep_clone()

@@ -95,6 +95,11 @@ class ArraySpec:
         return np.zeros((*leading, *self.shape), self.dtype)
 
 
+def is_image(shape: tuple[int, ...], dtype: Any) -> bool:
+    """Whether an observation of this shape and dtype is one: bytes, its channels last."""
+    return dtype == "uint8" and len(shape) == 3 and shape[2] < min(shape[:2])
+
+
 class Step(NamedTuple):
     """What an environment returns from ``reset`` and ``step``."""
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from robot_rl.env import ArraySpec, Closing, Env, Info, Observation, Step
+from robot_rl.env import ArraySpec, Closing, Env, Info, Observation, Step, is_image
 
 try:
     import gymnasium
@@ -155,16 +155,12 @@ class _FromGymnasium(Closing):
         return seen, final
 
 
-def _is_image(box: spaces.Box) -> bool:
-    return box.dtype == np.uint8 and len(box.shape) == 3 and box.shape[2] < min(box.shape[:2])
-
-
 class _Layout:
     """Where the parts of a Gymnasium observation go in ours."""
 
     def __init__(self, space: spaces.Space) -> None:
         boxes = dict(_boxes(space))
-        images = [name for name, box in boxes.items() if _is_image(box)]
+        images = [name for name, box in boxes.items() if is_image(box.shape, box.dtype)]
         self._images = {f"images/{name or 'pixels'}": name for name in images}
         self._vectors = [name for name in boxes if name not in images]
         self._shapes = {name: box.shape for name, box in boxes.items()}

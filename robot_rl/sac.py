@@ -81,6 +81,7 @@ class Sac(Agent):
         rate = config.learning_rate
         self._actor_optimizer = torch.optim.Adam(self.actor.parameters(), rate, fused=True)
         self._critic_optimizer = torch.optim.Adam(self._of_critics(), rate, fused=True)
+        self._cloning_optimizer = self._actor_optimizer
         self._temperature_optimizer = torch.optim.Adam(
             [self.log_temperature], config.temperature_learning_rate
         )
@@ -131,11 +132,11 @@ class Sac(Agent):
         self.normalizer.observe(torch.as_tensor(observation[STATE]))
 
     def clone(self, batch: Batch) -> Metrics:
-        """One behaviour-cloning update of the actor on a batch of demonstrations."""
-        state = self._state(batch.observation)
+        """One behaviour-cloning update, on a batch of demonstrations, of what leads to actions."""
+        state = self._state(batch.observation, augment=True)
         mean, std = self.actor(state)
         loss = imitation_loss(mean, std, self._arm_action(batch))
-        descend(self._actor_optimizer, loss)
+        descend(self._cloning_optimizer, loss)
         metrics = {"cloning_loss": loss.item()}
         if self.gripper_critic is not None:
             metrics |= self.gripper_critic.clone(batch, state)

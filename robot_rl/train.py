@@ -200,7 +200,7 @@ class Training(Closing):
     def start(self, run: Run) -> None:
         """Brings in the demonstrations and clones them."""
         self.run, self._log = run, Log(run.folder, resume_step=-1)
-        if self.config.demonstrations or self.config.dataset:
+        if self._is_shown:
             self._metrics |= self.judge.measure("untrained", self.learner.agent.act)
             self.judge.film(self.learner.agent.act, self._video("untrained"))
             began = time.perf_counter()
@@ -220,7 +220,7 @@ class Training(Closing):
         # No number of an episode before the interruption comes again.
         self._ids.episode += self._step
         self._load_replay()
-        if self.config.demonstrations or self.config.dataset:
+        if self._is_shown:
             self._load_demonstrations()
         if (kept := run.folder / KEPT).exists():
             self.learner.demonstrations = Replay.load(kept)
@@ -302,10 +302,14 @@ class Training(Closing):
         return self.learner.rng.random(self.config.num_envs) < self.config.greedy_share
 
     @property
+    def _is_shown(self) -> bool:
+        """Whether there are demonstrations to begin with."""
+        return bool(self.config.demonstrations or self.config.dataset)
+
+    @property
     def _explores(self) -> bool:
         """Whether the worlds still act at random, for want of demonstrations."""
-        shown = self.config.demonstrations or self.config.dataset
-        return not shown and self._step < self.config.random_steps
+        return not self._is_shown and self._step < self.config.random_steps
 
     def _update(self) -> None:
         if self._step >= self.config.learning_starts:

@@ -33,13 +33,7 @@ from tests.robot_rl.pixel_batches import (
 CONFIG = DrqConfig(hidden=(32, 32), features=16, batch_size=ROWS, return_range=(0.0, 1.0))
 
 
-@pytest.fixture(autouse=True)
-def _exact() -> Any:
-    torch.set_num_threads(1)
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    yield
-    torch.set_float32_matmul_precision(before)
+pytestmark = pytest.mark.usefixtures("exact")
 
 
 def _agent(spec: dict[str, ArraySpec] = SPEC, **settings: Any) -> Drq:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -32,13 +31,7 @@ from tests.robot_rl.pixel_batches import (
 CONFIG = DrqV2Config(encoder="small", hidden=(32, 32), features=16, batch_size=ROWS)
 
 
-@pytest.fixture(autouse=True)
-def _exact() -> Iterator[None]:
-    torch.set_num_threads(1)
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    yield
-    torch.set_float32_matmul_precision(before)
+pytestmark = pytest.mark.usefixtures("exact")
 
 
 def _agent(spec: dict[str, ArraySpec] = SPEC, **settings: Any) -> DrqV2:
