@@ -16,6 +16,8 @@ class RobotConfig(ToolSettings):
     """Whether ``state`` ends with the task's state, by the poses of its objects."""
     cameras: tuple[str, ...] = ()
     """Cameras of the contract that are observed as ``images/<camera>``."""
+    image_size: int = 0
+    """Height and width to which their whole pictures are shrunk; 0 leaves them as they are."""
     apart: bool = False
     """Whether the state is the newest, and not as old as the pictures: for a policy that sees the
     state alone, beside which pictures are recorded to judge by."""
@@ -44,3 +46,4 @@ class RobotConfig(ToolSettings):
         require_count(self, "joint_reset_every", 0)
         require_count(self, "backward_steps", 1)
         require_count(self, "linger", at_least=0)
+        require_count(self, "image_size", at_least=0)

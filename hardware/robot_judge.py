@@ -103,7 +103,7 @@ class RobotJudge:
         (arm, cameras), said = (self._view.arm, self._rewards.cameras), self._said
         self._said = None
         return Moments(
-            observation=final | self._view.images(cameras),
+            observation=self._view.images(cameras) | final,  # Judged as it is recorded.
             tool_position=arm.tool.position,
             tool_rotation=arm.tool.rotation,
             opening=arm.opening,

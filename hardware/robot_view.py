@@ -8,7 +8,7 @@ import numpy as np
 
 from controllers.proprioception import LEAD, PROPRIOCEPTION, proprioception
 from controllers.tool_control import ToolAim
-from hardware.contract import Contract
+from hardware.contract import Camera, Contract
 from hardware.endpoints import IMAGES
 from hardware.link import Link
 from hardware.robot_config import RobotConfig
@@ -36,7 +36,7 @@ class RobotView:
         arm: As of the last ``look``.
 
     Raises:
-        ValueError: If the contract lacks a camera.
+        ValueError: If the contract lacks a camera, or has one of smaller pictures than are asked.
     """
 
     arm: Arm
@@ -52,6 +52,8 @@ class RobotView:
     ) -> None:
         contract.require_cameras(config.cameras)
         self._cameras = {camera.name: camera for camera in contract.cameras}
+        for name in config.cameras:
+            _require_pixels(self._cameras[name], config.image_size)
         self._name, self._link, self._reader, self._aim = contract.name, link, reader, aim
         self._task, self._config = task, config
         # Whoever judges by pictures alone must not make the policy see the arm as late as they are.
@@ -68,7 +70,8 @@ class RobotView:
             names = (*names, *self._task.observation_names)
         specs = {"state": ArraySpec((len(names),), names=names)}
         for camera in map(self._cameras.__getitem__, self._config.cameras):
-            shape = (camera.height, camera.width, 3)
+            size = self._config.image_size
+            shape = (size or camera.height, size or camera.width, 3)
             specs[IMAGES + camera.name] = ArraySpec(shape, "uint8", 0, 255)
         return specs
 
@@ -120,7 +123,7 @@ class RobotView:
             parts.append(self._task.observe(self.worlds(elapsed)))
         observation = {"state": np.hstack(parts).astype(np.float32)}
         for key in (IMAGES + camera for camera in self._config.cameras):
-            observation[key] = self._aligned.samples[key].value[None].copy()
+            observation[key] = self._shrunk(self._aligned.samples[key].value)[None]
         return observation
 
     def images(self, cameras: tuple[str, ...]) -> Observation:
@@ -148,6 +151,23 @@ class RobotView:
             elapsed=np.array([elapsed]),
         )
 
+    def _shrunk(self, image: np.ndarray) -> np.ndarray:
+        """A copy, each pixel the mean of those that it stands for."""
+        size = self._config.image_size
+        if not size or image.shape[:2] == (size, size):
+            return image.copy()
+        import cv2  # It needs libGL, which whoever sees nothing may lack.
+
+        return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+
     def _objects(self) -> dict[str, np.ndarray]:
         names = () if self._task is None else self._task.objects
         return {name: self._aligned.samples[f"extra/{name}"].value for name in names}
+
+
+def _require_pixels(camera: Camera, size: int) -> None:
+    if size > min(camera.height, camera.width):
+        raise ValueError(
+            f"image_size is {size}, and camera {camera.name} gives pictures of {camera.height} x "
+            f"{camera.width} pixels; choose a size that is no larger, or train with such pictures"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +25,7 @@ class Agent(ABC):
     Attributes:
         updates: How many there were.
         has_clone: Whether it began as a clone of demonstrations, or of another policy.
+        fixed_version: Counts how often what ``fixed`` says has changed.
     """
 
     ACTING: ClassVar[tuple[str, ...]]
@@ -33,6 +35,7 @@ class Agent(ABC):
     config: AgentConfig
     updates = 0
     has_clone = False
+    fixed_version = 0
 
     @abstractmethod
     def act(
@@ -56,6 +59,28 @@ class Agent(ABC):
     def act_cloned(self, observation: Observation) -> np.ndarray:
         """Actions of the clone alone, where there is one. Shape (batch, action)."""
         return self.act(observation, greedy=True)
+
+    @property
+    def has_fixed(self) -> bool:
+        """Whether ``fixed`` says anything."""
+        return False
+
+    def fixed(self, observation: Observation) -> Observation:
+        """What of observations stays as it is while the agent learns, by keys of its own.
+
+        Batches for ``update`` may have it beside the observations; then it is not computed again.
+        """
+        return {}
+
+    def load_encoder(self, path: Path) -> None:
+        """Begins with the weights of a file for what sees, before anything else is learned.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            CheckpointError: If it is damaged.
+            ValueError: If it has weights of something else, or nothing sees.
+        """
+        raise ValueError(f"there is no encoder to load {path} into; choose drq or drqv2")
 
     @abstractmethod
     def observe(self, observation: Observation) -> None:
@@ -85,6 +110,7 @@ class Agent(ABC):
         """Restores what ``acting_state`` gave."""
         self._load(self.ACTING, state)
         self.has_clone, self.updates = state["has_clone"], state["updates"]
+        self.fixed_version += 1
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of everything that learning goes on from."""

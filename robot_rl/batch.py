@@ -47,6 +47,8 @@ class Batch(NamedTuple):
     """Shape (batch,), bool: a row of source "demo", or drawn by ``mix`` as a demonstration."""
     indices: np.ndarray
     """Numbers of the transitions in their replay. Shape (batch,), int64."""
+    frames: np.ndarray
+    """Numbers of the frames of both observations, of stacks the newest. Shape (batch, 2), int64."""
 
     def part(self, rows: slice) -> Batch:
         """A view of some rows."""
@@ -61,6 +63,7 @@ class Batch(NamedTuple):
             intervened=self.intervened[rows],
             is_demonstration=self.is_demonstration[rows],
             indices=self.indices[rows],
+            frames=self.frames[rows],
         )
 
     @classmethod
@@ -85,4 +88,5 @@ class Batch(NamedTuple):
             intervened=np.empty(batch_size, bool),
             is_demonstration=np.empty(batch_size, bool),
             indices=np.empty(batch_size, np.int64),
+            frames=np.empty((batch_size, 2), np.int64),
         )

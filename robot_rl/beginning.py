@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from robot_rl.agent import Metrics
-from robot_rl.agent_config import AgentConfig, SacConfig
+from robot_rl.agent_config import AgentConfig, PixelConfig, SacConfig
 from robot_rl.config import LearnerConfig, TrainConfig
-from robot_rl.demonstrations import schema_of
-from robot_rl.env import STATE
+from robot_rl.demonstrations import as_recorded, proposals_for, schema_of
+from robot_rl.encoder_file import read_encoder
+from robot_rl.env import IMAGES, STATE
 from robot_rl.environments import make_env, parse_options
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
@@ -48,6 +49,8 @@ class Beginning:
     """Demonstrations on the robot. Half of each batch is from both."""
     state: dict[str, Any] | None = None
     """Of the agent; None: it clones the demonstrations first."""
+    encoder: Path | None = None
+    """Weights of what sees, before it clones."""
     buffer: Path | None = None
     """Replay of what the agent did in simulation, to learn from as well."""
 
@@ -69,6 +72,8 @@ class Beginning:
         then, it is the clone that stays; its critics know another robot, and begin anew.
         """
         if self.state is None:
+            if self.encoder is not None:
+                learner.agent.load_encoder(self.encoder)
             metrics = learner.clone()
         else:
             learner.agent.load_policy(self.state)
@@ -93,8 +98,9 @@ class Beginning:
     def _read(self, path: Path | None, replay: Replay) -> None:
         if path is None:
             return
-        keys = self.offer.schema.observation.keys()
-        for episode in _useful(Episodes(path)):
+        keys, store = self.offer.schema.observation.keys(), Episodes(path)
+        told = proposals_for(self.offer.schema, store.schema)
+        for episode in map(told, _useful(store)):
             transitions = (_seen(one, keys) for one in episode.transitions())
             replay.extend(without_rewards(transitions) if self.offer.rlif else transitions)
 
@@ -106,7 +112,8 @@ def beginning_of(config: LearnerConfig) -> Beginning:
         FileNotFoundError: There is no such run, or no such dataset.
         CheckpointError: The run holds no checkpoint.
         SchemaError: The demonstrations are of something else than the run.
-        ValueError: There is no successful demonstration, or none to pretrain with.
+        ValueError: There is no successful demonstration, or none to pretrain with, or a file of
+            weights does not fit.
     """
     found = _beginning(config)
     if config.pretraining and not (found.simulated or found.shown or found.buffer):
@@ -135,7 +142,8 @@ def _rewarded(offer: Offer, config: LearnerConfig) -> Offer:
 def _beginning(config: LearnerConfig) -> Beginning:
     if config.source is None:
         assert config.demonstrations is not None
-        return _of_demonstrations(config.demonstrations, config.agent, config.rlif)
+        own = _of_demonstrations(config.demonstrations, config.agent, config.rlif)
+        return own if config.encoder_file is None else _seeing(own, config.encoder_file)
     own = _of_run(config.source)
     if config.buffer:
         own = replace(own, buffer=config.source / REPLAY)
@@ -143,8 +151,19 @@ def _beginning(config: LearnerConfig) -> Beginning:
         return own
     recorded = _demonstrations(config.demonstrations, config.rlif).schema
     learned = replace(own.offer.schema, env=recorded.env)
+    learned = as_recorded(learned, recorded)
     learned.expect(_learnable(recorded, own.offer.agent), str(config.demonstrations))
     return replace(own, shown=config.demonstrations)
+
+
+def _seeing(beginning: Beginning, encoder: Path) -> Beginning:
+    """The same with the weights of a file, which fit."""
+    agent, images = beginning.offer.agent, beginning.offer.schema.observation
+    assert isinstance(agent, PixelConfig)
+    for key, spec in images.items():
+        if key.startswith(IMAGES):
+            read_encoder(encoder, agent.encoder, spec.shape[-1])
+    return replace(beginning, encoder=encoder)
 
 
 def _of_run(folder: Path) -> Beginning:

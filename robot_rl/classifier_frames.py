@@ -116,7 +116,7 @@ def _is_told_by_a_person(schema: Schema) -> bool:
 
 def _clip(episode: Episode, cameras: Sequence[str], size: int, late: int) -> Clip:
     """The clip of an episode, without the ``late`` steps before somebody said that it succeeds."""
-    frames = {camera: _frames(episode, IMAGES + camera) for camera in cameras}
+    frames = {camera: frames_of(episode, IMAGES + camera) for camera in cameras}
     changed = [(f[1:] != f[:-1]).any(axis=(1, 2, 3)) for f in frames.values()]
     metadata, said = episode.metadata, np.flatnonzero(episode.success)
     kept = np.ones(len(episode), bool)
@@ -131,7 +131,12 @@ def _clip(episode: Episode, cameras: Sequence[str], size: int, late: int) -> Cli
     )
 
 
-def _frames(episode: Episode, key: str) -> np.ndarray:
+def has_frames(episode: Episode, key: str) -> bool:
+    """Whether there are any of that key, seen by the policy or by a judge."""
+    return key in episode.observation or JUDGED + key in episode.extra
+
+
+def frames_of(episode: Episode, key: str) -> np.ndarray:
     """Before the first step, then after each; of a stack the newest.
 
     Shape (length + 1, height, width, 3).

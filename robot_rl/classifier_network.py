@@ -105,13 +105,13 @@ def augmented(images: Tensor, rng: torch.Generator) -> Tensor:
 
 def _partly_hidden(images: Tensor, rng: torch.Generator) -> Tensor:
     """Cutout (DeVries and Taylor, 2017): a square of one colour in every other image."""
-    count, _, size, _ = images.shape
-    side = torch.rand((count, 1), generator=rng) * _HIDDEN * size
+    count, _, *sizes = images.shape
+    side = torch.rand((count, 1), generator=rng) * _HIDDEN * min(sizes)
     side = side * (torch.rand((count, 1), generator=rng) < 0.5)
-    first = torch.rand((count, 2), generator=rng) * (size - side)
-    pixels = torch.arange(size)
+    first = torch.rand((count, 2), generator=rng) * (torch.tensor(sizes) - side)
     inside = [
-        (pixels >= first[:, axis, None]) & (pixels < first[:, axis, None] + side) for axis in (0, 1)
+        (torch.arange(size) >= start[:, None]) & (torch.arange(size) < start[:, None] + side)
+        for size, start in zip(sizes, first.T, strict=True)
     ]
     hidden = inside[0][:, None, :, None] & inside[1][:, None, None, :]
     return torch.where(hidden, torch.rand((count, 3, 1, 1), generator=rng), images)

@@ -8,6 +8,7 @@ no slow encoder. Noise falls with time; rewards are summed over several steps.
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from robot_rl.descent import descend, follow
 from robot_rl.env import ArraySpec, Observation
 from robot_rl.networks import Critics, DeterministicActor, make_head, orthogonal
 from robot_rl.perception import Heads, Senses
+from robot_rl.self_prediction import make_predictor
 
 _CRITICS = 2
 _INSIDE = 1e-6
@@ -35,7 +37,7 @@ class DrqV2(Agent):
     ACTING: ClassVar = ("senses", "actor_heads", "actor")
     LEARNING: ClassVar = (
         *("critic_heads", "critics", "target_heads", "target_critics"),
-        *("_actor_optimizer", "_critic_optimizer"),
+        *("_actor_optimizer", "_critic_optimizer", "predictor"),
     )
     config: DrqV2Config
 
@@ -48,7 +50,7 @@ class DrqV2(Agent):
     ) -> None:
         self.config = config = config or DrqV2Config()  # pyright: ignore[reportIncompatibleVariableOverride]
         torch.manual_seed(seed)
-        self.senses = Senses(observation_spec, config.encoder, config.shift)
+        self.senses = Senses(observation_spec, config)
         self.actor_heads, self.critic_heads = (
             self.senses.make_heads(config.features, spatial=False) for _ in range(2)
         )
@@ -60,12 +62,14 @@ class DrqV2(Agent):
             part.apply(orthogonal)
         self.target_heads = copy.deepcopy(self.critic_heads).requires_grad_(False)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
+        self.predictor = make_predictor(config, features, action_spec)
         rate = config.learning_rate
         acting = [*self.actor.parameters(), *self.actor_heads.parameters()]
         judging = [*self.critics.parameters(), *self.critic_heads.parameters()]
         seeing = list(self.senses.parameters())
         self._actor_optimizer = torch.optim.Adam(acting, rate)
-        self._critic_optimizer = torch.optim.Adam([*judging, *seeing], rate)
+        beside = [] if self.predictor is None else list(self.predictor.parameters())
+        self._critic_optimizer = torch.optim.Adam([*judging, *seeing, *beside], rate)
         self._cloning_optimizer = torch.optim.Adam([*acting, *seeing], rate)
 
     def act(
@@ -83,6 +87,20 @@ class DrqV2(Agent):
     def camera_watch(self) -> CameraWatch:
         """What looks after the cameras of one world."""
         return self.senses.watch()
+
+    @property
+    def has_fixed(self) -> bool:
+        """Whether the encoder sees each image one way."""
+        return self.senses.are_fixed
+
+    def fixed(self, observation: Observation) -> Observation:
+        """Maps that never change."""
+        return self.senses.fixed(observation)
+
+    def load_encoder(self, path: Path) -> None:
+        """As every agent."""
+        self.senses.load_encoder(path)
+        self.fixed_version += 1
 
     def observe(self, observation: Observation) -> None:
         """Lets the normaliser see new observations."""
@@ -124,22 +142,32 @@ class DrqV2(Agent):
         """As every agent: what acts, and critics that begin anew."""
         self._load(self.ACTING, state)
         self.has_clone = True
+        self.fixed_version += 1
 
     def _update_critics(self, maps: list[Tensor], batch: Batch) -> Metrics:
-        target = self._target(batch)
+        target, following = self._target(batch)
+        action = torch.as_tensor(batch.action)
         state = self._reduce(self.critic_heads, maps, batch.observation)
-        loss = self.critics.head.loss(self.critics(state, torch.as_tensor(batch.action)), target)
+        loss = self.critics.head.loss(self.critics(state, action), target)
+        metrics = {"critic_loss": loss.item(), "target_mean": target.mean().item()}
+        if self.predictor is not None:
+            beside = self.predictor(state, action, following)
+            loss = loss + self.config.self_prediction * beside
+            metrics["self_prediction"] = beside.item()
         descend(self._critic_optimizer, loss)
-        return {"critic_loss": loss.item(), "target_mean": target.mean().item()}
+        return metrics
 
     @torch.no_grad()
-    def _target(self, batch: Batch) -> Tensor:
-        """Rewards of the window + discounted lower Q of the next action with clipped noise."""
+    def _target(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Rewards of the window + discounted lower Q of the next action with clipped noise.
+
+        And what the slow heads see after the window. Shapes (batch,), (batch, s).
+        """
         seen = batch.next_observation
         maps = self.senses(seen, augment=True)
         action = self._noisy(self._mean(maps, seen))
         state = self._reduce(self.target_heads, maps, seen)
-        return self._returns(batch, self.target_critics.value(state, action).amin(0))
+        return self._returns(batch, self.target_critics.value(state, action).amin(0)), state
 
     def _update_actor(self, maps: list[Tensor], batch: Batch) -> Metrics:
         """Uphill on the lower critic, and towards what was demonstrated."""

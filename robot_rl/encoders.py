@@ -90,6 +90,8 @@ def _orthogonal(module: nn.Module) -> None:
 class ResNet(nn.Module):
     """A residual network without its classifier (He et al., 2016), with group normalisation.
 
+    Its parameters have the names that torchvision gives them, as files of weights do.
+
     Args:
         channels: Of the images; pretrained weights are for 3.
         blocks: Blocks of each of the four stages.
@@ -104,27 +106,27 @@ class ResNet(nn.Module):
         colours = torch.tensor([_MEAN * repeat, _STD * repeat]) if repeat else torch.zeros(2, 0)
         rest = torch.tensor([[127.5], [57.6]]).expand(2, channels - 3 * repeat)
         mean, std = torch.cat([colours, rest], dim=1)[:, :, None, None]
-        self.register_buffer("mean", mean)
-        self.register_buffer("std", std)
-        self.stem = nn.Sequential(
-            nn.Conv2d(channels, _STAGES[0], 7, 2, 3, bias=False),
-            nn.GroupNorm(_GROUPS, _STAGES[0]),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, 2, 1),
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", std, persistent=False)
+        self.conv1 = nn.Conv2d(channels, _STAGES[0], 7, 2, 3, bias=False)
+        self.bn1 = nn.GroupNorm(_GROUPS, _STAGES[0])
+        inputs = (_STAGES[0], *_STAGES)
+        self.layer1, self.layer2, self.layer3, self.layer4 = (
+            _stage(inputs[stage], outputs, count, stride=2 if stage else 1)
+            for stage, (outputs, count) in enumerate(zip(_STAGES, blocks, strict=True))
         )
-        stages: list[nn.Module] = []
-        inputs = _STAGES[0]
-        for number, (outputs, count) in enumerate(zip(_STAGES, blocks, strict=True)):
-            for block in range(count):
-                stages.append(_Block(inputs, outputs, 2 if number and not block else 1))
-                inputs = outputs
-        self.stages = nn.Sequential(*stages)
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def forward(self, images: Tensor) -> Tensor:
         """Shape (batch, channels, height, width) -> (batch, 512, height / 32, width / 32)."""
         normalised = ((images - self.mean) / self.std).to(images.dtype)
-        return self.stages(self.stem(normalised))
+        x = F.max_pool2d(F.relu_(self.bn1(self.conv1(normalised))), 3, 2, 1)
+        return self.layer4(self.layer3(self.layer2(self.layer1(x))))
+
+
+def _stage(inputs: int, outputs: int, blocks: int, stride: int) -> nn.Sequential:
+    first = _Block(inputs, outputs, stride)
+    return nn.Sequential(first, *(_Block(outputs, outputs, 1) for _ in range(blocks - 1)))
 
 
 class _Block(nn.Module):
@@ -132,21 +134,19 @@ class _Block(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
-        self.way = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
-            nn.GroupNorm(_GROUPS, outputs),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
-            nn.GroupNorm(_GROUPS, outputs),
-        )
-        self.around = nn.Identity()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.GroupNorm(_GROUPS, outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.GroupNorm(_GROUPS, outputs)
+        self.downsample = nn.Identity()
         if stride != 1 or inputs != outputs:
-            self.around = nn.Sequential(
+            self.downsample = nn.Sequential(
                 nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.GroupNorm(_GROUPS, outputs)
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu_(self.way(x) + self.around(x))
+        way = self.bn2(self.conv2(F.relu_(self.bn1(self.conv1(x)))))
+        return torch.relu_(way + self.downsample(x))
 
 
 class SpatialEmbedding(nn.Module):

@@ -47,6 +47,10 @@ class FrameRing:
         """Frames written since those in ``slots``, 0 for the newest."""
         return (self.written - 1 - slots) % self.capacity
 
+    def numbers(self, slots: np.ndarray) -> np.ndarray:
+        """Of the frames in ``slots``, counted from the first ever written."""
+        return self.written - 1 - self.age(slots)
+
     def next_slots(self, count: int) -> np.ndarray:
         """Slots that the next ``count`` frames take. Shape (count,)."""
         return np.arange(self.written, self.written + count) % self.capacity

@@ -11,7 +11,8 @@ import torch
 
 from robot_rl.agent import Agent, Metrics
 from robot_rl.batch import Batch, Window
-from robot_rl.replay import Replay, mix
+from robot_rl.frame_cache import KnownFrames
+from robot_rl.replay import Replay, demonstrations_in, mix
 from robot_rl.transition import Transition
 
 _AT_ONCE = 256
@@ -46,6 +47,7 @@ class Learner:
         self.rng = np.random.default_rng(seed)
         self.owed = 0.0
         self._batch: Batch | None = None
+        self._known = KnownFrames()
 
     def take(self, transition: Transition) -> None:
         """To the online data, and what a person did to the demonstrations as well (HIL-SERL).
@@ -117,9 +119,11 @@ class Learner:
         return self._mix(1.0)
 
     def _mix(self, demo_fraction: float) -> Batch:
-        config = self.agent.config
+        config, both = self.agent.config, (self.replay, self.demonstrations)
         if self._batch is None:
             self._batch = Batch.empty(self.replay.spec, config.batch_size)
-        both = self.replay, self.demonstrations
         window = Window(config.n_step, config.discount)
-        return mix(*both, config.batch_size, self.rng, demo_fraction, self._batch, window)
+        batch = mix(*both, config.batch_size, self.rng, demo_fraction, self._batch, window)
+        shown = demonstrations_in(*both, config.batch_size, demo_fraction)
+        replays = self.demonstrations, self.replay
+        return self._known.complete(batch, shown, self.agent, replays)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from robot_rl.actor_link import ActorLink
 from robot_rl.command_line import words_of
-from robot_rl.config import FinetuneConfig, LearnerConfig
+from robot_rl.config import OF_AGENTS, FinetuneConfig, LearnerConfig
 from robot_rl.env import Closing
 from robot_rl.environments import ENVIRONMENTS, parse_options
 from robot_rl.free_port import free_port
@@ -135,10 +135,7 @@ def _words(config: FinetuneConfig, address: str) -> list[str]:
         takeover_cost=_takeover_cost(config),
         seed=config.seed,
         device=config.device,
-        algorithm=config.algorithm,
-        sac=config.sac,
-        drq=config.drq,
-        drqv2=config.drqv2,
+        **{name: getattr(config, name) for name in OF_AGENTS},
     )
     words = ["learner", str(config.run), *words_of(told, usual)]
     for name, value in (("from", config.source), ("demonstrations", config.demonstrations)):

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from robot_rl.agent_config import EncoderName
+from robot_rl.agent_config import EncoderName, PixelConfig
 from robot_rl.camera_watch import CameraWatch, Looks
+from robot_rl.encoder_file import read_encoder
 from robot_rl.encoders import SpatialEmbedding, make_encoder, map_shape
 from robot_rl.env import IMAGES, STATE, ArraySpec, Observation
 from robot_rl.networks import Normalizer
 from robot_rl.random_shift import random_shift
 
 _STATE_FEATURES = 64
+_MAP = "maps/"
+"""Prefix of what an encoder made of the images of that key."""
 MapShape = tuple[int, int, int]
 """Channels, height and width."""
 
@@ -26,18 +30,20 @@ class Senses(nn.Module):
 
     Args:
         observation_spec: Images, as ``images/<camera>``, and perhaps a vector, ``state``.
-        encoder: Which one.
-        shift: Pixels by which images are moved at most where they are augmented.
+        config: Which encoder, whether it learns, and how far images are moved.
+
+    Attributes:
+        are_fixed: Whether each image has one map that never changes.
 
     Raises:
         ValueError: If there are no images, or they are too small.
     """
 
-    def __init__(
-        self, observation_spec: Mapping[str, ArraySpec], encoder: EncoderName, shift: int
-    ) -> None:
+    def __init__(self, observation_spec: Mapping[str, ArraySpec], config: PixelConfig) -> None:
         super().__init__()
-        self._shift = shift
+        self._encoder: EncoderName = config.encoder
+        self._shift = config.shift
+        self.are_fixed = config.frozen and not config.shift
         images = {key: spec for key, spec in observation_spec.items() if key.startswith(IMAGES)}
         if not images:
             raise ValueError(
@@ -50,15 +56,28 @@ class Senses(nn.Module):
         self.normalizer = Normalizer(self._numbers)
         self._keys = tuple(images)
         self.looks = Looks(self._keys)
+        self._channels = [spec.shape[-1] for spec in images.values()]
         self.encoders = nn.ModuleList(
-            make_encoder(encoder, spec.shape[-1]) for spec in images.values()
-        )
+            make_encoder(config.encoder, channels) for channels in self._channels
+        ).requires_grad_(not config.frozen)
         pairs = zip(self.encoders, images.values(), strict=True)
         self._shapes = [map_shape(one, _sizes(spec)) for one, spec in pairs]
 
     def make_heads(self, features: int, spatial: bool) -> Heads:
         """Heads for these maps; their arguments are those of ``Heads``."""
         return Heads(self._shapes, self._numbers, features, spatial)
+
+    def load_encoder(self, path: Path) -> None:
+        """Begins with the weights of a file, the same for every camera.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            CheckpointError: If it is damaged.
+            ValueError: If it has weights of something else.
+        """
+        each = {one: read_encoder(path, self._encoder, one) for one in set(self._channels)}
+        for encoder, channels in zip(self.encoders, self._channels, strict=True):
+            encoder.load_state_dict(each[channels].state_dict())
 
     def observe(self, observation: Observation) -> None:
         """Lets the normaliser see new states, and remembers how the cameras look."""
@@ -77,24 +96,30 @@ class Senses(nn.Module):
             observation: Images of shape (batch, height, width, channels), uint8.
             augment: Whether to move each image.
         """
-        dtype, pad = _precision(), self._shift if augment else 0
-        with self._cast(dtype):
+        dtype, pad = precision(), self._shift if augment else 0
+        if self.are_fixed and all(_MAP + key in observation for key in self._keys):
+            return [torch.as_tensor(observation[_MAP + key]).to(dtype) for key in self._keys]
+        with half_products():
             pairs = zip(self._keys, self.encoders, strict=True)
             return [
                 encoder(random_shift(torch.as_tensor(observation[key]), dtype, pad))
                 for key, encoder in pairs
             ]
 
+    @torch.no_grad()
+    def fixed(self, observation: Observation) -> Observation:
+        """The maps, where they never change, in half precision: ``forward`` takes them as well."""
+        if not self.are_fixed:
+            return {}
+        pairs = zip(self._keys, self(observation), strict=True)
+        return {_MAP + key: one.half().cpu().numpy() for key, one in pairs}
+
     def reduce(self, heads: Heads, maps: list[Tensor], observation: Observation) -> Tensor:
         """The vector that heads make of the maps and the state. Shape (batch, heads.outputs)."""
-        with self._cast(_precision()):
+        with half_products():
             if not self._numbers:
                 return heads(maps, None)
             return heads(maps, self.normalizer(torch.as_tensor(observation[STATE])))
-
-    def _cast(self, dtype: torch.dtype) -> torch.autocast:
-        device = self.normalizer.mean.device.type
-        return torch.autocast(device, dtype, enabled=dtype is torch.bfloat16)
 
 
 class Heads(nn.Module):
@@ -143,7 +168,13 @@ def _sizes(spec: ArraySpec) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _precision() -> torch.dtype:
+def precision() -> torch.dtype:
     """What convolutions are computed in, as the precision of all products asks."""
     narrow = torch.get_float32_matmul_precision() == "medium"
     return torch.bfloat16 if narrow else torch.float32
+
+
+def half_products() -> torch.autocast:
+    """Within it products have bfloat16 factors, where that precision is asked for."""
+    device = torch.get_default_device().type
+    return torch.autocast(device, torch.bfloat16, enabled=precision() is torch.bfloat16)

@@ -254,9 +254,11 @@ class Replay:
         for numbers, names in ((indices, _OF_FIRST), (last, _OF_LAST)):
             for name in names:
                 self._take(name, numbers, getattr(out, name))
-        for numbers, name in ((indices, "observation"), (last, "next_observation")):
-            frames = self._stack(self._take(name, numbers))
-            self._frames.gather(frames, getattr(out, name))
+        both = (indices, "observation"), (last, "next_observation")
+        for column, (numbers, name) in enumerate(both):
+            slots = self._take(name, numbers)
+            out.frames[:, column] = self._frames.numbers(slots)
+            self._frames.gather(self._stack(slots), getattr(out, name))
         return out
 
     def flush(self) -> None:
@@ -382,7 +384,7 @@ class Replay:
         self._counts[1] = max(self._counts[1], self.appended + rows - self.spec.capacity, until)
 
     def _remember(self, rows: Columns, numbers: np.ndarray) -> None:
-        frames = self._frames.written - 1 - self._frames.age(rows["next_observation"])
+        frames = self._frames.numbers(rows["next_observation"])
         both = zip(frames.tolist(), numbers.tolist(), strict=True)
         for (stream, episode, step), (frame, row) in zip(_ids(rows), both, strict=True):
             self._tails[stream] = _Tail(episode, step + 1, frame, row)
@@ -453,18 +455,29 @@ def mix(
     Raises:
         ValueError: If ``demo_fraction`` is out of range, or both are empty.
     """
-    if not 0 <= demo_fraction <= 1:
-        raise ValueError(f"demo_fraction {demo_fraction} is not a share; choose one in [0, 1]")
-    if not (online and demonstrations):
-        demo_fraction = 1.0 if demonstrations else 0.0
+    demos = demonstrations_in(online, demonstrations, batch_size, demo_fraction)
     batch = Batch.empty(online.spec, batch_size) if out is None else out
-    demos = round(batch_size * demo_fraction)
     if demos > 0:
         demonstrations.sample(demos, rng, batch.part(slice(demos)), window)
         batch.is_demonstration[:demos] = True
     if demos < batch_size:
         online.sample(batch_size - demos, rng, batch.part(slice(demos, None)), window)
     return batch
+
+
+def demonstrations_in(
+    online: Replay, demonstrations: Replay, batch_size: int, demo_fraction: float = 0.5
+) -> int:
+    """How many rows of a batch of ``mix`` are demonstrations; its arguments are those of ``mix``.
+
+    Raises:
+        ValueError: If ``demo_fraction`` is out of range.
+    """
+    if not 0 <= demo_fraction <= 1:
+        raise ValueError(f"demo_fraction {demo_fraction} is not a share; choose one in [0, 1]")
+    if not (online and demonstrations):
+        return batch_size if demonstrations else 0
+    return round(batch_size * demo_fraction)
 
 
 def _ids(rows: Columns) -> Iterator[tuple[int, int, int]]:

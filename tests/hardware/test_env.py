@@ -9,8 +9,10 @@ from hardware.contract_file import load_contract
 from hardware.env import HardwareEnv
 from hardware.environments import box_of
 from hardware.robot_config import RobotConfig
+from hardware.streams import Streams
 from robot_rl.env import Info
-from tests.hardware.obedient_arm import ObedientArm
+from tests.hardware.obedient_arm import ROBOT as TWIN
+from tests.hardware.obedient_arm import TASK, ObedientArm
 
 ROBOT = load_contract("fr3")
 """Takes poses of its tool, and reports them."""
@@ -80,3 +82,35 @@ def test_a_gripper_that_nobody_measures_is_where_it_was_told_to_be() -> None:
             action = np.r_[np.zeros(6), gripper][None]
             seen.append(env.step(action).observation["state"][0, opening])
     np.testing.assert_allclose(seen, [1.0, 0.0, 0.5, 1.0])
+
+
+RAMP = np.tile(np.arange(128, dtype=np.uint8)[:, None], (128, 1, 3))
+"""Brighter from left to right."""
+
+
+class SeeingArm(ObedientArm):
+    """The twin, both of whose cameras see a ramp."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.streams = Streams.of(TWIN)
+        self.sleep_until(self.time)
+
+    def measured(self) -> dict[str, np.ndarray]:
+        return super().measured() | {"images/front": RAMP, "images/wrist": RAMP}
+
+
+def test_pictures_are_shrunk_to_what_a_policy_has_learned_with() -> None:
+    for size, shape in ((0, (128, 128, 3)), (128, (128, 128, 3)), (32, (32, 32, 3))):
+        config = RobotConfig(cameras=("front",), image_size=size)
+        with HardwareEnv(TWIN, SeeingArm(), TASK, config=config) as env:
+            seen = env.reset().observation["images/front"][0]
+            assert seen.shape == env.observation_spec["images/front"].shape == shape
+        wanted = RAMP.reshape(shape[0], 128 // shape[0], shape[1], 128 // shape[1], 3).mean((1, 3))
+        assert np.abs(seen - wanted).max() <= 0.5
+
+
+def test_pictures_are_not_made_larger() -> None:
+    config = RobotConfig(cameras=("wrist",), image_size=256)
+    with pytest.raises(ValueError, match=r"image_size is 256, and camera wrist gives .* 128 x 128"):
+        HardwareEnv(TWIN, ObedientArm(), TASK, config=config)

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from robot_rl.batch import Batch
-from robot_rl.env import ArraySpec, Observation
+from robot_rl.env import ArraySpec
+from tests.robot_rl.blank_batch import blank_batch
 
 SIZE, ROWS, ACTION, VECTOR = 32, 16, 2, 3
 KEYS = ("images/front", "images/wrist")
@@ -18,25 +19,12 @@ ACTIONS = ArraySpec((ACTION,), low=-1, high=1)
 
 def batch(seed: int = 0, rows: int = ROWS, **columns: np.ndarray) -> Batch:
     """Noise in all columns; no reward and no end."""
-    rng = np.random.default_rng(seed)
-    no = np.zeros(rows, bool)
-
-    def seen() -> Observation:
-        images = {k: rng.integers(0, 256, (rows, *IMAGE.shape), np.uint8) for k in KEYS}
-        return images | {"state": rng.standard_normal((rows, VECTOR)).astype(np.float32)}
-
-    made = Batch(
-        observation=seen(),
-        action=rng.uniform(-1, 1, (rows, ACTION)).astype(np.float32),
-        reward=np.zeros(rows, np.float32),
-        next_observation=seen(),
-        steps=np.ones(rows, np.int64),
-        terminated=no,
-        truncated=no,
-        intervened=no,
-        is_demonstration=no,
-        indices=np.arange(rows),
-    )
+    rng, made = np.random.default_rng(seed), blank_batch(SPEC, ACTIONS, rows)
+    for seen in (made.observation, made.next_observation):
+        for key in KEYS:
+            seen[key][...] = rng.integers(0, 256, (rows, *IMAGE.shape))
+        seen["state"][...] = rng.standard_normal((rows, VECTOR))
+    made.action[...] = rng.uniform(-1, 1, (rows, ACTION))
     return made._replace(**columns)
 
 

@@ -70,7 +70,7 @@ def test_a_target_is_what_was_paid_and_the_lower_value_of_what_came_then() -> No
     end = np.arange(ROWS) == 0
     steps = np.arange(ROWS) % 3 + 1
     reward = np.full(ROWS, 0.25, np.float32)
-    target = agent._target(batch(reward=reward, steps=steps, terminated=end))
+    target, _ = agent._target(batch(reward=reward, steps=steps, terminated=end))
     assert target[0].item() == 0.25
     assert target[1:].tolist() == pytest.approx((0.25 + 2 * 0.9 ** steps[1:]).tolist())
 

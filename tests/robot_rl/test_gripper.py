@@ -23,6 +23,7 @@ from robot_rl.sac import Metrics, Sac
 from robot_rl.schema import Schema
 from robot_rl.transition import WorldIds
 from robot_rl.weights_message import acting_state, weights_message
+from tests.robot_rl.blank_batch import blank_batch
 from tests.robot_rl.gripper_task import GraspEnv
 
 STATE = ArraySpec((3,), names=("distance", "gripper", "height"))
@@ -44,23 +45,12 @@ def _agent(**settings: Any) -> Sac:
 def _batch(openings: ArrayLike, sent: ArrayLike, seed: int = 0, **columns: Any) -> Batch:
     """Transitions of these openings and gripper commands; all else is drawn."""
     rng, size = np.random.default_rng(seed), np.size(openings)
-    no = np.zeros(size, bool)
-    states = rng.standard_normal((2, size, 3)).astype(np.float32)
-    states[0, :, 1] = openings
-    action = rng.uniform(-1, 1, (size, 3)).astype(np.float32)
-    action[:, 1] = sent
-    batch = Batch(
-        observation={"state": states[0]},
-        action=action,
-        reward=np.zeros(size, np.float32),
-        next_observation={"state": states[1]},
-        steps=np.ones(size, np.int64),
-        terminated=no,
-        truncated=no,
-        intervened=no,
-        is_demonstration=no,
-        indices=np.arange(size),
-    )
+    batch = blank_batch({"state": STATE}, ACTION, size)
+    for seen in (batch.observation, batch.next_observation):
+        seen["state"][...] = rng.standard_normal((size, 3))
+    batch.observation["state"][:, 1] = openings
+    batch.action[...] = rng.uniform(-1, 1, (size, 3))
+    batch.action[:, 1] = sent
     return batch._replace(**columns)
 
 
@@ -187,7 +177,8 @@ def test_the_arm_learns_in_its_own_dimensions() -> None:
 
 
 def test_the_clone_chooses_alone_until_the_critics_are_warm_and_counts_for_less_later() -> None:
-    agent = _agent(head="scalar", critic_warmup=3, cloning_weight=(5.0, 0.5), cloning_decay=3)
+    weights: dict[str, Any] = {"cloning_weight": (5.0, 0.5), "cloning_decay": 3, "utd_ratio": 1.0}
+    agent = _agent(head="scalar", critic_warmup=3, **weights)
     gripper = agent.gripper
     assert gripper is not None
     _say(gripper.cloned, 0, 0, 1)
