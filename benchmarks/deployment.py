@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
 def _without_ros(path: Path, gap: str, episodes: int) -> Evaluation:
     policy = Policy.load(path)
     with make_env(f"twin_{policy.schema.env}", gap=gap) as env:
-        return evaluate(env, policy.act, episodes)
+        return evaluate(env, policy, episodes)
 
 
 def _cells(alone: Evaluation, deployed: Deployed) -> Iterator[str]:

@@ -8,9 +8,9 @@ import numpy as np
 
 from benchmarks.table import Row, show_rows
 from robot_rl.demonstrations import HasExpert, trembling
-from robot_rl.env import Env
+from robot_rl.env import Act, Env
 from robot_rl.environments import make_env
-from robot_rl.evaluation import Act, evaluate
+from robot_rl.evaluation import evaluate
 
 TASKS = ("reach", "pick_cube", "peg_insert", "push")
 EPISODES = 200

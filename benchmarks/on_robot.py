@@ -208,7 +208,7 @@ def learn(name: str, setting: Setting, seed: int) -> Path:
             minutes = done * env.dt / 60
             log.write(done, _measure(config, setting, folder, env) | {"minutes": minutes})
             print(f"{name}, seed {seed}: {read_log(folder)[-1]}", flush=True)
-        fresh = evaluate(env, _policy(config).act, FRESH, FRESH_SEED).scalars("fresh")
+        fresh = evaluate(env, _policy(config), FRESH, FRESH_SEED).scalars("fresh")
         log.write(_acted(config) + 1, fresh)
     return folder
 
@@ -225,7 +225,7 @@ def _acted(config: FinetuneConfig) -> int:
 
 def _measure(config: FinetuneConfig, setting: Setting, folder: Path, env: Env) -> dict[str, float]:
     """The policy alone: by the truth, and what the judge of its practice would pay for nothing."""
-    act = _policy(config).act
+    act = _policy(config)
     found = evaluate(env, act, setting.episodes).scalars("greedy")
     if not (options := _judged(folder)):
         return found

@@ -21,11 +21,11 @@ from hardware.link import Link, Report, latched
 from hardware.robot_config import RobotConfig
 from hardware.robot_judge import RobotJudge
 from hardware.robot_view import WAIT, RobotView
-from hardware.start import Act, Starter
+from hardware.start import Starter
 from hardware.task import RobotTask
 from hardware.tool_action import Request, ToolAction
 from hardware.tool_reader import Arm, ToolReader
-from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
+from robot_rl.env import Act, ArraySpec, Closing, Info, Observation, Step
 from robot_rl.reward import Rewards
 from robot_rl.robot_step import REASONS, REQUESTED, SENT, STAMPS
 

@@ -13,10 +13,9 @@ from hardware.contract import Contract
 from hardware.contract_file import load_contract
 from hardware.env import HardwareEnv
 from hardware.robot_config import RobotConfig
-from hardware.start import Act
 from hardware.task import RobotTask, load_task
 from hardware.topics import ExtraPose
-from robot_rl.env import STATE, ArraySpec
+from robot_rl.env import STATE, Act, ArraySpec
 from robot_rl.reward import Rewards
 from robot_rl.reward_file import load_rewards
 
@@ -128,7 +127,7 @@ def load_backward(path: str, env: HardwareEnv) -> Act:
     except (ValueError, OSError):
         env.close()
         raise
-    return policy.act
+    return policy
 
 
 def _require_no_history(path: str, state: ArraySpec) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from robot_rl.env import Env, Info, Observation, Step
+from robot_rl.env import Act, Env, Info, Step, forgetting
 
-Act = Callable[[Observation], np.ndarray]
 ANSWERED = (ConnectionError, RuntimeError)
 """Errors that pause the policy: a person reads them, mends it and goes on."""
 _LOOK = 0.05
@@ -80,11 +78,14 @@ class PolicyRunner:
                 self.error = "" if self._ending.is_set() else str(error)
 
     def _run_episodes(self, step: Step) -> None:
+        forget = forgetting(self._act)
+        forget(np.ones(1, bool))
         while self._wanted.is_set():
             began = time.monotonic()
             action = self._act(step.observation)
             self.times.append(time.monotonic() - began)
             step = self._env.step(action)
+            forget(step.done | step.info.get(Info.INTERVENED, False))  # A person went elsewhere.
             self._count(step)
             if self._episodes and self.counts.episodes >= self._episodes:
                 self.pause()

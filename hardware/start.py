@@ -21,10 +21,8 @@ from hardware.robot_config import RobotConfig
 from hardware.robot_view import WAIT, RobotView
 from hardware.task import RobotTask
 from hardware.tool_action import ToolAction
-from robot_rl.env import Observation, StoppedError
+from robot_rl.env import Act, StoppedError, forgetting
 
-Act = Callable[[Observation], np.ndarray]
-"""Observation -> action, shape (1, action)."""
 _NEAR = (0.004, 0.03)
 """An arm this near to its start stands there [m, rad]."""
 _HOME = 0.01
@@ -107,6 +105,7 @@ class Starter:
     def _bring_back(self, backward: Act, draw: dict[str, np.ndarray]) -> bool:
         """Lets a policy act until the arm is near the start, objects as they are; whether it is."""
         goal = draw["tool_position"][0]
+        forgetting(backward)(np.ones(1, bool))
         for elapsed in range(self._config.backward_steps):
             way = np.abs(self._view.arm.tool.position[0] - goal)
             if (way < _BACK).all():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from robot_rl.dataset_report import report_on
 from robot_rl.episodes import Episodes
 
 
@@ -21,6 +22,13 @@ def info(path: Path) -> int:
         print(
             f"  {key}: {spec.dtype} {spec.shape}{' ' if spec.names else ''}{' '.join(spec.names)}"
         )
+    return 0
+
+
+def report(path: Path) -> int:
+    """Prints what the episodes are like and what to do about it; returns the exit status."""
+    store = Episodes(path)
+    print(*report_on(store.schema, list(store)), sep="\n")
     return 0
 
 

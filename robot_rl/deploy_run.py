@@ -7,6 +7,7 @@ import importlib
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from robot_rl.config import DeployConfig, UpConfig
 from robot_rl.deployment import Deployed, Watch, deploy
@@ -34,6 +35,7 @@ def deploy_run(config: DeployConfig, watch: Watch = lambda deployed: None) -> De
     if config.video is not None:
         require_format(config.video)
     prepare_torch(1, "float32")  # Beside the robot's processes more threads would crawl.
+    torch.manual_seed(config.seed)
     policy = Policy.load(config.policy)
     task = config.task or policy.task
     with contextlib.ExitStack() as stack:
@@ -43,7 +45,7 @@ def deploy_run(config: DeployConfig, watch: Watch = lambda deployed: None) -> De
         options = robot_options(config, task)
         env = stack.enter_context(policy.environment(config.seed, **options))
         deployed = deploy(
-            env, policy.act, config.episodes, config.seed, watch, config.video is not None
+            env, policy, config.episodes, config.seed, watch, config.video is not None
         )
     if config.video is not None:
         film_scenes(task, deployed.scenes[0], config.video, 1 / policy.schema.dt)

@@ -8,8 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from robot_rl.env import Env, Step
-from robot_rl.evaluation import EVALUATION_SEED, Act, Evaluation
+from robot_rl.env import Act, Env, Step, forgetting
+from robot_rl.evaluation import EVALUATION_SEED, Evaluation
 from robot_rl.robot_step import stamps_of
 
 
@@ -87,8 +87,9 @@ def deploy(
     Raises:
         ValueError: It cannot be drawn, for nobody knows what was where; said after the first.
     """
-    deployed, step = Deployed(), env.reset(seed)
+    deployed, step, forget = Deployed(), env.reset(seed), forgetting(act)
     while len(deployed.success) < episodes:
+        forget(np.ones(1, bool))
         step = _episode(env, act, step, deployed)
         watch(deployed)
         if filmed and not deployed.scenes[0]:

@@ -9,7 +9,7 @@ the same ``step``: ``Step.observation`` then belongs to the new episode and
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
@@ -17,6 +17,8 @@ from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 import numpy as np
 
 Observation = dict[str, np.ndarray]
+Act = Callable[[Observation], np.ndarray]
+"""What acts. Arrays of shape (num_envs, ...) -> (num_envs, action)."""
 STATE = "state"
 """The key of what is known as numbers; a vector."""
 IMAGES = "images/"
@@ -174,6 +176,24 @@ class Env(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """Acts by what it has seen before."""
+
+    def __call__(self, observation: Observation) -> np.ndarray:
+        """As ``Act``."""
+        ...
+
+    def forget(self, ended: np.ndarray) -> None:
+        """These worlds begin anew with the next observation. Shape (num_envs,), bool."""
+        ...
+
+
+def forgetting(act: Act) -> Callable[[np.ndarray], None]:
+    """What to call with the worlds that have ended; does nothing where nothing is remembered."""
+    return act.forget if isinstance(act, Remembering) else lambda ended: None
 
 
 @runtime_checkable

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from robot_rl.agent import Agent
 from robot_rl.agents import make_agent
-from robot_rl.config import EvaluateConfig, TrainConfig
-from robot_rl.env import Env
-from robot_rl.environments import make_env, parse_options
+from robot_rl.config import EvaluateConfig, ImitateConfig, TrainConfig
+from robot_rl.env import Act, Env
+from robot_rl.environments import BASE, make_env, parse_options
 from robot_rl.evaluation import Evaluation, evaluate
 from robot_rl.film import film
+from robot_rl.policy import Policy
 from robot_rl.run import Run
 from robot_rl.schema import Schema
 from robot_rl.statistics import adastop
@@ -58,19 +61,32 @@ def load_policy(folder: Path, env: Env, name: str) -> Agent:
 
 
 def _measure(folder: Path, config: EvaluateConfig) -> dict[str, Evaluation]:
-    settings = Run.open(folder).config(TrainConfig)
+    settings = _settings(folder)
     options = parse_options(settings.options)
     prepare_torch(settings.threads, settings.products)
+    torch.manual_seed(config.seed)
     with make_env(settings.env, settings.evaluation_envs, config.seed, **options) as env:
-        agent = load_policy(folder, env, settings.env)
-        greedy = partial(agent.act, greedy=True)
+        policies = _policies(folder, settings, env)
         outcomes = {
-            f"{folder} greedy": evaluate(env, greedy, config.episodes, config.seed),
-            f"{folder} sampled": evaluate(env, agent.act, config.episodes, config.seed),
+            f"{folder} {name}": evaluate(env, act, config.episodes, config.seed)
+            for name, act in policies.items()
         }
     if config.video is not None and folder == config.run:
-        film(settings.env, options, greedy, config.video, seed=config.seed)
+        film(settings.env, options, policies["greedy"], config.video, seed=config.seed)
     return outcomes
+
+
+def _settings(folder: Path) -> TrainConfig | ImitateConfig:
+    run = Run.open(folder)
+    return run.config(ImitateConfig if run.is_of(ImitateConfig) else TrainConfig)
+
+
+def _policies(folder: Path, settings: TrainConfig | ImitateConfig, env: Env) -> dict[str, Act]:
+    """Greedy, and of a learner sampled as well."""
+    if isinstance(settings, ImitateConfig):
+        return {"greedy": Policy.of_run(folder)}
+    agent = load_policy(folder, env, settings.env)
+    return {"greedy": partial(agent.act, greedy=True), "sampled": agent.act}
 
 
 def _require_same_task(*folders: Path) -> None:
@@ -83,8 +99,9 @@ def _require_same_task(*folders: Path) -> None:
         raise ValueError(f"{folders[0]} cannot be compared with itself; name another run")
     tasks = []
     for folder in folders:
-        settings = Run.open(folder).config(TrainConfig)
-        tasks.append((settings.env, *settings.options, f"{settings.evaluation_envs} worlds"))
+        settings = _settings(folder)
+        options = [one for one in settings.options if one.partition("=")[0] != BASE]
+        tasks.append((settings.env, *options, f"{settings.evaluation_envs} worlds"))
     if len(set(tasks)) > 1:
         lines = (f"{f} is {', '.join(t)}" for f, t in zip(folders, tasks, strict=True))
         raise ValueError(f"only runs of one task can be compared, but {'; '.join(lines)}")

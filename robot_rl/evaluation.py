@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from robot_rl.env import Env, Observation
+from robot_rl.env import Act, Env, forgetting
 from robot_rl.statistics import Interval, wilson_interval
 
-Act = Callable[[Observation], np.ndarray]
 EVALUATION_SEED = 12345
 """Every evaluation of every run sees the same episodes."""
 
@@ -75,7 +73,7 @@ def evaluate(env: Env, act: Act, episodes: int = 100, seed: int = EVALUATION_SEE
 
     Args:
         env: Environment of any number of worlds; it is reset.
-        act: Observation -> actions, shape (num_envs, action).
+        act: Observation -> actions; if it remembers, it is told of ends.
         episodes: How many.
         seed: Seed of the first reset; the next ones count up by the number of worlds, for Gymnasium
             gives each world a seed of its own, one after the other.
@@ -90,6 +88,7 @@ def evaluate(env: Env, act: Act, episodes: int = 100, seed: int = EVALUATION_SEE
 def _first_episodes(env: Env, act: Act, seed: int) -> _Outcome:
     """Each world's first episode; worlds that end early go on without being counted."""
     step, running = env.reset(seed), np.ones(env.num_envs, bool)
+    forgetting(act)(running)
     success, known = np.zeros((2, env.num_envs), bool)
     length, total = np.zeros(env.num_envs, np.int64), np.zeros(env.num_envs)
     while running.any():

@@ -7,9 +7,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from robot_rl.env import Info
+from robot_rl.env import Act, Info, forgetting
 from robot_rl.environments import make_env
-from robot_rl.evaluation import EVALUATION_SEED, Act
+from robot_rl.evaluation import EVALUATION_SEED
 from robot_rl.video import write_video
 
 LINGER = 10
@@ -44,6 +44,7 @@ def film(
     with make_env(name, 1, seed, **options) as env:
         if not isinstance(env, HasCamera):
             raise TypeError(f"{name} has no camera to film it with; leave the video out")
+        forgetting(act)(np.ones(1, bool))
         step, frames = env.reset(seed), [env.picture(*size)]
         while not step.done[0]:
             step = env.step(act(step.observation))

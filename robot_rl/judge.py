@@ -8,17 +8,17 @@ from pathlib import Path
 
 import torch
 
-from robot_rl.config import TrainConfig
-from robot_rl.env import Closing
+from robot_rl.config import SimulationConfig
+from robot_rl.env import Act, Closing
 from robot_rl.environments import make_env, parse_options
-from robot_rl.evaluation import EVALUATION_SEED, Act, evaluate
+from robot_rl.evaluation import EVALUATION_SEED, evaluate
 from robot_rl.film import HasCamera, film
 
 
 class Judge(Closing):
     """Worlds of their own, and the same episodes and noise every time."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: SimulationConfig) -> None:
         self._config = config
         self._options = parse_options(config.options)
         self._env = make_env(config.env, config.evaluation_envs, config.seed, **self._options)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
 from robot_rl import durable, weights_file
+from robot_rl.lock import alone_in
 from robot_rl.machine import describe_machine, git_revision
 from robot_rl.schema import Schema, differences
 from robot_rl.settings import SettingsError, load_settings, save_settings
@@ -23,13 +25,17 @@ from robot_rl.weights_file import CheckpointError
 T = TypeVar("T")
 
 CONFIG, FACTS, CHECKPOINTS = "config.json", "run.json", "checkpoints"
-_VERBS = {"TrainConfig": "train", "LearnerConfig": "finetune or learner"}
+_VERBS = {
+    "TrainConfig": "train",
+    "ImitateConfig": "imitate",
+    "LearnerConfig": "finetune or learner",
+}
 """What makes runs of such settings."""
 _NO_ROOM = "make room and resume, earlier checkpoints are intact"
 
 
 class Checkpoint(NamedTuple):
-    """The state of a learner after ``step`` environment steps."""
+    """The state of a learner after ``step`` environment steps, or updates where it imitates."""
 
     step: int
     state: dict[str, Any]
@@ -90,6 +96,10 @@ class Run:
             raise FileNotFoundError(f"{folder} holds no run; {_runs_near(folder)}")
         return cls(folder, json.loads(path.read_text(encoding="utf-8")), keep)
 
+    def is_of(self, kind: type) -> bool:
+        """Whether it was started with such settings."""
+        return self.facts.get("settings", "TrainConfig") == kind.__name__
+
     def config(self, kind: type[T]) -> T:
         """The settings the run was started with.
 
@@ -107,6 +117,18 @@ class Run:
     def save_config(self, config: Any) -> None:
         """Replaces the settings, e.g. where a run gets more steps."""
         save_settings(config, self.folder / CONFIG)
+
+    def require_more(self, steps: int, what: str = "steps") -> None:
+        """Refuses to go on where all was done.
+
+        Raises:
+            ValueError: If there is a checkpoint of so many steps.
+        """
+        if self.steps and self.steps[-1] >= steps:
+            raise ValueError(
+                f"{self.folder} has {self.steps[-1]:,} of {steps:,} {what}; to train on give more, "
+                f"e.g. --steps {2 * self.steps[-1]}"
+            )
 
     @property
     def steps(self) -> list[int]:
@@ -172,6 +194,20 @@ class Run:
 
     def _path(self, step: int) -> Path:
         return self.folder / CHECKPOINTS / f"{step:09d}.pt"
+
+
+@contextmanager
+def resumable(run: Run) -> Iterator[None]:
+    """Nobody else trains there meanwhile, and an interruption says how to go on.
+
+    Raises:
+        BlockingIOError: If somebody trains there.
+    """
+    with alone_in(run.folder):
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"; go on with: robot-rl resume {run.folder}") from None
 
 
 def _mismatch(wanted: Schema, saved: Schema) -> list[str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from robot_rl.acting_options import KEPT
 from robot_rl.env import STATE, ArraySpec, Env, Observation, Step
@@ -57,11 +56,14 @@ class Taught(Wrapper):
 
     def reset(self, seed: int | None = None) -> Step:
         """As the environment's."""
+        self._teacher.forget(np.ones(self.num_envs, bool))
         return self._shown(self._env.reset(seed))
 
     def step(self, action: np.ndarray) -> Step:
         """As the environment's."""
-        return self._shown(self._env.step(action))
+        step = self._env.step(action)
+        self._teacher.forget(step.done)
+        return self._shown(step)
 
     def expert_action(self) -> np.ndarray:
         """What the teacher would do now. Shape (1, action)."""
@@ -89,8 +91,7 @@ def taught(name: str, options: dict[str, Any], teacher: Path, seed: int = 0) -> 
         FileNotFoundError: If there is no teacher.
         ValueError: If it sees or does something else.
     """
-    with torch.random.fork_rng():  # Whoever learns has drawn its own seed.
-        policy = Policy.load(teacher)
+    policy = Policy.load(teacher)
     _require_same_tool(policy, options)
     with make_env(name, 1, **options) as env:
         seen = env.observation_spec

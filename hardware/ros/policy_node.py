@@ -42,7 +42,7 @@ class PolicyNode(Node):
             use_sim_time=bool(self.get_parameter("use_sim_time").value),
             timeout=settings.timeout,
         )
-        self._runner = PolicyRunner(env, policy.act, settings.episodes)
+        self._runner = PolicyRunner(env, policy, settings.episodes)
         self.create_service(SetBool, RUN_POLICY, self._set)
         report_health(self, env.contract.name, self._examine)
         threading.Thread(target=self._runner.run, name="policy", daemon=True).start()

@@ -10,6 +10,7 @@ import numpy as np
 from hardware.policy_runner import PolicyRunner
 from robot_rl.env import Observation, Step
 from robot_rl.toy import PointEnv
+from tests.robot_rl.remembers import Remembers
 
 
 class Flaky(PointEnv):
@@ -78,3 +79,30 @@ def test_after_its_episodes_it_rests() -> None:
         runner.resume()
         _wait(lambda: runner.counts.steps > 0 and not runner.active)
     assert runner.counts.episodes == 2
+
+
+def test_what_acts_by_memory_is_told_of_beginnings_and_ends() -> None:
+    runner = PolicyRunner(PointEnv(max_steps=2), act := Remembers(), episodes=1)
+    with _running(runner):
+        runner.resume()
+        _wait(lambda: runner.counts.steps > 0 and not runner.active)
+    assert act.told == [[True], [False], [True]]
+
+
+class TakenOver(PointEnv):
+    """A person commands in the second step."""
+
+    steps = 0
+
+    def step(self, action: np.ndarray) -> Step:
+        self.steps += 1
+        step = super().step(action)
+        return step._replace(info=step.info | {"intervened": np.array([self.steps == 2])})
+
+
+def test_a_plan_from_before_a_takeover_is_not_followed() -> None:
+    runner = PolicyRunner(TakenOver(max_steps=4), act := Remembers(), episodes=1)
+    with _running(runner):
+        runner.resume()
+        _wait(lambda: runner.counts.steps > 0 and not runner.active)
+    assert act.told == [[True], [False], [True], [False], [True]]

@@ -10,9 +10,8 @@ from hardware.env import HardwareEnv
 from hardware.environments import box_of, load_backward, make_robot
 from hardware.link import Report
 from hardware.robot_config import RobotConfig
-from hardware.start import Act
 from robot_rl.action_history import ActionHistory
-from robot_rl.env import Env, Info, Observation, StoppedError
+from robot_rl.env import Act, Env, Info, Observation, StoppedError
 from robot_rl.reward import Rewards
 from robot_rl.reward_sources import (
     InterventionReward,

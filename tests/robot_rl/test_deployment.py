@@ -7,6 +7,7 @@ from robot_rl.deployment import Deployed, deploy
 from robot_rl.env import Observation, Step
 from robot_rl.progress import DeploymentMonitor
 from robot_rl.toy import PointEnv
+from tests.robot_rl.remembers import Remembers
 
 
 class StampedPoint(PointEnv):
@@ -71,3 +72,9 @@ def test_an_episode_of_one_step_tells_no_rate() -> None:
     monitor(Deployed(success=[True], length=[1]))
     assert monitor.deployed is not None
     assert np.isnan(monitor.deployed.rate)
+
+
+def test_what_acts_by_memory_is_told_when_an_episode_begins() -> None:
+    with PointEnv(max_steps=3) as env:
+        deploy(env, act := Remembers(), 2)
+    assert (act.told, act.asked) == ([[True]] * 2, 6)
