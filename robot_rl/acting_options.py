@@ -9,7 +9,7 @@ from typing import Any
 from controllers.tool_control import ToolSettings
 from robot_rl.action_history import history_of
 from robot_rl.env import IMAGES, STATE, Env, HasContract
-from robot_rl.environments import FRAMES, HISTORY, ROBOT, parse_options
+from robot_rl.environments import BASE, FRAMES, HISTORY, ROBOT, parse_options
 from robot_rl.schema import Schema, differences
 
 _TWIN = "twin_"
@@ -53,20 +53,19 @@ def robot_differences(
     return lines
 
 
-def acting_options(schema: Schema, env: str = ROBOT) -> dict[str, Any]:
-    """Options for ``make_env``; those of one's own go before them.
+def acting_options(schema: Schema) -> dict[str, Any]:
+    """Options for ``make_env``, on a robot or in simulation; those of one's own go before them.
 
     Args:
         schema: Of the policy; its ``contract`` has the ``options`` of the training.
-        env: Where it acts; a robot's contract says how large its pictures are.
     """
     trained = parse_options(schema.contract.get("options", ()))
     images = {k: spec for k, spec in schema.observation.items() if k.startswith(IMAGES)}
-    kept = (*KEPT, FRAMES) if images else KEPT
+    kept = (*KEPT, BASE, FRAMES) if images else (*KEPT, BASE)
     options = {name: trained[name] for name in kept if name in trained}
     cameras = tuple(key.removeprefix(IMAGES) for key in images)
     history = history_of(schema.observation[STATE]) if STATE in schema.observation else 0
     options |= {HISTORY: history} if history else {}
     options |= {"cameras": cameras} if cameras else {}
-    sizes = {spec.shape[0] for spec in images.values()}
-    return options | ({"image_size": min(sizes)} if sizes and env != ROBOT else {})
+    sides = {side for spec in images.values() for side in spec.shape[:2]}
+    return options | ({"image_size": sides.pop()} if len(sides) == 1 else {})

@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 
 from robot_rl.ranges import ASCENDING, RangeError, above, at_least, check, each, within
 
-Algorithm = Literal["sac", "drq", "drqv2"]
+Algorithm = Literal["sac", "drq", "drqv2", "residual"]
 HeadName = Literal["scalar", "categorical"]
 ActorValue = Literal["min", "mean"]
 GripperName = Literal["continuous", "discrete"]
@@ -89,8 +89,8 @@ class SacConfig(AgentConfig):
     """Critic updates before the cloned actor starts to change."""
     cloning_weight: tuple[float, float] = (5.0, 0.5)
     """How strongly the actor is drawn to the cloned policy: at first, and in the end."""
-    cloning_decay: int = 12_000
-    """Critic updates, after the warm-up, over which that weight falls (geometrically)."""
+    cloning_decay: int = 6_000
+    """Environment steps, after the warm-up, over which that weight falls (geometrically)."""
     imitation_bootstrap: bool = True
     """Act and bootstrap with the cloned action wherever the critics value it more (IBRL)."""
     gripper: GripperName = "continuous"
@@ -128,15 +128,34 @@ class SacConfig(AgentConfig):
 
 
 @dataclass(frozen=True)
-class DrqConfig(SacConfig):
-    """The same from cameras. What sees changes all the time, so the actor is not averaged."""
+class PixelConfig(AgentConfig):
+    """What learners from cameras have in common."""
 
     encoder: EncoderName = "small"
     """small: four convolutions of stride 2; drqv2; resnet10, resnet18."""
+    frozen: bool = False
+    """Whether the encoder stays as it begins, as a file or a policy has it. With a shift of 0 what
+    it sees is kept in memory, for each picture of the replay a map of half precision."""
     features: int = 64
     """Numbers that each camera is reduced to."""
     shift: int = 4
     """Pixels by which images are moved at most while it learns; 0 leaves them."""
+    self_prediction: float = 0.0
+    """Weight of a loss by which what is seen now and the action tell what is seen next, or after
+    n_step steps (SPR)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self, features=at_least(1), shift=at_least(0), self_prediction=at_least(0))
+
+
+@dataclass(frozen=True)
+class DrqConfig(PixelConfig, SacConfig):
+    """The same from cameras. What sees changes all the time, so the actor is not averaged."""
+
+    # Fields that all learners have come from PixelConfig, with the defaults of AgentConfig: what
+    # SacConfig changes of these has to be repeated here.
+
     batch_size: int = 128
     """Transitions per update."""
     utd_ratio: float = 1.0
@@ -146,7 +165,6 @@ class DrqConfig(SacConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check(self, features=at_least(1), shift=at_least(0))
         if self.gripper == "discrete":
             raise RangeError(
                 "gripper is discrete, which algorithm sac alone can learn; choose continuous"
@@ -154,7 +172,27 @@ class DrqConfig(SacConfig):
 
 
 @dataclass(frozen=True)
-class DrqV2Config(AgentConfig):
+class ResidualConfig(SacConfig):
+    """Corrections of a base, which the environment's option of that name says."""
+
+    scale: tuple[float, float, float] = (0.3, 0.3, 0.3)
+    """How far a correction may go, as a share of a full action: translation, rotation, gripper."""
+    progressive_steps: int = 3_000
+    """Environment steps over which corrections come into exploration: one in so many at first."""
+    cloning_steps: int = 0
+    """There is nothing to clone: the base can do it already."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self, scale=each(above(0)), progressive_steps=at_least(1), cloning_steps=within(0, 0))
+        if self.gripper == "discrete":
+            raise RangeError(
+                "gripper is discrete, which algorithm sac alone can learn; choose continuous"
+            )
+
+
+@dataclass(frozen=True)
+class DrqV2Config(PixelConfig):
     """DrQ-v2 with its published values; demonstrations, where there are any, are imitated."""
 
     discount: float = 0.99
@@ -178,8 +216,6 @@ class DrqV2Config(AgentConfig):
     """small: four convolutions of stride 2; drqv2; resnet10, resnet18."""
     features: int = 50
     """Numbers that each camera is reduced to."""
-    shift: int = 4
-    """Pixels by which images are moved at most while it learns; 0 leaves them."""
     noise: tuple[float, float] = (1.0, 0.1)
     """Standard deviation of the exploration noise: at first, and in the end."""
     noise_steps: int = 100_000
@@ -195,8 +231,6 @@ class DrqV2Config(AgentConfig):
         super().__post_init__()
         check(
             self,
-            features=at_least(1),
-            shift=at_least(0),
             noise=each(at_least(0)),
             noise_steps=at_least(1),
             noise_clip=at_least(0),

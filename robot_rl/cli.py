@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import importlib.util
 import io
+import math
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,9 +28,11 @@ from robot_rl.config import (
     ExportConfig,
     FinetuneConfig,
     HomeConfig,
+    ImitateConfig,
     JogConfig,
     LearnerConfig,
     OptionsConfig,
+    PretrainConfig,
     RearmConfig,
     RecordConfig,
     ReplayConfig,
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 Command = (
     Annotated[DemoConfig, subcommand("demo")]
     | Annotated[TrainConfig, subcommand("train")]
+    | Annotated[ImitateConfig, subcommand("imitate")]
     | Annotated[ResumeConfig, subcommand("resume")]
     | Annotated[EvaluateConfig, subcommand("evaluate")]
     | Annotated[ExportConfig, subcommand("export")]
@@ -53,6 +57,7 @@ Command = (
     | Annotated[RecordConfig, subcommand("record")]
     | Annotated[ReplayConfig, subcommand("replay")]
     | Annotated[DatasetConfig, subcommand("dataset")]
+    | Annotated[PretrainConfig, subcommand("pretrain")]
     | Annotated[
         Annotated[ClassifierTrainConfig, subcommand("train")]
         | Annotated[ClassifierEvaluateConfig, subcommand("evaluate")]
@@ -134,6 +139,7 @@ def _commands() -> dict[type, Callable[[Any], int]]:
     return {
         DemoConfig: _demo,
         TrainConfig: _train,
+        ImitateConfig: _imitate,
         ResumeConfig: _resume,
         EvaluateConfig: _evaluate,
         ExportConfig: _export,
@@ -141,6 +147,7 @@ def _commands() -> dict[type, Callable[[Any], int]]:
         RecordConfig: _record,
         ReplayConfig: _replay,
         DatasetConfig: _dataset,
+        PretrainConfig: _pretrain,
         ClassifierTrainConfig: _train_classifier,
         ClassifierEvaluateConfig: _evaluate_classifier,
         ClassifierMistakenConfig: _mistaken,
@@ -172,10 +179,35 @@ def _train(config: TrainConfig) -> int:
     return _reported(run)
 
 
+def _imitate(config: ImitateConfig) -> int:
+    from robot_rl.imitation import imitate
+    from robot_rl.progress import ImitationMonitor
+
+    with ImitationMonitor() as monitor:
+        run = imitate(config, monitor)
+    return _told_of_imitation(run)
+
+
+def _told_of_imitation(run: Run) -> int:
+    from robot_rl.imitation import reported
+    from robot_rl.log import read_log
+
+    rows = read_log(run.folder)
+    success, mean = reported(rows), reported(rows, "greedy_return")
+    told = f"return {mean:.4g}" if math.isnan(success) else f"success {success:.0%}"
+    print(f"run: {run.folder}\n{told}, mean of the last evaluations")
+    return 0
+
+
 def _resume(config: ResumeConfig) -> int:
-    from robot_rl.progress import Monitor
+    from robot_rl.imitation import resume_imitation
+    from robot_rl.progress import ImitationMonitor, Monitor
+    from robot_rl.run import Run
     from robot_rl.train import resume
 
+    if Run.open(config.run).is_of(ImitateConfig):
+        with ImitationMonitor() as watch:
+            return _told_of_imitation(resume_imitation(config.run, config.steps, watch))
     with Monitor() as monitor:
         run = resume(config.run, config.steps, monitor)
     return _reported(run)
@@ -256,18 +288,28 @@ def _replay(config: ReplayConfig) -> int:
 
 
 def _dataset(config: DatasetConfig) -> int:
-    from robot_rl.dataset import info, verify
+    from robot_rl.dataset import info, report, verify
 
-    return (
-        info(config.dataset) if config.action == "info" else verify(config.dataset, config.repair)
-    )
+    if config.action == "verify":
+        return verify(config.dataset, config.repair)
+    return {"info": info, "report": report}[config.action](config.dataset)
+
+
+def _pretrain(config: PretrainConfig) -> int:
+    from robot_rl.pretraining import pretrain
+    from robot_rl.progress import UpdateMonitor
+
+    with UpdateMonitor(config.updates) as monitor:
+        pretrained = pretrain(config, monitor)
+    print(pretrained)
+    return 0
 
 
 def _train_classifier(config: ClassifierTrainConfig) -> int:
     from robot_rl.classifier_run import train
-    from robot_rl.progress import ClassifierMonitor
+    from robot_rl.progress import UpdateMonitor
 
-    with ClassifierMonitor(config.updates) as monitor:
+    with UpdateMonitor(config.updates) as monitor:
         told = train(config, monitor)
     print(told)
     return 0

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from robot_rl.agent_config import AgentConfig, Algorithm, DrqConfig, DrqV2Config, SacConfig
+from robot_rl.agent_config import (
+    AgentConfig,
+    Algorithm,
+    DrqConfig,
+    DrqV2Config,
+    EncoderName,
+    PixelConfig,
+    ResidualConfig,
+    SacConfig,
+)
+from robot_rl.chunk_config import ChunkConfig, DiffusionConfig, RegressionConfig
 from robot_rl.ranges import RangeError, above, at_least, check, within
 from robot_rl.zenoh_session import ADDRESS
 
 Products = Literal["float32", "bfloat16"]
+ChunkPolicyName = Literal["diffusion", "regression"]
 From = Annotated[Path | None, arg(name="from")]
 """A path that is typed as --from, which is no name in Python."""
 
@@ -22,10 +33,15 @@ class ChoiceOfAgent:
     """Which learner, and its settings."""
 
     algorithm: Algorithm = field(default="sac", kw_only=True)
-    """sac learns from the state, drq and drqv2 from cameras as well; each has settings below."""
+    """sac learns from the state, drq and drqv2 from cameras as well, residual corrects a base; each
+    has settings below."""
+    encoder_file: Path | None = field(default=None, kw_only=True)
+    """Weights that what sees begins with, of robot-rl pretrain or your own; nothing is downloaded.
+    """
     sac: SacConfig = field(default_factory=SacConfig, kw_only=True)
     drq: DrqConfig = field(default_factory=DrqConfig, kw_only=True)
     drqv2: DrqV2Config = field(default_factory=DrqV2Config, kw_only=True)
+    residual: ResidualConfig = field(default_factory=ResidualConfig, kw_only=True)
 
     @property
     def agent(self) -> AgentConfig:
@@ -34,7 +50,12 @@ class ChoiceOfAgent:
 
     @property
     def _agents(self) -> dict[Algorithm, AgentConfig]:
-        return {"sac": self.sac, "drq": self.drq, "drqv2": self.drqv2}
+        return {
+            "sac": self.sac,
+            "drq": self.drq,
+            "drqv2": self.drqv2,
+            "residual": self.residual,
+        }
 
     def __post_init__(self) -> None:
         for name, other in self._agents.items():
@@ -43,74 +64,60 @@ class ChoiceOfAgent:
                     f"algorithm is {self.algorithm}, and there are settings of {name}; leave --"
                     f"{name} out, or choose --algorithm {name}"
                 )
+        self._require_encoder()
+
+    def _require_encoder(self) -> None:
+        agent, file = self.agent, self.encoder_file
+        if file is not None and not isinstance(agent, PixelConfig):
+            raise RangeError(
+                f"encoder_file is {file}, and algorithm {self.algorithm} looks at no pictures; "
+                "leave it out (a run of --from brings its own), or choose --algorithm drq"
+            )
+        if file is None and isinstance(agent, PixelConfig) and agent.frozen:
+            raise RangeError(
+                "frozen keeps the encoder as it begins, which is random; give --encoder-file, or "
+                f"leave --{self.algorithm}.frozen out"
+            )
 
 
 @dataclass(frozen=True)
-class TrainConfig(ChoiceOfAgent):
-    """Learn a task in simulation from demonstrations and reward."""
+class SimulationConfig:
+    """A task in simulation, who shows it, and how a policy of it is judged."""
 
-    env: str = "peg_insert"
-    """reach, pick_cube, peg_insert, peg_remove, push, point, gym:<id>, or one of your own as
-    module:factory."""
-    options: tuple[str, ...] = ()
+    env: str = field(default="peg_insert", kw_only=True)
+    """reach, pick_cube, peg_insert, peg_remove, push, point, detour, gym:<id>, or one of your own
+    as module:factory."""
+    options: tuple[str, ...] = field(default=(), kw_only=True)
     """Settings of the environment, e.g. clearance=0.0005; `robot-rl options ENV` lists them."""
-    steps: int = 15_000
-    """Environment steps, counted over all worlds."""
-    seed: int = 0
+    seed: int = field(default=0, kw_only=True)
     """Seed of environment, demonstrations and networks."""
-    num_envs: int = 8
-    """Worlds that learn side by side."""
-    demonstrations: int = 20
-    """Successful scripted episodes to record first; 0 learns from reward alone."""
-    dataset: Path | None = None
+    demonstrations: int = field(default=20, kw_only=True)
+    """Successful scripted episodes to record first; train with 0 learns from reward alone."""
+    dataset: Path | None = field(default=None, kw_only=True)
     """Learn from this dataset's episodes instead of recording new ones."""
-    teacher: Path | None = None
+    teacher: Path | None = field(default=None, kw_only=True)
     """Run or policy file that demonstrates in the place of the script: one that was trained with
     the state of the objects, for a learner that sees none (privileged=False)."""
-    capacity: int = 200_000
-    """Transitions that the replay holds."""
-    random_steps: int = 500
-    """Steps of random actions at the start, where there are no demonstrations."""
-    learning_starts: int = 200
-    """Steps before the first update."""
-    greedy_share: float = 0.25
-    """Share of episodes without exploration noise: they show where the greedy policy gets stuck."""
-    snapshot_share: float = 0.0
-    """Share of episodes that start in a demonstrated state (SnapshotRL)."""
-    keep_successes: bool = False
-    """Whether episodes in which the policy succeeds count among the demonstrations."""
-    evaluate_every: int = 1_500
-    """Environment steps between evaluations."""
-    evaluation_episodes: int = 100
-    """Episodes of each evaluation, greedy and sampled."""
-    evaluation_envs: int = 50
+    evaluation_episodes: int = field(default=100, kw_only=True)
+    """Episodes of each evaluation."""
+    evaluation_envs: int = field(default=50, kw_only=True)
     """Worlds that evaluate side by side; with more of them other episodes are drawn."""
-    videos: bool = False
+    videos: bool = field(default=False, kw_only=True)
     """Film an episode at every evaluation."""
-    threads: int = 1
+    threads: int = field(default=1, kw_only=True)
     """Threads of torch. More are faster on an idle machine, and crawl beside any other load."""
-    products: Products = "bfloat16"
+    products: Products = field(default="bfloat16", kw_only=True)
     """Precision of the factors in matrix products, where the processor has units for it."""
-    device: str = "cpu"
+    device: str = field(default="cpu", kw_only=True)
     """Where it learns: cpu, or cuda."""
-    folder: Path | None = None
+    folder: Path | None = field(default=None, kw_only=True)
     """Run folder; by default runs/<env>-<date>-<time>."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        needed = max(self.agent.batch_size, 4 * self.num_envs)
         check(
             self,
-            steps=at_least(1),
             seed=at_least(0),
-            num_envs=at_least(1),
             demonstrations=at_least(0),
-            capacity=at_least(needed, "for a batch and four steps of all worlds"),
-            random_steps=at_least(0),
-            learning_starts=at_least(0),
-            greedy_share=within(0, 1),
-            snapshot_share=within(0, 1),
-            evaluate_every=at_least(1),
             evaluation_episodes=at_least(1),
             evaluation_envs=at_least(1),
             threads=at_least(1),
@@ -124,13 +131,93 @@ class TrainConfig(ChoiceOfAgent):
 
 
 @dataclass(frozen=True)
+class TrainConfig(SimulationConfig, ChoiceOfAgent):
+    """Learn a task in simulation from demonstrations and reward."""
+
+    steps: int = 15_000
+    """Environment steps, counted over all worlds."""
+    num_envs: int = 8
+    """Worlds that learn side by side."""
+    capacity: int = 200_000
+    """Transitions that the replay holds."""
+    random_steps: int = 500
+    """Steps of random actions at the start, where there are no demonstrations."""
+    learning_starts: int = 200
+    """Steps before the first update."""
+    greedy_share: float = 0.25
+    """Share of episodes without exploration noise: they show where the greedy policy gets stuck."""
+    snapshot_share: float = 0.0
+    """Share of episodes that start in a demonstrated state (SnapshotRL)."""
+    keep_successes: bool = False
+    """Whether episodes in which the policy succeeds count among the demonstrations."""
+    evaluate_every: int = 1_500
+    """Environment steps between evaluations, greedy and sampled."""
+
+    def __post_init__(self) -> None:
+        SimulationConfig.__post_init__(self)
+        ChoiceOfAgent.__post_init__(self)
+        needed = max(self.agent.batch_size, 4 * self.num_envs)
+        check(
+            self,
+            steps=at_least(1),
+            num_envs=at_least(1),
+            capacity=at_least(needed, "for a batch and four steps of all worlds"),
+            random_steps=at_least(0),
+            learning_starts=at_least(0),
+            greedy_share=within(0, 1),
+            snapshot_share=within(0, 1),
+            evaluate_every=at_least(1),
+        )
+
+
+@dataclass(frozen=True)
+class ImitateConfig(SimulationConfig):
+    """Learn a task in simulation from demonstrations alone, by policies that plan several steps."""
+
+    policy: ChunkPolicyName = "diffusion"
+    """diffusion keeps different ways of doing it apart; regression is plain behaviour cloning."""
+    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
+    regression: RegressionConfig = field(default_factory=RegressionConfig)
+    trim_idle: bool = False
+    """Whether to leave out what is idle at both ends of the episodes."""
+    updates: int = 10_000
+    """Updates of the policy."""
+    evaluate_every: int = 250
+    """Updates between evaluations; the mean of the last ten is what it reports."""
+
+    @property
+    def chunk(self) -> ChunkConfig:
+        """Settings of the policy that was chosen."""
+        return self._chunks[self.policy]
+
+    @property
+    def _chunks(self) -> dict[ChunkPolicyName, ChunkConfig]:
+        return {"diffusion": self.diffusion, "regression": self.regression}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self, updates=at_least(1), evaluate_every=at_least(1))
+        for name, other in self._chunks.items():
+            if name != self.policy and other != type(other)():
+                raise RangeError(
+                    f"policy is {self.policy}, and there are settings of {name}; leave --{name} "
+                    f"out, or choose --policy {name}"
+                )
+        if self.dataset is None and not self.demonstrations:
+            raise RangeError(
+                "demonstrations is 0, and there is nothing else to imitate; give some, or --dataset"
+            )
+
+
+@dataclass(frozen=True)
 class ResumeConfig:
     """Go on with a run that was interrupted, or train a finished one for longer."""
 
     run: Positional[Path]
     """Run folder; its own settings count."""
     steps: int | None = None
-    """New number of environment steps; None keeps the run's own."""
+    """New number of environment steps, or of updates where it imitates; None keeps the run's own.
+    """
 
     def __post_init__(self) -> None:
         check(self, steps=at_least(1))
@@ -279,7 +366,7 @@ class FinetuneConfig(ChoiceOfAgent):
         usual = FinetuneConfig(self.run, demonstrations=Path())
         given = [
             name
-            for name in (*_OF_LEARNERS, *("algorithm", "sac", "drq", "drqv2"))
+            for name in (*_OF_LEARNERS, *OF_AGENTS)
             if getattr(self, name) != getattr(usual, name)
         ]
         if self.demonstrations is not None:
@@ -305,6 +392,8 @@ class FinetuneConfig(ChoiceOfAgent):
             )
 
 
+OF_AGENTS = tuple(one.name for one in fields(ChoiceOfAgent))
+"""Names of what chooses an agent."""
 _OF_LEARNERS = ("source", "buffer", "pretraining", "utd_ratio", "rlif", "device")
 
 
@@ -474,8 +563,8 @@ class ReplayConfig:
 class DatasetConfig:
     """Look at a dataset, verify it, repair it."""
 
-    action: Positional[Literal["info", "verify"]]
-    """info prints a summary; verify checks every byte."""
+    action: Positional[Literal["info", "verify", "report"]]
+    """info prints a summary; verify checks every byte; report says what to do before imitating."""
     dataset: Positional[Path]
     """Folder of the dataset."""
     repair: bool = False
@@ -487,6 +576,51 @@ class DatasetConfig:
                 f"repair goes with verify alone; type: robot-rl dataset verify {self.dataset} "
                 "--repair"
             )
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Train an encoder on recorded episodes, without labels, for --encoder-file of a learner."""
+
+    datasets: Positional[tuple[Path, ...]]
+    """Folders of datasets with pictures; whether their episodes succeed does not matter."""
+    output: Path = Path("encoder.weights")
+    """File to write; plots go into a folder of the same name beside it."""
+    encoder: EncoderName = "resnet10"
+    """small: four convolutions of stride 2; drqv2; resnet10, resnet18."""
+    cameras: tuple[str, ...] = ()
+    """Cameras to learn from; all by default."""
+    image_size: int = 0
+    """Height and width to which pictures are shrunk, as the learner sees them; 0 leaves them."""
+    near: int = 3
+    """Steps within which two pictures belong to one moment."""
+    hold_out: float = 0.2
+    """Share of the episodes that are held out, whole, to judge by."""
+    updates: int = 1500
+    """Updates of the encoder."""
+    batch_size: int = 64
+    """Moments per update, four of each episode."""
+    learning_rate: float = 3e-4
+    """AdamW's step size at the beginning; it falls to 0."""
+    seed: int = 0
+    """Seed of what is held out, of the network and of the batches."""
+    threads: int = 1
+    """Threads of torch."""
+    products: Products = "bfloat16"
+    """Precision of the factors in matrix products, where the processor has units for it."""
+
+    def __post_init__(self) -> None:
+        check(
+            self,
+            image_size=at_least(0),
+            near=at_least(1),
+            hold_out=above(0, up_to=0.9),
+            updates=at_least(1),
+            batch_size=at_least(8),
+            learning_rate=above(0),
+            seed=at_least(0),
+            threads=at_least(1),
+        )
 
 
 @dataclass(frozen=True)

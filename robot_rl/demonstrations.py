@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from robot_rl.config import TrainConfig
+from robot_rl.config import SimulationConfig
 from robot_rl.env import Env, HasContract, Step
-from robot_rl.environments import make_env, parse_options
+from robot_rl.environments import BASE, make_env, parse_options
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
@@ -126,8 +127,15 @@ def require_expert(env: Env, name: str, otherwise: str = "") -> None:
         )
 
 
-def require_demonstrations(config: TrainConfig, env: Env) -> None:
+def require_demonstrations(
+    config: SimulationConfig, env: Env, otherwise: str = _WITHOUT_EXPERT
+) -> None:
     """Refuses, before anything is on disk, what ``load_or_record`` could not do.
+
+    Args:
+        config: Who shows it.
+        env: Of the task.
+        otherwise: What else the user may do without an expert, for the message.
 
     Raises:
         FileNotFoundError: If there is no such dataset.
@@ -136,12 +144,13 @@ def require_demonstrations(config: TrainConfig, env: Env) -> None:
     """
     if config.dataset is not None:
         schema = schema_of(env, config.env, config.options)
-        Episodes(config.dataset).schema.expect(schema, str(config.dataset))
+        recorded = Episodes(config.dataset).schema
+        recorded.expect(as_recorded(schema, recorded), str(config.dataset))
     elif config.demonstrations and config.teacher is None:
-        require_expert(env, config.env, _WITHOUT_EXPERT)
+        require_expert(env, config.env, otherwise)
 
 
-def load_or_record(config: TrainConfig, folder: Path) -> list[Episode]:
+def load_or_record(config: SimulationConfig, folder: Path) -> list[Episode]:
     """The episodes that a training learns from: a dataset's, or fresh ones in ``folder``.
 
     Raises:
@@ -157,13 +166,40 @@ def load_or_record(config: TrainConfig, folder: Path) -> list[Episode]:
             if (missing := config.demonstrations - len(store)) > 0:
                 with nullcontext(env) if config.teacher is None else demonstrator(config) as shown:
                     record(shown, store, missing, seed=config.seed)
-    episodes = [episode for episode in store if episode.metadata.success]
+        schema = schema_of(env, config.env, config.options)
+    told = proposals_for(schema, store.schema)
+    episodes = [told(episode) for episode in store if episode.metadata.success]
     if not episodes:
         raise ValueError(f"{store.path} holds no successful episode; record some first")
     return episodes
 
 
-def demonstrator(config: TrainConfig) -> Env:
+def as_recorded(schema: Schema, recorded: Schema) -> Schema:
+    """A schema without what a base says, if episodes were recorded without it: it is told later."""
+    if BASE in recorded.observation:
+        return schema
+    seen = {key: spec for key, spec in schema.observation.items() if key != BASE}
+    return replace(schema, observation=seen)
+
+
+def proposals_for(schema: Schema, recorded: Schema) -> Callable[[Episode], Episode]:
+    """Adds what the base of a schema would have done to episodes that were recorded without it.
+
+    Raises:
+        FileNotFoundError: If the base is not there any more.
+    """
+    if BASE not in schema.observation or BASE in recorded.observation:
+        return lambda episode: episode
+    # A policy comes of a training, and needs this module.
+    from robot_rl.policy import base_of
+    from robot_rl.with_base import with_proposals
+
+    base = base_of(schema)
+    assert base is not None
+    return lambda episode: with_proposals(episode, base)
+
+
+def demonstrator(config: SimulationConfig) -> Env:
     """One world with the teacher of a training.
 
     Raises:

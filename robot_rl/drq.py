@@ -1,16 +1,17 @@
 """SAC from cameras, as SERL does it (Luo et al., 2024) with the augmentation of DrQ.
 
 ``update`` is that of ``sac.py``; here stands what sees. Convolutions, and heads that reduce their
-maps to a vector, are trained by the loss of the critics alone, and the actor gets the vector
-without its gradient (DrQ: Kostrikov et al., 2020). Targets have slow heads over the same maps.
-Observation and next observation are moved by their own few pixels. The clone keeps the eyes with
-which it was made, for those that learn change all the time. Other than in SERL the loss of the
-critics alone trains what the state becomes, too, and nothing is dropped out.
+maps to a vector, are trained with the critics and never by the loss of the actor, who gets the
+vector without its gradient (DrQ: Kostrikov et al., 2020). Targets have slow heads over the same
+maps. Observation and next observation are moved by their own few pixels. The clone keeps the eyes
+with which it was made, for those that learn change all the time. Other than in SERL what the state
+becomes is trained with the critics, too, and nothing is dropped out.
 """
 
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -24,6 +25,10 @@ from robot_rl.descent import descend, follow
 from robot_rl.env import ArraySpec, Observation
 from robot_rl.perception import Senses
 from robot_rl.sac import Sac, imitation_loss
+from robot_rl.self_prediction import make_predictor
+
+_CLONED = "cloned_action"
+"""Key of what the clone would do, where it is known already."""
 
 
 class Drq(Sac):
@@ -33,6 +38,7 @@ class Drq(Sac):
         *("averaged", "cloned", "target_critics"),
         *("senses", "heads", "target_heads", "cloned_senses", "cloned_heads"),
     )
+    LEARNING: ClassVar = (*Sac.LEARNING, "predictor")
     config: DrqConfig  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(
@@ -45,9 +51,12 @@ class Drq(Sac):
         super().__init__(observation_spec, action_spec, config or DrqConfig(), seed)
         everything = [*self.actor.parameters(), *self._of_senses()]
         self._cloning_optimizer = torch.optim.Adam(everything, self.config.learning_rate)
+        self.predictor = make_predictor(self.config, self.heads.outputs, action_spec)
+        if self.predictor is not None:
+            self._critic_optimizer.add_param_group({"params": self.predictor.parameters()})
 
     def _sense(self, observation_spec: dict[str, ArraySpec]) -> int:
-        self.senses = Senses(observation_spec, self.config.encoder, self.config.shift)
+        self.senses = Senses(observation_spec, self.config)
         self.heads = self.senses.make_heads(self.config.features, spatial=True)
         self.cloned_senses = copy.deepcopy(self.senses).requires_grad_(False)
         self.target_heads = copy.deepcopy(self.heads).requires_grad_(False)
@@ -68,6 +77,11 @@ class Drq(Sac):
         """Lets the normaliser see new observations."""
         self.senses.observe(observation)
 
+    def load_encoder(self, path: Path) -> None:
+        """As every agent."""
+        self.senses.load_encoder(path)
+        self._keep_senses()
+
     def keep_clone(self) -> None:
         """Takes the actor, and what it sees with, for the clone that stays."""
         super().keep_clone()
@@ -78,7 +92,20 @@ class Drq(Sac):
         self.heads.load_state_dict(state["heads"])
         self._keep_senses()
 
+    @property
+    def has_fixed(self) -> bool:
+        """Whether there is a clone, or an encoder that sees each image one way."""
+        return self.has_clone or self.senses.are_fixed
+
+    def fixed(self, observation: Observation) -> Observation:
+        """Maps that never change, and what the clone would do."""
+        known = self.senses.fixed(observation)
+        if self.has_clone:
+            known[_CLONED] = self._cloned_action(observation | known).cpu().numpy()
+        return known
+
     def _keep_senses(self) -> None:
+        self.fixed_version += 1
         self.cloned_senses.load_state_dict(self.senses.state_dict())
         for heads in (self.cloned_heads, self.target_heads):
             heads.load_state_dict(self.heads.state_dict())
@@ -97,13 +124,24 @@ class Drq(Sac):
 
     @torch.no_grad()
     def _cloned_action(self, observation: Observation) -> Tensor:
+        if _CLONED in observation:
+            return torch.as_tensor(observation[_CLONED])
         maps = self.cloned_senses(observation)
         return self.cloned.greedy(self.cloned_senses.reduce(self.cloned_heads, maps, observation))
+
+    def _loss_beside(
+        self, state: Tensor, judged: Tensor, batch: Batch
+    ) -> tuple[Tensor | float, Metrics]:
+        if self.predictor is None:
+            return 0.0, {}
+        loss = self.predictor(state, torch.as_tensor(batch.action), judged)
+        return self.config.self_prediction * loss, {"self_prediction": loss.item()}
 
     def _await_critics(self, state: Tensor, batch: Batch) -> Metrics:
         """Keeps the actor with the clone while what it sees by changes under it."""
         mean, std = self.actor(state)
-        deviation = imitation_loss(mean, std, self._cloned_action(batch.observation))
+        cloned = self._said(state, self._cloned_action(batch.observation))
+        deviation = imitation_loss(mean, std, cloned)
         descend(self._actor_optimizer, deviation)
         follow(self.averaged, self.actor, self.config.actor_tau)
         return {"deviation": deviation.item()}

@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, cast
 
 from robot_rl.check_env import missing_members
@@ -14,6 +15,7 @@ from robot_rl.suggestion import did_you_mean
 
 ENVIRONMENTS: dict[str, str] = {
     "point": "robot_rl.toy:PointEnv",
+    "detour": "robot_rl.detour:DetourEnv",
     "reach": "sim.environments:make_reach",
     "pick_cube": "sim.environments:make_pick_cube",
     "peg_insert": "sim.environments:make_peg_insert",
@@ -34,6 +36,9 @@ GYMNASIUM_PREFIX = "gym:"
 """``gym:<id>`` is the Gymnasium environment of that id, e.g. ``gym:Pendulum-v1``."""
 HISTORY = "action_history"
 """Option of every environment: how many of the last actions its ``state`` ends with."""
+BASE = "base"
+"""Option of every environment: policy file, or run, that says at every step what it would do; and
+the key of that in observations."""
 FRAMES = "frame_stack"
 """Option of every environment with images: how many of the last frames they hold."""
 ALWAYS_GIVEN = ("num_envs", "seed")
@@ -47,8 +52,8 @@ def make_env(name: str, num_envs: int = 1, seed: int = 0, **options: Any) -> Env
         name: A key of ``ENVIRONMENTS``, ``gym:<id>``, or ``module:factory`` for one of your own.
         num_envs: Number of worlds.
         seed: Seed of everything the environment draws.
-        **options: ``action_history`` and ``frame_stack``; all others are passed to the factory, or
-            to ``gymnasium.make``.
+        **options: ``action_history``, ``frame_stack`` and ``base``; all others are passed to the
+            factory, or to ``gymnasium.make``.
 
     Raises:
         ValueError: If the name is unknown, or ``num_envs`` is not positive.
@@ -56,6 +61,11 @@ def make_env(name: str, num_envs: int = 1, seed: int = 0, **options: Any) -> Env
     """
     if num_envs < 1:
         raise ValueError(f"num_envs is {num_envs}; give at least 1")
+    if path := options.pop(BASE, ""):
+        from robot_rl.with_base import WithBase
+
+        base = Path(path) if isinstance(path, str) else path
+        return WithBase(make_env(name, num_envs, seed, **options), base)
     if steps := options.pop(HISTORY, 0):
         from robot_rl.action_history import ActionHistory
 

@@ -21,7 +21,7 @@ from robot_rl.agents import make_agent
 from robot_rl.config import FinetuneConfig, TrainConfig, UpConfig
 from robot_rl.demonstrations import schema_of, seed_beside
 from robot_rl.env import Env
-from robot_rl.environments import ROBOT, make_env, parse_options
+from robot_rl.environments import BASE, ROBOT, make_env, parse_options
 from robot_rl.episodes import Episodes
 from robot_rl.learner_process import LearnerElsewhere, LearnerProcess
 from robot_rl.lock import alone_in
@@ -40,6 +40,7 @@ from robot_rl.schema import Schema
 from robot_rl.statistics import wilson_interval
 from robot_rl.telling import telling
 from robot_rl.train import prepare_torch
+from robot_rl.with_base import WithBase
 
 ROBOTS = "robots"
 """Folder of a run with a folder for each robot: ``episodes``, ``outbox`` and its log."""
@@ -128,7 +129,7 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
                 env,
                 agent,
                 link,
-                Episodes(folder / "episodes", _schema(env, config, task)),
+                Episodes(folder / "episodes", _schema(env, config, task, offer)),
                 Metadata(task=task, operator="policy"),
                 config.greedy_share,
                 config.exploration,
@@ -165,11 +166,13 @@ def _task_of(config: FinetuneConfig) -> str:
 
 
 def _environment(config: FinetuneConfig, task: str, offer: Offer) -> Env:
-    learned = acting_options(offer.schema, config.env)
+    learned = acting_options(offer.schema)
     if config.env != ROBOT:
         options = learned | parse_options(config.options)
+        base = options.pop(BASE, "")
         env = make_env(config.env, 1, config.seed, **options)
-        return _with_person(env, config) if config.person else env
+        env = _with_person(env, config) if config.person else env
+        return WithBase(env, Path(base)) if base else env
     learned |= {"backward": config.backward} if config.backward else {}
     return make_env(ROBOT, 1, config.seed, **robot_options(config, task, **learned))
 
@@ -179,9 +182,11 @@ def _label(env: Any) -> Callable[[bool], None]:
     return env.label if getattr(env, "takes_labels", False) else lambda success: None
 
 
-def _schema(env: Env, config: FinetuneConfig, task: str) -> Schema:
+def _schema(env: Env, config: FinetuneConfig, task: str, offer: Offer) -> Schema:
     robot = (f"robot={config.robot}", f"task={task}") if config.env == ROBOT else ()
-    return schema_of(env, config.env, (*robot, *config.options))
+    base = acting_options(offer.schema).get(BASE)
+    told = (f"{BASE}={base}",) if base and BASE not in parse_options(config.options) else ()
+    return schema_of(env, config.env, (*robot, *told, *config.options))
 
 
 def _with_person(env: Env, config: FinetuneConfig) -> Env:

@@ -50,6 +50,8 @@ class Offer:
                 "all of it, or begin anew elsewhere"
             )
         agent = agent_from_json(facts["agent"])
+        if not isinstance(agent, AgentConfig):
+            raise SettingsError(f"{algorithm_of(agent)} does not learn from what robots do")
         return cls(Schema.from_json(facts["schema"]), agent, facts["rlif"], facts["takeover_cost"])
 
     def require_fit(self, env: Env) -> None:

@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from robot_rl.environments import ALWAYS_GIVEN, FRAMES, GYMNASIUM_PREFIX, HISTORY, find_factory
+from robot_rl.environments import (
+    ALWAYS_GIVEN,
+    BASE,
+    FRAMES,
+    GYMNASIUM_PREFIX,
+    HISTORY,
+    find_factory,
+)
 
 SHORT = 90
 """Longest default that is printed in full [characters]."""
@@ -53,7 +60,8 @@ _HISTORY = Option(
 _FRAMES = Option(
     FRAMES, "int", "0", "How many of the last frames images hold, in their channels; 0: the newest."
 )
-"""Both of every environment."""
+_BASE = Option(BASE, "str", "", "Policy file, or run, that says at every step what it would do.")
+"""All three of every environment."""
 
 
 def options_of(name: str) -> list[Option]:
@@ -72,7 +80,7 @@ def options_of(name: str) -> list[Option]:
         own = [option for settings in factory.settings for option in _fields(settings)]
     else:
         own = list(_parameters(factory))
-    return [*own, _HISTORY, _FRAMES]
+    return [*own, _HISTORY, _FRAMES, _BASE]
 
 
 def _fields(settings: type) -> Iterator[Option]:

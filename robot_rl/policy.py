@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 
 from robot_rl import weights_file
 from robot_rl.acting_options import acting_options, robot_differences, task_of
 from robot_rl.agent import Agent
-from robot_rl.agents import agent_from_json, agent_to_json, make_agent
-from robot_rl.config import TrainConfig
+from robot_rl.agents import agent_from_json, agent_to_json, make_acting, make_agent
+from robot_rl.config import ImitateConfig, TrainConfig
 from robot_rl.demonstrations import schema_of
 from robot_rl.env import Env, Observation
-from robot_rl.environments import ROBOT, make_env, parse_options
+from robot_rl.environments import BASE, ROBOT, make_env, parse_options
 from robot_rl.machine import describe_machine
+from robot_rl.planner import Planner
 from robot_rl.run import Run
 from robot_rl.schema import Schema
 from robot_rl.train import known_returns
@@ -41,14 +43,22 @@ class Policy:
     """A trained policy, ready to act.
 
     Args:
-        agent: Acts.
+        agent: Acts: a learner, or a policy that plans.
         schema: What it was trained with.
         origin: Where it came from, as JSON values.
+        base: What it corrects, if it does; part of its file.
     """
 
-    def __init__(self, agent: Agent, schema: Schema, origin: dict[str, Any]) -> None:
-        self._agent, self._cameras = agent, agent.camera_watch()
+    def __init__(
+        self,
+        agent: Agent | Planner,
+        schema: Schema,
+        origin: dict[str, Any],
+        base: Policy | None = None,
+    ) -> None:
+        self.agent, self._cameras = agent, agent.camera_watch()
         self.schema, self.origin = schema, origin
+        self.base = base
 
     @classmethod
     def of_run(cls, folder: Path) -> Self:
@@ -59,6 +69,8 @@ class Policy:
             CheckpointError: If it holds no checkpoint.
         """
         run = Run.open(folder)
+        if run.is_of(ImitateConfig):
+            return cls._of_imitation(run)
         settings = run.config(TrainConfig)
         with make_env(settings.env, 1, **parse_options(settings.options)) as env:
             config = known_returns(settings.agent, env)
@@ -66,8 +78,17 @@ class Policy:
         agent = make_agent(schema.observation, schema.action, config)
         checkpoint = run.load_checkpoint(schema)
         agent.load_state_dict(checkpoint.state["agent"])
-        origin = {"run": str(folder), "step": checkpoint.step, "git": run.facts["git"]}
-        return cls(agent, schema, origin | {"machine": describe_machine()})
+        return cls(agent, schema, _origin(run, checkpoint.step), base_of(schema))
+
+    @classmethod
+    def _of_imitation(cls, run: Run) -> Self:
+        settings = run.config(ImitateConfig)
+        with make_env(settings.env, 1, **parse_options(settings.options)) as env:
+            schema = schema_of(env, settings.env, settings.options)
+        planner = Planner(schema.observation, schema.action, settings.chunk)
+        checkpoint = run.load_checkpoint(schema)
+        planner.policy.load_state_dict(checkpoint.state["average"])
+        return cls(planner, schema, _origin(run, checkpoint.step))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -80,6 +101,11 @@ class Policy:
             CheckpointError: If it is damaged.
             PolicyError: If it was written by another version of the format.
         """
+        with torch.random.fork_rng(devices=[]):  # Its networks are drawn before they are filled.
+            return cls._load(path)
+
+    @classmethod
+    def _load(cls, path: Path) -> Self:
         if (path / POLICY).is_file():
             path = path / POLICY
         elif path.is_dir():
@@ -94,34 +120,67 @@ class Policy:
                 f"{path} is no policy of format {FORMAT}; export it again from its run, or act "
                 "with the version of robot_rl that wrote it"
             )
+        return cls._of_content(content)
+
+    @classmethod
+    def _of_content(cls, content: dict[str, Any]) -> Self:
         schema = Schema.from_json(json.loads(content["schema"]))
         config = agent_from_json(json.loads(content["agent"]))
-        agent = make_agent(schema.observation, schema.action, config)
+        agent = make_acting(schema.observation, schema.action, config)
         agent.load_acting_state(content["state"])
-        return cls(agent, schema, json.loads(content["origin"]))
+        base = cls._of_content(content[BASE]) if BASE in content else None
+        return cls(agent, schema, json.loads(content["origin"]), base)
 
     def save(self, path: Path) -> Path:
         """Writes all of it into one file, which cannot run code when it is loaded."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        weights_file.write(path, self._content(), "make room and export again")
+        return path
+
+    def _content(self) -> dict[str, Any]:
         content = {
             "format": FORMAT,
             "schema": json.dumps(self.schema.to_json()),
-            "agent": json.dumps(agent_to_json(self._agent.config)),
+            "agent": json.dumps(agent_to_json(self.agent.config)),
             "origin": json.dumps(self.origin),
-            "state": self._agent.acting_state(),
+            "state": self.agent.acting_state(),
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        weights_file.write(path, content, "make room and export again")
-        return path
+        return content if self.base is None else content | {BASE: self.base._content()}
 
     def act(self, observation: Observation) -> np.ndarray:
         """The greedy action. Arrays of shape (batch, ...) -> (batch, action).
+
+        Whoever runs episodes takes the policy itself, and tells it to ``forget``.
 
         Raises:
             CameraError: A camera of the one world is covered, frozen or swapped.
         """
         if self._cameras is not None and all(len(array) == 1 for array in observation.values()):
             self._cameras.see(observation)
-        return self._agent.act(observation, greedy=True)
+        return self.agent.act(observation, greedy=True)
+
+    def __call__(self, observation: Observation) -> np.ndarray:
+        """As ``act``."""
+        return self.act(observation)
+
+    def propose(self, observation: Observation, where: np.ndarray) -> np.ndarray:
+        """What it would do now, and how much of its plan it will have done then, 1 without any.
+
+        Args:
+            observation: Arrays of shape (worlds, ...).
+            where: Worlds that move on. Shape (worlds,), bool.
+
+        Returns:
+            Shape (worlds, action + 1).
+        """
+        if isinstance(self.agent, Planner):
+            return self.agent.propose(observation, where)
+        return np.hstack([self.act(observation), np.ones((len(where), 1))])
+
+    def forget(self, ended: np.ndarray) -> None:
+        """These worlds begin anew with the next observation. Shape (worlds,), bool."""
+        if isinstance(self.agent, Planner):
+            self.agent.forget(ended)
 
     @property
     def task(self) -> str:
@@ -138,7 +197,10 @@ class Policy:
         Raises:
             PolicyError: If it does not fit; the message lists how they differ.
         """
-        env = make_env(ROBOT, 1, seed, **(acting_options(self.schema) | options))
+        trained = acting_options(self.schema)
+        if self.base is not None:
+            trained[BASE] = self.base
+        env = make_env(ROBOT, 1, seed, **(trained | options))
         try:
             self.require_fit(env)
         except PolicyError:
@@ -163,3 +225,18 @@ class Policy:
                 f"this policy was trained for {self.schema.env}, and the robot differs:"
                 + "".join(f"\n  {line}" for line in lines)
             )
+
+
+def base_of(schema: Schema) -> Policy | None:
+    """The policy that others with this schema correct, by the option that they were trained with.
+
+    Raises:
+        FileNotFoundError: If it is not there any more.
+    """
+    named = parse_options(schema.contract.get("options", ())).get(BASE)
+    return Policy.load(Path(named)) if named else None
+
+
+def _origin(run: Run, step: int) -> dict[str, Any]:
+    facts = {"run": str(run.folder), "step": step, "git": run.facts["git"]}
+    return facts | {"machine": describe_machine()}

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from robot_rl.actor import RECENT, Acted
 from robot_rl.deployment import Deployed
+from robot_rl.imitation import Imitated
 from robot_rl.remote_learner import Standing
 from robot_rl.train import Progress
 
@@ -140,8 +141,21 @@ class LearnerMonitor(_StatusLine):
         )
 
 
-class ClassifierMonitor(_StatusLine):
-    """Watches a classifier learn; call it with the number of updates and the loss."""
+class ImitationMonitor(_StatusLine):
+    """Watches a policy that imitates; call it with how it stands."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        super().__init__("reading or recording demonstrations", console)
+
+    def __call__(self, imitated: Imitated) -> None:
+        """Shows how far it is, and its success."""
+        success = "" if math.isnan(imitated.success) else f", {imitated.success:.0%} succeed"
+        done = f"{imitated.update:,} of {imitated.updates:,} updates"
+        self._status.update(f"{done}, loss {imitated.loss:.4f}{success}")
+
+
+class UpdateMonitor(_StatusLine):
+    """Watches a network learn from episodes; call it with the number of updates and the loss."""
 
     def __init__(self, updates: int, console: Console | None = None) -> None:
         super().__init__("reading episodes", console)

@@ -37,6 +37,11 @@ def within(low: float, high: float, reason: str = "") -> Range:
     return Range(allowed, lambda value: low <= value <= high)
 
 
+def multiple_of(number: int) -> Range:
+    """``number`` and its multiples."""
+    return Range(f"a multiple of {number}", lambda value: value >= number and value % number == 0)
+
+
 def each(of_one: Range) -> Range:
     """A tuple that is not empty, and whose elements fulfil ``of_one``."""
     allowed = f"one or more, each {of_one.allowed}"

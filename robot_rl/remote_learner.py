@@ -18,7 +18,7 @@ from robot_rl import durable
 from robot_rl.agent import Metrics
 from robot_rl.agents import make_agent
 from robot_rl.beginning import Beginning, beginning_of
-from robot_rl.config import LearnerConfig
+from robot_rl.config import OF_AGENTS, LearnerConfig
 from robot_rl.env import ArraySpec, Closing
 from robot_rl.environments import ROBOT
 from robot_rl.interruption import Interruption
@@ -30,7 +30,7 @@ from robot_rl.machine import boot, describe_machine
 from robot_rl.message import MessageError, decode
 from robot_rl.offer import Offer
 from robot_rl.outbox import Key
-from robot_rl.policy import POLICY, Policy
+from robot_rl.policy import POLICY, Policy, base_of
 from robot_rl.replay import Replay
 from robot_rl.run import Run
 from robot_rl.schema import SchemaError
@@ -44,7 +44,7 @@ OFFER = "offer.message"
 """File of a run with what it learns, as it was when the run began."""
 _BEGUN_WITH = (
     *("source", "demonstrations", "buffer", "pretraining", "seed", "capacity"),
-    *("takeover_cost", "algorithm", "sac", "drq", "drqv2"),
+    *("takeover_cost", *OF_AGENTS),
 )
 """Settings that count once, when a run begins."""
 _SPEAK = 0.2
@@ -91,6 +91,7 @@ class RemoteLearner(Closing):
         self._offer = _offer(run) if beginning is None else beginning.offer
         self._schema = replace(self._offer.schema, env=ROBOT, contract={})
         specs = self._schema.observation, self._schema.action
+        self._base = base_of(self._offer.schema)
         agent = make_agent(*specs, self._offer.agent, config.seed)
         self._capacity = run.config(LearnerConfig).capacity or _capacity_for(specs[0])
         online = Replay(*specs, self._capacity, path=run.folder / ONLINE)
@@ -235,7 +236,8 @@ class RemoteLearner(Closing):
         }
         self._run.save_checkpoint(state, self.steps, self._schema)
         origin = {"run": str(self._run.folder), "steps": self.steps, "machine": describe_machine()}
-        Policy(self.learner.agent, self._offer.schema, origin).save(self._run.folder / POLICY)
+        policy = Policy(self.learner.agent, self._offer.schema, origin, self._base)
+        policy.save(self._run.folder / POLICY)
         self._log.write(self.steps, {**self._metrics, "updates": self._paid, "owed": self.owed})
 
     def _resume(self) -> None:

@@ -113,7 +113,7 @@ class Sac(Agent):
                 noiseless = torch.as_tensor(greedy)[..., None]
                 noisy = squashed_sample(mean, exploration * std)[0]
                 action = torch.where(noiseless, action, noisy)
-            action = self._best(observation, judged, action)
+            action = self._best(observation, judged, self._done(state, action))
             if self.gripper is not None:
                 action = self.gripper.join(action, self.gripper.act(observation, state, greedy))
             return action.cpu().numpy()
@@ -135,7 +135,7 @@ class Sac(Agent):
         """One behaviour-cloning update, on a batch of demonstrations, of what leads to actions."""
         state = self._state(batch.observation, augment=True)
         mean, std = self.actor(state)
-        loss = imitation_loss(mean, std, self._arm_action(batch))
+        loss = imitation_loss(mean, std, self._said(state, self._arm_action(batch)))
         descend(self._cloning_optimizer, loss)
         metrics = {"cloning_loss": loss.item()}
         if self.gripper_critic is not None:
@@ -174,6 +174,14 @@ class Sac(Agent):
         state = self._state(observation)
         return state, state
 
+    def _done(self, state: Tensor, said: Tensor) -> Tensor:
+        """What is done when the actor says something, here the same. Shape (batch, a)."""
+        return said
+
+    def _said(self, state: Tensor, done: Tensor) -> Tensor:
+        """What the actor would say to have that done: the inverse. Shape (batch, a)."""
+        return done
+
     def _cloned_action(self, observation: Observation) -> Tensor:
         """What the clone would do. Shape (batch, a)."""
         return self.cloned.greedy(self._state(observation))
@@ -192,22 +200,34 @@ class Sac(Agent):
         return not self.has_clone or self.updates > self.config.critic_warmup
 
     def _update_critics(self, state: Tensor, batch: Batch) -> Metrics:
-        target = self._target(batch)
+        target, judged = self._target(batch)
         output = self.critics(state, self._arm_action(batch))
         loss = self.critics.head.loss(output, target)
-        descend(self._critic_optimizer, loss)
-        return {"critic_loss": loss.item(), "target_mean": target.mean().item()}
+        metrics = {"critic_loss": loss.item(), "target_mean": target.mean().item()}
+        beside, measured = self._loss_beside(state, judged, batch)
+        descend(self._critic_optimizer, loss + beside)
+        return metrics | measured
+
+    def _loss_beside(
+        self, state: Tensor, judged: Tensor, batch: Batch
+    ) -> tuple[Tensor | float, Metrics]:
+        """What else trains with the critics, here nothing; and what it measured."""
+        return 0.0, {}
 
     @torch.no_grad()
-    def _target(self, batch: Batch) -> Tensor:
-        """Reward + discount * lowest Q of a subset (REDQ: Chen et al., 2021); time-outs go on."""
+    def _target(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Reward + discount * lowest Q of a subset (REDQ: Chen et al., 2021); time-outs go on.
+
+        And what the target critics see next. Shapes (batch,), (batch, s).
+        """
         next_state, judged = self._states(batch.next_observation, augment=True)
         next_action, log_probability = self.actor.sample(next_state)
-        candidates = self._candidates(batch.next_observation, next_action)
+        done = self._done(next_state, next_action)
+        candidates = self._candidates(batch.next_observation, done)
         values = self._smallest(judged, candidates, self._draw_subset())
         if self.config.entropy_backup:  # The clone has none.
             values[0] -= self.log_temperature.exp() * log_probability
-        return self._returns(batch, values.amax(0))
+        return self._returns(batch, values.amax(0)), judged
 
     def _candidates(self, observation: Observation, action: Tensor) -> Tensor:
         """The action and, where demonstrations were cloned, the cloned one (IBRL).
@@ -249,13 +269,14 @@ class Sac(Agent):
         self.critics.requires_grad_(False)  # Saves the products for gradients that nobody uses.
         mean, std = self.actor(state)
         action, log_probability = squashed_sample(mean, std)
-        value = self.critics.value(state, action)
+        value = self.critics.value(state, self._done(state, action))
         value = value.amin(0) if self.config.actor_value == "min" else value.mean(0)
         temperature = self.log_temperature.exp().detach()
         loss = (temperature * log_probability - value).mean()
         metrics = {"q": value.mean().item(), "entropy": -log_probability.mean().item()}
         if self.has_clone:
-            deviation = imitation_loss(mean, std, self._cloned_action(batch.observation))
+            cloned = self._said(state, self._cloned_action(batch.observation))
+            deviation = imitation_loss(mean, std, cloned)
             loss = loss + self._cloning_weight * deviation
             metrics["deviation"] = deviation.item()
         descend(self._actor_optimizer, loss)
@@ -267,8 +288,8 @@ class Sac(Agent):
     def _cloning_weight(self) -> float:
         """Strong while the critics know little beyond the demonstrations, weak later."""
         first, last = self.config.cloning_weight
-        passed = (self.updates - self.config.critic_warmup) / self.config.cloning_decay
-        return first * (last / first) ** min(max(passed, 0.0), 1.0)
+        steps = (self.updates - self.config.critic_warmup) / self.config.utd_ratio
+        return first * (last / first) ** min(max(steps / self.config.cloning_decay, 0.0), 1.0)
 
     @property
     def _gripper_cloning_weight(self) -> float:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,17 +22,25 @@ from robot_rl.demonstrations import (
     start_from_demonstrations,
     summarise,
 )
-from robot_rl.env import IMAGES, ArraySpec, Closing, Env, HasReturnRange, Info, Observation, Step
-from robot_rl.environments import make_env, parse_options
+from robot_rl.env import (
+    IMAGES,
+    Act,
+    ArraySpec,
+    Closing,
+    Env,
+    HasReturnRange,
+    Info,
+    Observation,
+    Step,
+)
+from robot_rl.environments import BASE, make_env, parse_options
 from robot_rl.episodes import fill
-from robot_rl.evaluation import Act
 from robot_rl.interruption import Interruption
 from robot_rl.judge import Judge
 from robot_rl.learner import Learner
-from robot_rl.lock import alone_in
 from robot_rl.log import Log
 from robot_rl.replay import Replay
-from robot_rl.run import Run
+from robot_rl.run import FACTS, Run, resumable
 from robot_rl.schema import Schema
 from robot_rl.transition import WorldIds
 
@@ -65,6 +72,8 @@ class Progress:
 REPLAY = "replay.npz"
 KEPT = "demonstrations.npz"
 """Demonstrations, and the successes that count among them, if any do."""
+_BASE_FILE = "base.policy"
+"""File of a run with what it corrects."""
 DEMONSTRATIONS = "demonstrations"
 """Folder of a run with the episodes that it began with."""
 Watch = Callable[[Progress], None]
@@ -85,11 +94,13 @@ def train(config: TrainConfig, watch: Watch = lambda progress: None) -> Run:
         FileExistsError: If the run folder is taken.
         KeyboardInterrupt: If a person or a scheduler ended it, after a last checkpoint.
     """
+    config = _with_own_base(config)
     with Training(config, watch) as training:
         if config.teacher is not None:  # Said before anything is on disk.
             demonstrator(config).close()
+        training.load_encoder()
         run = Run.create(config.folder or default_folder(config.env), config, config.seed)
-        with _resumable(run):
+        with resumable(run):
             training.start(run)
             training.learn()
     return run
@@ -112,25 +123,30 @@ def resume(folder: Path, steps: int | None = None, watch: Watch = lambda progres
     run = Run.open(folder)
     config = run.config(TrainConfig)
     config = replace(config, steps=steps or config.steps)
-    if run.steps and run.steps[-1] >= config.steps:
-        raise ValueError(
-            f"{folder} has {run.steps[-1]:,} of {config.steps:,} steps; "
-            f"to train on give more, e.g. --steps {2 * run.steps[-1]}"
-        )
-    with Training(config, watch) as training, _resumable(run):
+    run.require_more(config.steps)
+    with Training(config, watch) as training, resumable(run):
         run.save_config(config)
-        training.resume(run) if run.steps else training.start(run)
+        if run.steps:
+            training.resume(run)
+        else:
+            training.load_encoder()
+            training.start(run)
         training.learn()
     return run
 
 
-@contextmanager
-def _resumable(run: Run) -> Iterator[None]:
-    with alone_in(run.folder):
-        try:
-            yield
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"; go on with: robot-rl resume {run.folder}") from None
+def _with_own_base(config: TrainConfig) -> TrainConfig:
+    """The settings with a copy of the base in the run's folder: what it was made of may change."""
+    options = parse_options(config.options)
+    if not options.get(BASE):
+        return config
+    from robot_rl.with_base import load_base  # A policy comes of a training.
+
+    folder = config.folder or default_folder(config.env)
+    if not (folder / FACTS).exists():
+        load_base(Path(options[BASE])).save(folder / _BASE_FILE)
+    kept = [option for option in config.options if option.partition("=")[0] != BASE]
+    return replace(config, folder=folder, options=(*kept, f"{BASE}={folder / _BASE_FILE}"))
 
 
 def default_folder(env: str) -> Path:
@@ -196,6 +212,17 @@ class Training(Closing):
         self._step, self._seconds = 0, 0.0
         self._metrics: dict[str, float] = {}
         self._log: Log | None = None
+
+    def load_encoder(self) -> None:
+        """Before it starts: what sees begins with the weights of a file, if there is one.
+
+        Raises:
+            FileNotFoundError: If it does not exist.
+            CheckpointError: If it is damaged.
+            ValueError: If it does not fit.
+        """
+        if self.config.encoder_file is not None:
+            self.learner.agent.load_encoder(self.config.encoder_file)
 
     def start(self, run: Run) -> None:
         """Brings in the demonstrations and clones them."""
@@ -292,7 +319,7 @@ class Training(Closing):
             self.learner.demonstrations.absorb(replay, replay.episode(*ids))
 
     def _choose(self, step: Step) -> np.ndarray:
-        if not self._explores:
+        if not self._explores or self.learner.agent.has_clone:
             return self.learner.agent.act(step.observation, self._greedy)
         shape = (self.config.num_envs, *self.env.action_spec.shape)
         return self.learner.rng.uniform(-1, 1, shape).astype(np.float32)
@@ -308,7 +335,7 @@ class Training(Closing):
 
     @property
     def _explores(self) -> bool:
-        """Whether the worlds still act at random, for want of demonstrations."""
+        """Whether nobody has shown anything, and the first steps are still to say what is seen."""
         return not self._is_shown and self._step < self.config.random_steps
 
     def _update(self) -> None:

@@ -9,7 +9,10 @@ import pytest
 import robot_rl
 from robot_rl.cli import main
 
-COMMANDS = ("demo", "train", "evaluate", "record", "replay", "dataset", "options", "doctor", "up")
+COMMANDS = (
+    *("demo", "train", "evaluate", "record", "replay", "dataset", "pretrain", "options"),
+    *("doctor", "up"),
+)
 
 
 @pytest.fixture(scope="module")

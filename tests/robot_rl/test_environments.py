@@ -51,11 +51,11 @@ def test_options_reach_gymnasium() -> None:
             {},
             ValueError,
             "no environment 'peg_inset' (did you mean 'peg_insert' or 'twin_peg_insert'?); "
-            "choose point, reach, pick_cube, peg_insert, peg_remove, push, twin_reach, "
+            "choose point, detour, reach, pick_cube, peg_insert, peg_remove, push, twin_reach, "
             "twin_pick_cube, twin_peg_insert, twin_peg_remove, twin_push, robot, gym:<id of a "
             "Gymnasium environment>, or module:",
         ),
-        ("xyz", {}, ValueError, "no environment 'xyz'; choose point, reach,"),
+        ("xyz", {}, ValueError, "no environment 'xyz'; choose point, detour, reach,"),
         ("gym:Pendulun-v1", {}, ValueError, "Did you mean: `Pendulum`?"),
         (
             "point",

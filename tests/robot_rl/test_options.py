@@ -70,7 +70,7 @@ make_mine.settings = (Mine,)  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def test_a_factory_that_names_its_dataclasses_lists_their_fields() -> None:
-    *lines, _, _ = [str(option) for option in options_of(f"{__name__}:make_mine")]
+    *lines, _, _, _ = [str(option) for option in options_of(f"{__name__}:make_mine")]
     assert lines == ["size: int\n    How large.", "names: tuple[str, ...] = ('a',)"]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from robot_rl.agent import Agent
 from robot_rl.config import SacConfig
 from robot_rl.env import ArraySpec
 from robot_rl.offer import Offer
@@ -57,7 +58,8 @@ def test_a_saved_policy_acts_as_before(tmp_path: Path) -> None:
 
 def test_a_file_holds_nothing_that_only_learning_needs(tmp_path: Path) -> None:
     policy = _policy()
-    agent = policy._agent
+    agent = policy.agent
+    assert isinstance(agent, Agent)
     assert agent.acting_state().keys() < agent.state_dict().keys()
     assert not [key for key in agent.acting_state() if "optimizer" in key]
 

@@ -13,8 +13,10 @@ from robot_rl.config import SacConfig
 from robot_rl.env import ArraySpec
 from robot_rl.networks import Critics
 from robot_rl.sac import Sac
+from tests.robot_rl.blank_batch import blank_batch
 
 STATE, ACTION, SIZE = 4, 2, 64
+SPECS = {"state": ArraySpec((STATE,))}, ArraySpec((ACTION,), low=-1, high=1)
 CONFIG = SacConfig(hidden=(32, 32), return_range=(0.0, 1.0))
 
 
@@ -24,30 +26,19 @@ def _one_thread() -> None:
 
 
 def _agent(**settings: Any) -> Sac:
-    specs = {"state": ArraySpec((STATE,))}, ArraySpec((ACTION,), low=-1, high=1)
-    return Sac(*specs, replace(CONFIG, **settings), seed=0)
+    return Sac(*SPECS, replace(CONFIG, **settings), seed=0)
 
 
 def _batch(seed: int = 0, **columns: np.ndarray) -> Batch:
-    rng = np.random.default_rng(seed)
-    no = np.zeros(SIZE, bool)
-
-    def state() -> dict[str, np.ndarray]:
-        return {"state": rng.standard_normal((SIZE, STATE)).astype(np.float32)}
-
-    batch = Batch(
-        observation=state(),
-        action=rng.uniform(-1, 1, (SIZE, ACTION)).astype(np.float32),
-        reward=np.zeros(SIZE, np.float32),
-        next_observation=state(),
-        steps=np.ones(SIZE, np.int64),
-        terminated=no,
-        truncated=no,
-        intervened=no,
-        is_demonstration=no,
-        indices=np.arange(SIZE),
-    )
+    rng, batch = np.random.default_rng(seed), blank_batch(*SPECS, SIZE)
+    for seen in (batch.observation, batch.next_observation):
+        seen["state"][...] = rng.standard_normal((SIZE, STATE))
+    batch.action[...] = rng.uniform(-1, 1, (SIZE, ACTION))
     return batch._replace(**columns)
+
+
+def _target(agent: Sac, batch: Batch) -> torch.Tensor:
+    return agent._target(batch)[0]
 
 
 def _cloned(**settings: Any) -> Sac:
@@ -79,8 +70,8 @@ def test_success_ends_the_value_and_a_time_out_does_not() -> None:
     end[0] = True
     reward = end.astype(np.float32)
     value = agent.critics.head.value(torch.zeros(51)).item()
-    success = agent._target(_batch(reward=reward, terminated=end))
-    time_out = agent._target(_batch(truncated=end))
+    success = _target(agent, _batch(reward=reward, terminated=end))
+    time_out = _target(agent, _batch(truncated=end))
     assert success[0].item() == 1
     assert success[1:].tolist() == pytest.approx([0.9 * value] * (SIZE - 1))
     assert time_out.tolist() == pytest.approx([0.9 * value] * SIZE)
@@ -90,15 +81,15 @@ def test_a_value_counts_less_the_more_steps_it_lies_ahead() -> None:
     agent = _agent(discount=0.9, head="scalar", return_range=None)
     _constant(agent.target_critics, 2.0, 3.0)
     steps = np.arange(SIZE) % 3 + 1
-    target = agent._target(_batch(reward=np.ones(SIZE, np.float32), steps=steps))
+    target = _target(agent, _batch(reward=np.ones(SIZE, np.float32), steps=steps))
     assert target.tolist() == pytest.approx((1 + 2 * 0.9**steps).tolist())
 
 
 def test_targets_stay_in_the_range_of_possible_returns() -> None:
     reward = np.linspace(-3, 3, SIZE).astype(np.float32)
-    target = _agent(head="scalar")._target(_batch(reward=reward))
+    target = _target(_agent(head="scalar"), _batch(reward=reward))
     assert 0 <= target.min() <= target.max() <= 1
-    free = _agent(head="scalar", return_range=None)._target(_batch(reward=reward))
+    free = _target(_agent(head="scalar", return_range=None), _batch(reward=reward))
     assert free.min() < -1
     assert free.max() > 1
 
@@ -111,7 +102,7 @@ def test_the_entropy_stays_out_of_the_target_unless_asked_for() -> None:
             entropy_backup=entropy_backup, head="scalar", return_range=None, initial_temperature=1
         )
         torch.manual_seed(1)
-        return agent._target(batch)
+        return _target(agent, batch)
 
     assert (target(True) - target(False)).abs().min() > 0
 
@@ -130,7 +121,7 @@ def test_the_entropy_of_the_policy_adds_to_the_value_until_the_end() -> None:
         agent.actor.head.weight.zero_()
         agent.actor.head.bias.copy_(torch.tensor([0.0, 0.0, math.log(std), math.log(std)]))
     entropy = ACTION * (0.5 * math.log(2 * math.pi * math.e) + math.log(std))
-    target = agent._target(_batch(reward=end.astype(np.float32), terminated=end)).numpy()
+    target = _target(agent, _batch(reward=end.astype(np.float32), terminated=end)).numpy()
     assert (target[end] == 1).all()
     # The mean of 32 draws of the log-probability is within 0.7 of its expectation.
     expected = 0.9 * (0.5 + temperature * entropy)
@@ -146,7 +137,7 @@ def test_the_clone_has_no_entropy() -> None:
     with torch.no_grad():  # So narrow that its entropy is a cost.
         agent.actor.head.weight.zero_()
         agent.actor.head.bias.copy_(torch.tensor([0.0, 0.0, -5.0, -5.0]))
-    target = agent._target(_batch(reward=np.zeros(SIZE, np.float32)))
+    target = _target(agent, _batch(reward=np.zeros(SIZE, np.float32)))
     assert target.tolist() == pytest.approx([0.9 * 0.5] * SIZE)
 
 
@@ -268,7 +259,7 @@ def test_the_target_takes_the_better_of_both_actions() -> None:
     batch = _batch(3)
     state = torch.from_numpy(batch.next_observation["state"])
     floor = agent.target_critics.value(state, agent.cloned.greedy(state)).amin(0)
-    assert (agent._target(batch) >= floor - 1e-6).all()
+    assert (_target(agent, batch) >= floor - 1e-6).all()
 
 
 def test_a_cloned_actor_rests_until_the_critics_are_warm() -> None:
@@ -283,7 +274,7 @@ def test_a_cloned_actor_rests_until_the_critics_are_warm() -> None:
 
 
 def test_the_pull_to_the_clone_falls_from_first_to_last() -> None:
-    agent = _cloned(cloning_weight=(8.0, 0.5), critic_warmup=100, cloning_decay=200)
+    agent = _cloned(cloning_weight=(8.0, 0.5), critic_warmup=100, cloning_decay=100, utd_ratio=2.0)
     weights = []
     for agent.updates in (0, 100, 150, 200, 300, 1000):
         weights.append(agent._cloning_weight)

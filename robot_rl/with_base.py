@@ -1,0 +1,123 @@
+"""An environment in which a saved policy says at every step what it would do: a base to improve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from robot_rl.env import ArraySpec, Env, Info, Observation, Step
+from robot_rl.environments import BASE
+from robot_rl.episode import Episode
+from robot_rl.policy import Policy, PolicyError
+from robot_rl.wrapper import Wrapper, seen_as
+
+
+class WithBase(Wrapper):
+    """Everything else is the environment's own; an action is still the whole of what is done.
+
+    What the base would do after the last step of an episode is known as well, for time-outs go on.
+    Where a person acts, or nobody, it plans anew.
+
+    Args:
+        env: As the base was trained in; it is closed if they do not fit.
+        base: The policy, its file, or its run.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        PolicyError: If it was trained for something else; lists how they differ.
+    """
+
+    def __init__(self, env: Env, base: Policy | Path) -> None:
+        try:
+            self._base = base if isinstance(base, Policy) else load_base(base)
+            self._base.require_fit(env)
+        except (ValueError, OSError):
+            env.close()
+            raise
+        super().__init__(env)
+        self._noise = torch.Generator().manual_seed(0).get_state()
+
+    @property
+    def observation_spec(self) -> dict[str, ArraySpec]:
+        """As the environment's, and what the base says."""
+        return self._env.observation_spec | {BASE: base_spec(self._env.action_spec)}
+
+    def reset(self, seed: int | None = None) -> Step:
+        """Starts new episodes; the same seed gives the same plans as well."""
+        if seed is not None:
+            self._noise = torch.Generator().manual_seed(seed).get_state()
+        step = self._env.reset(seed)
+        everywhere = np.ones(self.num_envs, bool)
+        self._base.forget(everywhere)
+        seen = self._with_base(step.observation, everywhere)
+        return seen_as(step, seen, seen)
+
+    def step(self, action: np.ndarray) -> Step:
+        """As the environment's."""
+        step = self._env.step(action)
+        everywhere, done = np.ones(self.num_envs, bool), step.done
+        rests = ~np.isfinite(action).all(axis=1)
+        self._base.forget(rests | step.info.get(Info.INTERVENED, False))
+        seen = final = self._with_base(step.final_observation, everywhere)
+        if done.any():
+            self._base.forget(done)
+            began = self._with_base(step.observation, done)
+            seen = step.observation | {BASE: np.where(done[:, None], began[BASE], final[BASE])}
+        return seen_as(step, seen, final)
+
+    def _with_base(self, observation: Observation, where: np.ndarray) -> Observation:
+        """With what the base would do in some worlds, which move on in these."""
+        with self._own_noise():
+            told = self._base.propose(observation, where)
+        return observation | {BASE: told.astype(np.float32)}
+
+    @contextmanager
+    def _own_noise(self) -> Iterator[None]:
+        """Plans draw from a generator of their own: whoever learns draws as without them."""
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self._noise)
+            yield
+            self._noise = torch.get_rng_state()
+
+
+def load_base(path: Path) -> Policy:
+    """A policy that may be corrected.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        PolicyError: If it corrects another one itself.
+    """
+    policy = Policy.load(path)
+    if BASE in policy.schema.observation:
+        raise PolicyError(
+            f"{path} corrects a base itself; name what it corrects, or go on with its own run: "
+            "robot-rl resume, or finetune --from"
+        )
+    return policy
+
+
+def base_spec(action: ArraySpec) -> ArraySpec:
+    """Of what a base says: an action, and how much of its plan is done then."""
+    names = (*action.names, "done") if action.names else ()
+    size, high = action.shape[0] + 1, max(action.high, 1.0)
+    return ArraySpec((size,), low=min(action.low, 0.0), high=high, names=names)
+
+
+def with_proposals(episode: Episode, base: Policy) -> Episode:
+    """An episode that was recorded without the base, with what it would have done."""
+    base.forget(np.ones(1, bool))
+    frames = len(episode) + 1
+    told = [
+        base.propose({key: seen[t : t + 1] for key, seen in episode.observation.items()}, _ALL)[0]
+        for t in range(frames)
+    ]
+    known = {BASE: np.array(told, np.float32)}
+    return replace(episode, observation=episode.observation | known)
+
+
+_ALL = np.ones(1, bool)
