@@ -171,9 +171,9 @@ def test_the_page_shows_how_learning_goes_and_pauses_it(graph: Graph, port: int)
 
             def shown() -> bool:
                 link.tell({"steps": 1234, "success_rate": 0.75, "classifier/score": 0.5})
-                return tab.says("1,234", "0.75", "classifier/score")
+                return bool(told) and tab.says("1,234", "0.75", "classifier/score")
 
-            wait_for(shown, "the numbers")
+            wait_for(shown, "the numbers, here and on the page")
             assert told[-1].name == ["steps", "success_rate", "classifier/score"]
             tab.click("pause learning")
             wait_for(paused, "the pause")
