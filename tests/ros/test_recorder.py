@@ -109,10 +109,15 @@ def committed(dataset: Path, number: int) -> list[Episode]:
 
 def transitions(robot: Robot) -> int:
     """Of the running episode, as the recorder itself says once a second."""
+    return told(robot, "transitions")
+
+
+def told(robot: Robot, key: str) -> int:
+    """The newest number that the recorder has told under a key; 0 before it told any."""
     for array in reversed(robot.health):
         for status in array.status:
             if status.name == "/recorder":
-                return int(next(v.value for v in status.values if v.key == "transitions"))
+                return int(next(v.value for v in status.values if v.key == key))
     return 0
 
 
@@ -315,10 +320,12 @@ def test_a_recorder_that_cannot_keep_up_marks_the_episode(robot: Robot, tmp_path
     with recorder(robot, tmp_path, cameras=["none"]) as process:
         assert record(graph, True).success
         wait_until_recorded(robot, 5)
+        skipped = told(robot, "loop/skipped")
         process.send_signal(signal.SIGSTOP)
         threading.Event().wait(1.5)
         process.send_signal(signal.SIGCONT)
-        wait_until_recorded(robot, transitions(robot) + 5)
+        wait_for(lambda: told(robot, "loop/skipped") > skipped, "a recorder that noticed it")
+        wait_until_recorded(robot, transitions(robot) + 5)  # of after the stop
         assert graph.call(Trigger, "record/success").success
         [episode] = committed(tmp_path, 1)
     labels = episode.metadata.labels
