@@ -160,9 +160,8 @@ def _seeing(beginning: Beginning, encoder: Path) -> Beginning:
     """The same with the weights of a file, which fit."""
     agent, images = beginning.offer.agent, beginning.offer.schema.observation
     assert isinstance(agent, PixelConfig)
-    for key, spec in images.items():
-        if key.startswith(IMAGES):
-            read_encoder(encoder, agent.encoder, spec.shape[-1])
+    for channels in {spec.shape[-1] for key, spec in images.items() if key.startswith(IMAGES)}:
+        read_encoder(encoder, agent.encoder, channels)
     return replace(beginning, encoder=encoder)
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from robot_rl.chunk_config import ChunkConfig, DiffusionConfig, RegressionConfig
 from robot_rl.chunk_policy import ChunkPolicy
 from robot_rl.diffusion import DiffusionPolicy
 from robot_rl.env import ArraySpec
 from robot_rl.regression import RegressionPolicy
+
+_POLICIES: dict[type[ChunkConfig], Callable[..., ChunkPolicy]] = {
+    DiffusionConfig: DiffusionPolicy,
+    RegressionConfig: RegressionPolicy,
+}
 
 
 def make_chunk_policy(
@@ -17,7 +24,4 @@ def make_chunk_policy(
     Raises:
         ValueError: If it can't plan from such observations.
     """
-    if isinstance(config, DiffusionConfig):
-        return DiffusionPolicy(observation_spec, action_spec, config)
-    assert isinstance(config, RegressionConfig)
-    return RegressionPolicy(observation_spec, action_spec, config)
+    return _POLICIES[type(config)](observation_spec, action_spec, config)

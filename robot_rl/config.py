@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
@@ -58,12 +59,7 @@ class ChoiceOfAgent:
         }
 
     def __post_init__(self) -> None:
-        for name, other in self._agents.items():
-            if name != self.algorithm and other != type(other)():
-                raise RangeError(
-                    f"algorithm is {self.algorithm}, and there are settings of {name}; leave --"
-                    f"{name} out, or choose --algorithm {name}"
-                )
+        _refuse_others("algorithm", self.algorithm, self._agents)
         self._require_encoder()
 
     def _require_encoder(self) -> None:
@@ -197,12 +193,7 @@ class ImitateConfig(SimulationConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check(self, updates=at_least(1), evaluate_every=at_least(1))
-        for name, other in self._chunks.items():
-            if name != self.policy and other != type(other)():
-                raise RangeError(
-                    f"policy is {self.policy}, and there are settings of {name}; leave --{name} "
-                    f"out, or choose --policy {name}"
-                )
+        _refuse_others("policy", self.policy, self._chunks)
         if self.dataset is None and not self.demonstrations:
             raise RangeError(
                 "demonstrations is 0, and there is nothing else to imitate; give some, or --dataset"
@@ -395,6 +386,16 @@ class FinetuneConfig(ChoiceOfAgent):
 OF_AGENTS = tuple(one.name for one in fields(ChoiceOfAgent))
 """Names of what chooses an agent."""
 _OF_LEARNERS = ("source", "buffer", "pretraining", "utd_ratio", "rlif", "device")
+
+
+def _refuse_others(choice: str, chosen: str, settings: Mapping[str, Any]) -> None:
+    """What was not chosen keeps its defaults: settings of it would be of no effect."""
+    for name, other in settings.items():
+        if name != chosen and other != type(other)():
+            raise RangeError(
+                f"{choice} is {chosen}, and there are settings of {name}; leave --{name} out, or "
+                f"choose --{choice} {name}"
+            )
 
 
 def _require_start_for_gap(config: FinetuneConfig | DeployConfig) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
+from robot_rl.env import ArraySpec, Closing, Info, Observation, Step, sendable
 
 PASSED = "passed"
 """Key in ``info``: side on which the obstacle was passed in the episode so far, -1 or 1, 0 before.
@@ -74,12 +74,7 @@ class DetourEnv(Closing):
         Raises:
             ValueError: If the shape of ``action`` is not (num_envs, 2).
         """
-        if np.shape(action) != (self.num_envs, 2):
-            raise ValueError(
-                f"action has shape {np.shape(action)}; give one of shape {(self.num_envs, 2)}"
-            )
-        finite = np.isfinite(action).all(axis=1, keepdims=True)
-        sent = np.where(finite, np.clip(action, -1, 1), 0).astype(np.float32)
+        sent = sendable(action, np.zeros((self.num_envs, 2)))
         self._move(sent)
         success = np.linalg.norm(self._position - _GOAL, axis=1) < self._tolerance
         terminated = success | (np.linalg.norm(self._position, axis=1) < RADIUS)

@@ -134,8 +134,7 @@ class Drq(Sac):
     ) -> tuple[Tensor | float, Metrics]:
         if self.predictor is None:
             return 0.0, {}
-        loss = self.predictor(state, torch.as_tensor(batch.action), judged)
-        return self.config.self_prediction * loss, {"self_prediction": loss.item()}
+        return self.predictor.beside(state, torch.as_tensor(batch.action), judged)
 
     def _await_critics(self, state: Tensor, batch: Batch) -> Metrics:
         """Keeps the actor with the clone while what it sees by changes under it."""

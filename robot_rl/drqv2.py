@@ -151,9 +151,8 @@ class DrqV2(Agent):
         loss = self.critics.head.loss(self.critics(state, action), target)
         metrics = {"critic_loss": loss.item(), "target_mean": target.mean().item()}
         if self.predictor is not None:
-            beside = self.predictor(state, action, following)
-            loss = loss + self.config.self_prediction * beside
-            metrics["self_prediction"] = beside.item()
+            beside, measured = self.predictor.beside(state, action, following)
+            loss, metrics = loss + beside, metrics | measured
         descend(self._critic_optimizer, loss)
         return metrics
 

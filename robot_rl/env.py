@@ -178,6 +178,20 @@ class Env(Protocol):
     ) -> None: ...
 
 
+def sendable(action: np.ndarray, instead: np.ndarray) -> np.ndarray:
+    """An action within [-1, 1], and what is sent instead of rows that are not finite.
+
+    Shape (num_envs, action), as that of ``instead``, -> the same, float32.
+
+    Raises:
+        ValueError: If it has another shape.
+    """
+    if np.shape(action) != instead.shape:
+        raise ValueError(f"action has shape {np.shape(action)}; give one of shape {instead.shape}")
+    finite = np.isfinite(action).all(axis=1, keepdims=True)
+    return np.where(finite, np.clip(action, -1, 1), instead).astype(np.float32)
+
+
 @runtime_checkable
 class Remembering(Protocol):
     """Acts by what it has seen before."""

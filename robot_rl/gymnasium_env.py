@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from robot_rl.env import ArraySpec, Closing, Env, Info, Observation, Step, is_image
+from robot_rl.env import ArraySpec, Closing, Env, Info, Observation, Step, is_image, sendable
 
 try:
     import gymnasium
@@ -111,7 +111,7 @@ class _FromGymnasium(Closing):
         return Step(self._layout.join(raw, self.num_envs), reward, nowhere, nowhere.copy(), {})
 
     def step(self, action: np.ndarray) -> Step:
-        self._sent = self._sendable(action)
+        self._sent = sendable(action, self._sent)
         raw, reward, terminated, truncated, infos = self._vector.step(self._rescale(self._sent))
         terminated = np.array(terminated, bool)
         truncated = np.array(truncated, bool) & ~terminated
@@ -123,13 +123,6 @@ class _FromGymnasium(Closing):
 
     def close(self) -> None:
         self._vector.close()
-
-    def _sendable(self, action: np.ndarray) -> np.ndarray:
-        if np.shape(action) != self._sent.shape:
-            expected = self._sent.shape
-            raise ValueError(f"action has shape {np.shape(action)}; give one of shape {expected}")
-        finite = np.isfinite(action).all(axis=1, keepdims=True)
-        return np.where(finite, np.clip(action, -1.0, 1.0), self._sent).astype(np.float32)
 
     def _rescale(self, sent: np.ndarray) -> np.ndarray:
         box = self._vector.single_action_space

@@ -52,7 +52,7 @@ class Imitated:
     update: int
     updates: int
     loss: float
-    """Mean since the last look."""
+    """Mean since the last evaluation."""
     success: float
     """Mean of the last evaluations; NaN before the first, and where nobody knows success."""
 

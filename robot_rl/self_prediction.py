@@ -24,10 +24,12 @@ class SelfPrediction(nn.Module):
     Args:
         state: Numbers in what is seen.
         action: Numbers in an action.
+        weight: Of the loss, beside that of the critics.
     """
 
-    def __init__(self, state: int, action: int) -> None:
+    def __init__(self, state: int, action: int, weight: float) -> None:
         super().__init__()
+        self._weight = weight
         self.layers = nn.Sequential(
             nn.Linear(state + action, _HIDDEN), nn.ReLU(inplace=True), nn.Linear(_HIDDEN, state)
         )
@@ -37,7 +39,15 @@ class SelfPrediction(nn.Module):
         told = self.layers(torch.cat([state, action], dim=-1))
         return 1 - F.cosine_similarity(told, following.detach(), dim=-1).mean()
 
+    def beside(
+        self, state: Tensor, action: Tensor, following: Tensor
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The same as it adds to the loss of the critics, and what it measured."""
+        loss = self(state, action, following)
+        return self._weight * loss, {"self_prediction": loss.item()}
+
 
 def make_predictor(config: PixelConfig, state: int, action: ArraySpec) -> SelfPrediction | None:
     """None where the settings give it no weight."""
-    return SelfPrediction(state, action.shape[0]) if config.self_prediction else None
+    weight = config.self_prediction
+    return SelfPrediction(state, action.shape[0], weight) if weight else None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
+from robot_rl.env import ArraySpec, Closing, Info, Observation, Step, sendable
 
 ACCELERATION = 4.0
 """Acceleration of a full action [m/s^2]."""
@@ -70,7 +70,7 @@ class PointEnv(Closing):
         Raises:
             ValueError: If the shape of ``action`` is not (num_envs, 2).
         """
-        sent = self._sendable(action)
+        sent = sendable(action, np.zeros((self.num_envs, 2)))
         self._move(sent)
         final = self._observe()
         success = np.linalg.norm(self._goal - self._position, axis=1) < self.tolerance
@@ -85,13 +85,6 @@ class PointEnv(Closing):
 
     def close(self) -> None:
         """Nothing to free."""
-
-    def _sendable(self, action: np.ndarray) -> np.ndarray:
-        expected = (self.num_envs, *self.action_spec.shape)
-        if np.shape(action) != expected:
-            raise ValueError(f"action has shape {np.shape(action)}; give one of shape {expected}")
-        finite = np.isfinite(action).all(axis=1, keepdims=True)
-        return np.where(finite, np.clip(action, -1.0, 1.0), 0.0).astype(np.float32)
 
     def _move(self, sent: np.ndarray) -> None:
         self._velocity += (ACCELERATION * sent - DRAG * self._velocity) * self.dt

@@ -26,6 +26,7 @@ from hardware.contract import Contract
 from hardware.dds_profile import use_dds_profile
 from hardware.keys import Key
 from hardware.link import SET_BACK, Report
+from hardware.pacer import be_prompt
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
 from hardware.ros.context import new_context
@@ -126,7 +127,7 @@ class RobotLink:
         self._clock.sleep_until(when)
 
     def connect(self, timeout: float) -> None:
-        """Waits until every stream is fresh and the safety node listens.
+        """Waits until every stream is fresh and the safety node listens; who acts is prompt then.
 
         Raises:
             ConnectionError: Something is missing after ``timeout`` [s] on the wall.
@@ -136,6 +137,7 @@ class RobotLink:
             if time.monotonic() > end:
                 raise ConnectionError(self._complaint(timeout))
             time.sleep(_LOOK)
+        be_prompt()
 
     def request(self, target: np.ndarray, gripper: float | None) -> float:
         """Asks the safety node for a command; returns its stamp [s]."""

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("exact")
 
 def test_the_loss_is_one_less_the_cosine() -> None:
     torch.manual_seed(0)
-    prediction = SelfPrediction(3, 2)
+    prediction = SelfPrediction(3, 2, 1.0)
     state, action, following = torch.randn(5, 3), torch.randn(5, 2), torch.randn(5, 3)
     told = prediction.layers(torch.cat([state, action], 1)).detach().numpy()
     wanted = following.numpy()
@@ -70,7 +70,7 @@ def test_it_trains_what_sees_and_nothing_that_it_aims_at(kind: type[Drq | DrqV2]
         one.update(batch())
     assert not torch.equal(parameters(agent.senses), parameters(without.senses))
     state, action, following = (torch.randn(4, size, requires_grad=True) for size in (3, 2, 3))
-    SelfPrediction(3, 2)(state, action, following).backward()
+    SelfPrediction(3, 2, 1.0)(state, action, following).backward()
     assert state.grad is not None
     assert following.grad is None
 
