@@ -32,8 +32,9 @@ class RobotConfig(ToolSettings):
     home: bool = False
     """Without a task: whether an episode begins at the contract's home, or where the arm is."""
     joint_reset_every: int = 0
-    """With a task: after so many episodes, and before the first, the arm goes home by its joints
-    before it goes to its start; 0 never does. In a mode of poses it goes to the pose at home."""
+    """After so many episodes, and before the first, the arm goes home by its joints; with a task
+    it goes to its start from there. 0 never does. In a mode of poses it goes to the pose at home.
+    """
     backward: str = ""
     """Policy file, or run folder, that brings the arm back after each episode. Where it fails, and
     if it is empty, the scripted start does."""

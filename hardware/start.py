@@ -85,14 +85,14 @@ class Starter:
         self._view.forget()
         self._unlatch()
         self._action.follow(None, self._view.look())
+        home = self._config.joint_reset_every and self._begun % self._config.joint_reset_every == 0
+        first, self._begun = self._begun == 0, self._begun + 1
         if self._task is None:
-            if self._config.home:
+            if home or self._config.home:
                 self._go_home()
             return
         draw, held = self._task.draw(rng, 1), self._task.held_opening
         self._action.opening = 1.0 if held is None else held
-        home = self._config.joint_reset_every and self._begun % self._config.joint_reset_every == 0
-        first, self._begun = self._begun == 0, self._begun + 1
         if backward and not (first or home) and self._bring_back(backward, draw):
             return
         self._retreat(float(draw["tool_position"][0, 2]))

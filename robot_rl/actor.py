@@ -92,6 +92,7 @@ class Actor(Closing):
         exploration: Factor on that noise in the others.
         seed: Of what is greedy, and of the starts.
         watch: Called after each episode.
+        waits: Called again and again while the robot stands because the learner is behind.
         paused: Whether to rest before the next episode, the arm held.
         reward: Has the last word on rewards; by default takeovers cost what the environment says.
         pressed: Keys that a person has pressed since the last look: ``redo`` cuts the running
@@ -111,6 +112,7 @@ class Actor(Closing):
         exploration: float = 1.0,
         seed: int = 0,
         watch: Watch = lambda acted: None,
+        waits: Watch = lambda acted: None,
         paused: Callable[[], bool] = lambda: False,
         reward: Reward | None = None,
         pressed: Callable[[], Sequence[str]] = tuple,
@@ -121,7 +123,8 @@ class Actor(Closing):
         self._reward = reward or TakeoverRewards(costs_of(env))
         self._env, self._agent, self._link = env, agent, link
         self._cameras = agent.camera_watch()
-        self._store, self._metadata, self._watch = store, metadata, watch
+        self._store, self._metadata = store, metadata
+        self._watch, self._waits = watch, waits
         self._rng, self._seed = np.random.default_rng(seed), seed
         self._greedy_share, self._exploration = greedy_share, exploration
         # Whoever begins again is another stream: no counter has to survive.
@@ -177,15 +180,20 @@ class Actor(Closing):
     def _settle(self, step: Step) -> Step:
         """Waits, the arm held, until learner and watcher let us go on, and looks anew."""
         began = time.monotonic()
-        while self._link.said().get("behind", False):
-            self.rest()
-        caught_up = time.monotonic()
+        self._await_learner()
         while self._paused():
             self.rest()
         if time.monotonic() - began < _LOOK:
             return step
-        self.acted.waited += caught_up - began
         return self._env.step(np.full((1, *self._env.action_spec.shape), np.nan))
+
+    def _await_learner(self) -> None:
+        """Waits while it is behind, and says so all the time."""
+        while self._link.said().get("behind", False):
+            began = time.monotonic()
+            self.rest()
+            self.acted.waited += time.monotonic() - began
+            self._waits(self.acted)
 
     def _episode(self, step: Step) -> Step:
         """One episode; returns the first step of the next."""

@@ -39,6 +39,8 @@ class Clip:
     uuid: str
     scene: str
     """Episodes of one scene are held out together."""
+    mistaken: bool = False
+    """Whether somebody has taken back that it succeeded."""
 
     def __len__(self) -> int:
         return len(self.success)
@@ -128,6 +130,7 @@ def _clip(episode: Episode, cameras: Sequence[str], size: int, late: int) -> Cli
         np.logical_and.reduce(changed)[kept],
         metadata.uuid,
         metadata.labels.get(SCENE, metadata.uuid),
+        MISTAKEN in metadata.labels,
     )
 
 
@@ -152,14 +155,15 @@ def hold_out(
 ) -> tuple[list[Clip], list[Clip]]:
     """Clips to learn from and clips to judge by, whole scenes each.
 
-    Scenes with and without a success are split alike; those of known uuids cannot judge any more.
+    Scenes with and without a success are split alike; those of known uuids cannot judge any more,
+    and those that somebody has called mistaken are there to be learned from.
 
     Raises:
         ValueError: If either side would lack successes or failures.
     """
     rng, held = np.random.default_rng(seed), set()
     won = {clip.scene for clip in clips if not clip.failed}
-    seen = {clip.scene for clip in clips if clip.uuid in known}
+    seen = {clip.scene for clip in clips if clip.mistaken or clip.uuid in known}
     for scenes in (won, {clip.scene for clip in clips} - won):
         order = rng.permutation(sorted(scenes - seen))
         held |= set(order[: round(share * len(scenes))])

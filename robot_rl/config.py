@@ -388,7 +388,7 @@ OF_AGENTS = tuple(one.name for one in fields(ChoiceOfAgent))
 _OF_LEARNERS = ("source", "buffer", "pretraining", "utd_ratio", "rlif", "device")
 
 
-def _refuse_others(choice: str, chosen: str, settings: Mapping[str, Any]) -> None:
+def _refuse_others(choice: str, chosen: str, settings: Mapping[Any, Any]) -> None:
     """What was not chosen keeps its defaults: settings of it would be of no effect."""
     for name, other in settings.items():
         if name != chosen and other != type(other)():

@@ -124,6 +124,7 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
         specs = offer.schema.observation, offer.schema.action
         agent = make_agent(*specs, offer.agent, config.seed)
         log = stack.enter_context(Log(folder, resume_step=before))
+        tell = telling(env, link, before)
         actor = stack.enter_context(
             Actor(
                 env,
@@ -134,12 +135,8 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
                 config.greedy_share,
                 config.exploration,
                 config.seed,
-                _all(
-                    _logging(log, before),
-                    telling(env, link, before),
-                    watch,
-                    lambda acted: learner.look(),
-                ),
+                _all(_logging(log, before), tell, watch, lambda acted: learner.look()),
+                _all(tell, lambda acted: learner.look()),
                 paused=getattr(env, "offer_pause", lambda: lambda: False)(),
                 reward=rlif_rewards() if offer.rlif else None,
                 pressed=stack.enter_context(presses(env)),

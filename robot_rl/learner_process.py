@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 
 from robot_rl.actor_link import ActorLink
@@ -19,8 +21,9 @@ from robot_rl.message import Message
 from robot_rl.reward_file import load_rewards
 from robot_rl.robot_processes import end, with_us
 
-_OFTEN = 3
-"""So many times it begins again; what is killed more often than that is killed by something."""
+_OFTEN, _WITHIN = 3, 300.0
+"""So many times it begins again in such a time [s]; what is killed more often is killed by
+something."""
 _NICE = 10
 """By how much it yields to the robot's processes."""
 _GRACE = 60.0
@@ -34,6 +37,9 @@ _SOON, _ELSEWHERE = 5.0, 600.0
 class LearnerProcess(Closing):
     """``robot-rl learner`` on this machine, as long as needed.
 
+    A thread lets it begin again at once if somebody has killed it: with its last checkpoint and all
+    data.
+
     Args:
         config: What it learns from, and how.
 
@@ -44,8 +50,13 @@ class LearnerProcess(Closing):
     def __init__(self, config: FinetuneConfig) -> None:
         self.address = f"tcp/127.0.0.1:{free_port()}"
         self._command = [sys.executable, "-m", "robot_rl.cli", *_words(config, self.address)]
-        self._killed = 0
+        self._killed: list[float] = []
+        self._fault = ""
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
         self._process = self._start()
+        self._watcher = threading.Thread(target=self._watch, name="learner", daemon=True)
+        self._watcher.start()
 
     def offer(self, link: ActorLink) -> Message:
         """What it offers, once it has cloned, which may take minutes.
@@ -59,30 +70,48 @@ class LearnerProcess(Closing):
             self.look()
 
     def look(self) -> None:
-        """Lets it begin again if somebody has killed it: with its last checkpoint and all data.
+        """Whether it lives, or begins again.
 
         Raises:
             ConnectionError: It has ended by itself, or was killed too often.
         """
-        if (status := self._process.poll()) is None:
-            return
-        self._killed += 1
-        if status >= 0 or self._killed > _OFTEN:
-            how = f"with status {status}" if status >= 0 else f"for it was killed {self._killed}x"
+        if self._fault:
             raise ConnectionError(
-                f"the learner has ended, {how}; nothing is lost: mend what it says above, and go "
-                "on with the same command"
+                f"the learner has ended, {self._fault}; nothing is lost: mend what it says above, "
+                "and go on with the same command"
             )
-        print(
-            f"the learner was killed ({signal.Signals(-status).name}), and begins again from its "
-            "last checkpoint",
-            file=sys.stderr,
-        )
-        self._process = self._start()
 
     def close(self) -> None:
         """Ends it, which writes its last checkpoint; safe to call twice."""
+        with self._lock:
+            self._closing.set()
         end(self._process, _GRACE)
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while True:
+            status = self._process.wait()
+            with self._lock:
+                if self._closing.is_set():
+                    return
+                self._fault = self._why_no_more(status)
+                if self._fault:
+                    return
+                print(
+                    f"the learner was killed ({signal.Signals(-status).name}), and begins again "
+                    "from its last checkpoint",
+                    file=sys.stderr,
+                )
+                self._process = self._start()
+
+    def _why_no_more(self, status: int) -> str:
+        """Why it does not begin again; empty if it does."""
+        if status >= 0:
+            return f"with status {status}"
+        now = time.monotonic()
+        self._killed = [*(then for then in self._killed if now - then < _WITHIN), now]
+        times = len(self._killed)
+        return f"for it was killed {times}x in {_WITHIN:g} s" if times > _OFTEN else ""
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(

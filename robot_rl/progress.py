@@ -122,6 +122,7 @@ class ActorMonitor(_StatusLine):
         self._status.update(
             f"{acted.steps:,} of {self._steps:,} steps, {len(acted.success)} episodes, "
             f"{acted.recent():.0%} of the last {RECENT} succeed, weights {acted.version}"
+            + (f"; waited {acted.waited:.0f} s for the learner" if acted.waited >= 1 else "")
         )
 
 

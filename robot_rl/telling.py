@@ -17,7 +17,7 @@ _METRICS = ("critic_loss", "temperature")
 
 
 def telling(env: Env, link: ActorLink, before: int) -> Watch:
-    """Tells after each episode how learning goes.
+    """Tells, whenever it is called, how learning goes.
 
     Args:
         env: May have ``tell``, which takes numbers by name.
@@ -40,7 +40,7 @@ def numbers(acted: Acted, learner: dict[str, Any], before: int) -> dict[str, flo
         "steps": before + acted.steps,
         "episodes": len(acted.success),
         "success_rate": acted.recent(),
-        "length": acted.length[-1],
+        "length": acted.length[-1] if acted.length else float("nan"),
         "takeovers_per_1000": acted.takeover_rate(),
         "policy_version": acted.version,
         "waited": acted.waited,

@@ -40,6 +40,16 @@ def test_joints_are_reset_before_every_few_episodes_and_the_start_is_the_same(
         np.testing.assert_allclose(tool, start, atol=0.005)
 
 
+def test_without_a_task_joints_are_reset_just_as_often() -> None:
+    arm, config = ObedientArm(), RobotConfig(joint_reset_every=2, workspace=box_of(ROBOT))
+    env = HardwareEnv(ROBOT, arm, config=config)
+    for where in "h.h.":
+        arm.q = HOME + 0.3
+        arm.sleep_until(arm.time + env.dt)
+        env.reset()
+        assert bool(np.abs(arm.q - HOME).max() < 0.01) is (where == "h")
+
+
 class HeldArm(ObedientArm):
     """Is held for a second, as when a stream is stale, then taken up by requests near it alone."""
 

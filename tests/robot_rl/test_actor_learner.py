@@ -3,8 +3,7 @@
 import os
 import shutil
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,18 +31,11 @@ from robot_rl.rlif import COST, TAKEOVER, rlif_rewards
 from robot_rl.robot_step import REWARD
 from robot_rl.run import Run
 from robot_rl.schema import Schema, SchemaError
+from robot_rl.telling import numbers
 from robot_rl.train import DEMONSTRATIONS
 from robot_rl.transition import Transition
 from tests.forked import Forked
-
-PATIENCE = 60.0
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, f"waited in vain: {what}"
-        time.sleep(0.01)
+from tests.waiting import PATIENCE, wait_for
 
 
 class Learner:
@@ -569,12 +561,20 @@ def test_a_robot_waits_between_episodes_while_its_learner_is_far_behind(
     tmp_path: Path, learner: Learner
 ) -> None:
     learner.start("--patience", "1", "--utd-ratio", "20")
-    robot = Robot(tmp_path, learner.address)
+    told: list[dict[str, float]] = []
+    robot = Robot(
+        tmp_path,
+        learner.address,
+        waits=lambda acted: told.append(numbers(acted, robot.link.status, 0)),
+    )
     robot.act(1)
     wait_for(lambda: robot.link.said().get("behind"), "a learner that is behind")
     waited = robot.actor.acted.waited
     robot.act(1)
     assert robot.actor.acted.waited > waited
+    waits = [said["waited"] for said in told]
+    assert waits == sorted(set(waits)), "it is seen to wait"
+    assert waits[-1] == robot.actor.acted.waited
     robot.close()
 
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from robot_rl.actor import Acted
+from robot_rl.actor_link import ActorLink
 from robot_rl.agents import make_agent
 from robot_rl.beginning import beginning_of
 from robot_rl.config import (
@@ -34,11 +36,13 @@ from robot_rl.evaluate_run import evaluate_run
 from robot_rl.finetune import ROBOTS, finetune
 from robot_rl.free_port import free_port
 from robot_rl.learner import Learner
+from robot_rl.learner_process import LearnerProcess
 from robot_rl.lock import alone_in
 from robot_rl.log import read_log
 from robot_rl.message import decode
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
+from robot_rl.outbox import Outbox
 from robot_rl.policy import POLICY, Policy
 from robot_rl.ranges import RangeError
 from robot_rl.remote_learner import OFFER
@@ -51,6 +55,7 @@ from robot_rl.schema import SchemaError
 from robot_rl.settings import SettingsError
 from robot_rl.takeovers import with_takeovers
 from robot_rl.train import DEMONSTRATIONS, REPLAY
+from tests.waiting import wait_for
 
 
 def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
@@ -189,6 +194,22 @@ def test_a_learner_that_is_killed_begins_again_and_has_all_data(
     assert Run.open(config.run).steps[-1] == finetuned.acted.steps
     made = [row["updates"] for row in read_log(config.run)]
     assert made[-1] == pytest.approx(2 * finetuned.acted.steps, abs=2)
+
+
+def test_a_killed_learner_is_back_before_anybody_looks(tmp_path: Path, source: Path) -> None:
+    config = FinetuneConfig(tmp_path / "run", source, env="reach")
+    with (
+        LearnerProcess(config) as learner,
+        ActorLink("left", Outbox(tmp_path / "outbox"), learner.address) as link,
+    ):
+        learner.offer(link)
+        wait_for(lambda: link.status, "a word")
+        boot = link.status["boot"]
+        _end_learner("-KILL")
+        killed = time.monotonic()
+        wait_for(lambda: link.status.get("boot", boot) != boot, "another learner")
+        print(f"learns again {time.monotonic() - killed:.1f} s after SIGKILL")
+        learner.look()
 
 
 @pytest.mark.parametrize(

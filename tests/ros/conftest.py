@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from hardware.ros.context import new_context  # noqa: E402
 from hardware.ros.inbox import Inbox  # noqa: E402
 from hardware.ros.question import Question  # noqa: E402
 from tests.forked import Forked, Process  # noqa: E402
+from tests.waiting import PATIENCE, wait_for  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 RETRY = 5.0
@@ -38,18 +39,6 @@ FAST_DDS = re.compile(r'Current thread.*\n  File "[^"]*/rclpy/')
 """Where a process stands that hangs in Fast DDS while others leave (Fast-DDS issue 6502): a thread
 that removes a peer waits for the timers, and a timer for what that thread has locked. It is rare,
 and ``robot-rl up`` kills a node that does not end."""
-PATIENCE = 60.0
-"""How long anything may take on a loaded machine before a test fails [s]."""
-
-
-def wait_for(condition: Callable[[], Any], what: str, timeout: float = PATIENCE) -> Any:
-    """Returns the first true value of ``condition``; fails with ``what`` after ``timeout`` [s]."""
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.005)
-    raise AssertionError(f"waited {timeout:.0f} s in vain: {what}")
 
 
 class Graph:
