@@ -127,6 +127,7 @@ def be_prompt() -> None:
 
     The collector leaves alone what lives now, and no thread keeps the interpreter for long.
     """
+    gc.unfreeze()  # What has died since the last time goes.
     gc.collect()
     gc.freeze()
     sys.setswitchinterval(_SWITCH)

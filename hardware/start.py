@@ -86,19 +86,24 @@ class Starter:
         self._unlatch()
         self._action.follow(None, self._view.look())
         home = self._config.joint_reset_every and self._begun % self._config.joint_reset_every == 0
-        first, self._begun = self._begun == 0, self._begun + 1
-        if self._task is None:
-            if home or self._config.home:
-                self._go_home()
-            return
-        draw, held = self._task.draw(rng, 1), self._task.held_opening
+        if self._task is not None:
+            self._begin_task(self._task, rng, bool(home), backward)
+        elif home or self._config.home:
+            self._go_home()
+        self._begun += 1
+
+    def _begin_task(
+        self, task: RobotTask, rng: np.random.Generator, home: bool, backward: Act | None
+    ) -> None:
+        """Brings the arm to the start of a task and objects to their places."""
+        draw, held = task.draw(rng, 1), task.held_opening
         self._action.opening = 1.0 if held is None else held
-        if backward and not (first or home) and self._bring_back(backward, draw):
+        if backward and self._begun and not home and self._bring_back(backward, draw):
             return
         self._retreat(float(draw["tool_position"][0, 2]))
         if home:
             self._go_home()
-        for name, pose in self._task.place(draw).items():
+        for name, pose in task.place(draw).items():
             self._place(name, pose)
         self._go(draw["tool_position"], draw["tool_yaw"])
 

@@ -163,8 +163,9 @@ def hold_out(
     """
     rng, held = np.random.default_rng(seed), set()
     won = {clip.scene for clip in clips if not clip.failed}
-    seen = {clip.scene for clip in clips if clip.mistaken or clip.uuid in known}
-    for scenes in (won, {clip.scene for clip in clips} - won):
+    seen = {clip.scene for clip in clips if clip.uuid in known}
+    mistaken = {clip.scene for clip in clips if clip.mistaken}
+    for scenes in (won - mistaken, {clip.scene for clip in clips} - won - mistaken):
         order = rng.permutation(sorted(scenes - seen))
         held |= set(order[: round(share * len(scenes))])
     parts = ([c for c in clips if c.scene not in held], [c for c in clips if c.scene in held])
@@ -173,7 +174,8 @@ def hold_out(
         if failed in (0, len(part)):
             raise ValueError(
                 f"of the episodes {name} {failed} failed and {len(part) - failed} succeeded; "
-                "record more of both: `robot-rl record --near-misses 3`, or with --keep-failures"
+                "record more of both: `robot-rl record --near-misses 3`, or with --keep-failures "
+                "(mistaken ones are learned from alone)"
             )
     return parts
 

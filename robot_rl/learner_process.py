@@ -102,7 +102,11 @@ class LearnerProcess(Closing):
                     "from its last checkpoint",
                     file=sys.stderr,
                 )
-                self._process = self._start()
+                try:
+                    self._process = self._start()
+                except OSError as error:
+                    self._fault = f"and cannot begin again ({error})"
+                    return
 
     def _why_no_more(self, status: int) -> str:
         """Why it does not begin again; empty if it does."""

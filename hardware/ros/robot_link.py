@@ -127,17 +127,17 @@ class RobotLink:
         self._clock.sleep_until(when)
 
     def connect(self, timeout: float) -> None:
-        """Waits until every stream is fresh and the safety node listens; who acts is prompt then.
+        """Waits until every stream is fresh and the safety node listens; we are prompt then.
 
         Raises:
             ConnectionError: Something is missing after ``timeout`` [s] on the wall.
         """
+        be_prompt()  # Before: it takes a second or more where torch is loaded.
         end = time.monotonic() + timeout
         while not (self._ready() and self._commanded_once()):
             if time.monotonic() > end:
                 raise ConnectionError(self._complaint(timeout))
             time.sleep(_LOOK)
-        be_prompt()
 
     def request(self, target: np.ndarray, gripper: float | None) -> float:
         """Asks the safety node for a command; returns its stamp [s]."""

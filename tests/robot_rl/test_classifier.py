@@ -335,6 +335,14 @@ def test_scenes_are_held_out_whole() -> None:
     assert not {c.scene for c in learned} & {c.scene for c in held}
 
 
+def test_mistaken_episodes_are_learned_from_and_take_nobodys_place() -> None:
+    clips = [clip(str(scene), won) for scene in range(10) for won in (True, False)]
+    mistaken = [replace(clip(f"taken back {n}", won=False), mistaken=True) for n in range(20)]
+    learned, held = hold_out([*clips, *mistaken], 0.3, seed=0)
+    assert len(held) == 6
+    assert all(one in learned for one in mistaken)
+
+
 def test_held_out_episodes_of_one_kind_are_refused() -> None:
     with pytest.raises(ValueError, match="record more of both: `robot-rl record --near-misses"):
         hold_out([clip(str(scene), True) for scene in range(10)], 0.3, seed=0)

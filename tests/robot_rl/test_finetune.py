@@ -203,8 +203,7 @@ def test_a_killed_learner_is_back_before_anybody_looks(tmp_path: Path, source: P
         ActorLink("left", Outbox(tmp_path / "outbox"), learner.address) as link,
     ):
         learner.offer(link)
-        wait_for(lambda: link.status, "a word")
-        boot = link.status["boot"]
+        boot = wait_for(lambda: link.status, "a word")["boot"]
         _end_learner("-KILL")
         killed = time.monotonic()
         wait_for(lambda: link.status.get("boot", boot) != boot, "another learner")
@@ -213,7 +212,7 @@ def test_a_killed_learner_is_back_before_anybody_looks(tmp_path: Path, source: P
 
 
 @pytest.mark.parametrize(
-    ("how", "often", "said"), [("-KILL", 9, "it was killed 4x"), ("-INT", 1, "with status 0")]
+    ("how", "often", "said"), [("-KILL", 99, "it was killed 4x"), ("-INT", 1, "with status 0")]
 )
 def test_a_learner_that_does_not_live_is_told_and_the_same_command_goes_on(
     tmp_path: Path, source: Path, how: str, often: int, said: str
