@@ -122,19 +122,8 @@ class Pacer:
         self._last = now
 
 
-def be_prompt() -> None:
-    """Spares a process whose loops must not wait two pauses of Python's.
-
-    The collector leaves alone what lives now, and no thread keeps the interpreter for long.
-    """
-    gc.unfreeze()  # What has died since the last time goes.
-    gc.collect()
-    gc.freeze()
-    sys.setswitchinterval(_SWITCH)
-
-
 def be_punctual(priority: int = 50) -> str:
-    """Asks for real-time scheduling of the process, of this thread first; it is prompt as well.
+    """Asks for real-time scheduling of the process, of this thread first; no collector pauses it.
 
     All threads of the process, for a loop waits for whoever has the interpreter or a lock of DDS:
     one that is not scheduled itself would keep it waiting.
@@ -142,7 +131,9 @@ def be_punctual(priority: int = 50) -> str:
     Returns:
         What was granted, for the log: a user without the right goes on without it.
     """
-    be_prompt()
+    gc.collect()
+    gc.freeze()
+    sys.setswitchinterval(_SWITCH)
     try:
         for thread in os.listdir("/proc/self/task"):
             _schedule(int(thread), priority - 1)

@@ -26,7 +26,6 @@ from hardware.contract import Contract
 from hardware.dds_profile import use_dds_profile
 from hardware.keys import Key
 from hardware.link import SET_BACK, Report
-from hardware.pacer import be_prompt
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
 from hardware.ros.context import new_context
@@ -127,12 +126,11 @@ class RobotLink:
         self._clock.sleep_until(when)
 
     def connect(self, timeout: float) -> None:
-        """Waits until every stream is fresh and the safety node listens; we are prompt then.
+        """Waits until every stream is fresh and the safety node listens.
 
         Raises:
             ConnectionError: Something is missing after ``timeout`` [s] on the wall.
         """
-        be_prompt()  # Before: it takes a second or more where torch is loaded.
         end = time.monotonic() + timeout
         while not (self._ready() and self._commanded_once()):
             if time.monotonic() > end:
