@@ -176,8 +176,9 @@ class OverwritesTheAction(Point):
 
 
 class PoisonedByNan(Point):
-    def _sendable(self, action: np.ndarray) -> np.ndarray:
-        return np.clip(action, -1.0, 1.0)
+    def step(self, action: np.ndarray) -> Step:
+        self._velocity[np.isnan(action).any(axis=1)] = np.nan
+        return super().step(action)
 
 
 class FailsAfterNan(PoisonedByNan):
