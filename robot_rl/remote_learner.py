@@ -106,11 +106,12 @@ class RemoteLearner(Closing):
             durable.replace(run.folder / OFFER, self._offer.to_message())
             self._metrics = beginning.teach(self.learner, config.pretraining)
         self._log = Log(run.folder, resume_step=run.steps[-1] if run.steps else -1)
-        self._link = LearnerLink(self._offer.to_message(), self._weights(), config.address)
         self._spoke = self._saved = time.monotonic()
         self._idle = 0.0
         if not run.steps:  # Or who is killed soon would begin anew, and give out a version twice.
             self._checkpoint()
+        # Last, for nobody closes it where the rest fails, or is interrupted.
+        self._link = LearnerLink(self._offer.to_message(), self._weights(), config.address)
 
     @property
     def _ratio(self) -> float:
