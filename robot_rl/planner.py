@@ -39,15 +39,7 @@ class Planner:
         return self._chunks(observation)
 
     def propose(self, observation: Observation, where: np.ndarray) -> np.ndarray:
-        """The next action of some worlds, and how much of its plan each will have done then.
-
-        Args:
-            observation: Arrays of shape (worlds, ...).
-            where: Worlds that move on. Shape (worlds,), bool.
-
-        Returns:
-            Shape (worlds, action + 1).
-        """
+        """As ``Policy.propose``, which calls it."""
         action = self._chunks(observation, where)
         return np.hstack([action, self._chunks.done[:, None]])
 
