@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=usable_cores())
     asked = parser.parse_args()
     console, rows = Console(), list[Row]()
-    prepare_torch(1, "bfloat16")  # As the runs have it.
+    prepare_torch(1, "float32")  # As it plans beside a robot.
     for task in asked.tasks:
         failed = _learn_all(task, asked.policies, asked.seeds, asked.jobs, console)
         for policy in asked.policies:
@@ -169,12 +169,12 @@ def _plan_times(policy: DiffusionPolicy, state: np.ndarray) -> list[float]:
 
 
 def _rarer_side(folder: Path) -> float:
-    """Share of the successful episodes that pass on the side that is passed less often."""
+    """Share of the episodes that succeed on the side on which fewer do."""
     task = Run.open(folder).config(ImitateConfig).env
     torch.manual_seed(EVALUATION_SEED)
     with make_env(task, _EPISODES) as env:
         sides = _sides(env, Policy.of_run(folder))
-    return min((sides == side).sum() for side in (-1, 1)) / max(len(sides), 1)
+    return min((sides == side).sum() for side in (-1, 1)) / _EPISODES
 
 
 def _sides(env: Env, act: Act) -> np.ndarray:

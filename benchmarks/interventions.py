@@ -16,20 +16,20 @@ import argparse
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.ablations import Apart, Pooled, as_terminal
-from benchmarks.studies import learn_all, parser_of, setting_of
+from benchmarks.studies import CALM, digest, learn_all, parser_of, setting_of
 from benchmarks.table import BUILD, Row, show_rows, write_rows
 from hardware.person_env import with_person
 from robot_rl.config import SacConfig
 from robot_rl.demonstrations import record
 from robot_rl.env import Env, Step
-from robot_rl.environments import make_env
+from robot_rl.environments import make_env, parse_options
 from robot_rl.episodes import Episodes
 from robot_rl.evaluation import evaluate
 from robot_rl.learner import Learner
@@ -92,8 +92,8 @@ class Setting:
     """What all runs have in common; runs of another setting lie in another folder."""
 
     gap: str
-    leash: float
-    """By how many actions a target may lead the tool; 0 adds actions to the measured pose."""
+    tool: tuple[str, ...]
+    """How actions move it."""
     clearance: float
     reach: float
     """Half range of where hole and tool start, sideways [m]."""
@@ -112,8 +112,8 @@ class Setting:
         """Of the environment."""
         sideways = (self.reach, self.reach)
         return {
+            **parse_options(self.tool),
             "gap": self.gap,
-            "leash": self.leash,
             "clearance": self.clearance,
             "hole_yaw": self.turn,
             "hole": Box((0.5, 0.0, 0.0), (*sideways, 0.0)),
@@ -123,9 +123,8 @@ class Setting:
     @property
     def folder(self) -> Path:
         """Where its runs lie."""
-        tool = (self.leash, self.clearance, self.reach, self.turn)
-        numbers = (*tool, self.demonstrations, self.skill, self.late, self.steps, self.every)
-        return RUNS / "-".join([self.gap, *(f"{number:g}" for number in numbers)])
+        values = (getattr(self, field.name) for field in fields(self))
+        return RUNS / f"{self.gap}-{digest(*values)}"
 
 
 class Run:
@@ -287,7 +286,7 @@ def _draw(setting: Setting, logs: dict[str, Seeds], alone: float) -> Path:
             (line,) = axes.plot(steps, values.mean(0), label=f"{STUDIES[name].name} ({len(seeds)})")
             low, high = values.min(0), values.max(0)
             axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.15, lw=0)
-        axes.set_xlabel("steps of the robot (20 a second)")
+        axes.set_xlabel("steps of the robot")
     panels[0].axhline(alone, color="grey", ls=":", label="the person alone")
     panels[0].set_ylim(-0.02, 1.02)
     panels[0].set_ylabel("success, greedy, nobody helps")
@@ -313,7 +312,7 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser = parser_of(__doc__, STUDIES, "runs side by side, a core each")
-    parser.add_argument("--leash", type=float, default=2.0, help="lead of a target [actions]")
+    parser.add_argument("--tool", nargs="*", metavar="NAME=VALUE", default=CALM, help="its options")
     parser.add_argument("--clearance", type=float, default=0.001)
     parser.add_argument("--reach", type=float, default=0.08, help="half range sideways [m]")
     parser.add_argument("--turn", type=float, default=0.5, help="half range of turns [rad]")
@@ -323,6 +322,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser.add_argument("--steps", type=int, default=9_000)
     parser.add_argument("--every", type=int, default=1_500)
     asked = parser.parse_args(arguments)
+    asked.tool = tuple(asked.tool)
     return asked, setting_of(Setting, asked)
 
 

@@ -13,7 +13,6 @@ figure.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.studies import learn_all, parser_of, setting_of
+from benchmarks.studies import CALM, digest, learn_all, parser_of, setting_of
 from benchmarks.table import BUILD, Row, show_rows, write_rows
 from robot_rl.classifier_run import train as train_classifier
 from robot_rl.config import ClassifierTrainConfig, FinetuneConfig, SacConfig, TrainConfig
@@ -46,12 +45,6 @@ TASK, TWIN = "peg_insert", "twin_peg_insert"
 PICTURES = ("cameras=front,wrist", "image_size=64", "linger=8")
 TOOL = ("action_history=3", "leash=2", "expert_gain=1.4")
 """With that gain an arm that answers late does not swing."""
-CALM = (
-    *("control_dt=0.1", "translation=0.01", "rotation=0.08"),
-    *("action_history=2", "leash=1.5", "expert_gain=1.2"),
-)
-"""10 Hz, as SERL. A hand trembles by a tenth of an action, which is the clearance here; with three
-times as much the script itself fails every second time."""
 BAR = 0.95
 """Success that is aimed at."""
 REWARDS = "rewards.yaml"
@@ -101,7 +94,7 @@ class Setting:
     def known(self, *names: str) -> str:
         """Name of what runs that agree in these, and in robot and tool, have in common."""
         values = [getattr(self, name) for name in ("delay", "tool", *names)]
-        return f"{self.gap}-{hashlib.sha256(repr(values).encode()).hexdigest()[:8]}"
+        return f"{self.gap}-{digest(*values)}"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 import time
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -131,13 +132,33 @@ def be_punctual(priority: int = 50) -> str:
     Returns:
         What was granted, for the log: a user without the right goes on without it.
     """
+    return _hurry(priority, heirs=True)
+
+
+@contextlib.contextmanager
+def punctual(priority: int = 20) -> Iterator[str]:
+    """``be_punctual`` for a while; threads and processes begun meanwhile are as any other.
+
+    Args:
+        priority: Below that of the robot's nodes, which must not wait for who asks them.
+    """
+    interval = sys.getswitchinterval()
+    try:
+        yield _hurry(priority, heirs=False)
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(interval)
+        with contextlib.suppress(OSError, AttributeError):
+            _schedule_all(os.SCHED_OTHER, 0, 0)
+
+
+def _hurry(priority: int, heirs: bool) -> str:
     gc.collect()
     gc.freeze()
     sys.setswitchinterval(_SWITCH)
     try:
-        for thread in os.listdir("/proc/self/task"):
-            _schedule(int(thread), priority - 1)
-        _schedule(0, priority)
+        policy = os.SCHED_FIFO | (0 if heirs else os.SCHED_RESET_ON_FORK)
+        _schedule_all(policy, priority, priority - 1)
     except (OSError, AttributeError):
         return (
             "no real-time scheduling: for it, give the user rtprio in /etc/security/limits.conf; "
@@ -146,6 +167,13 @@ def be_punctual(priority: int = 50) -> str:
     return f"real-time scheduling, SCHED_FIFO {priority}"
 
 
-def _schedule(thread: int, priority: int) -> None:
+def _schedule_all(policy: int, own: int, others: int) -> None:
+    """This thread with a priority of its own."""
+    for thread in os.listdir("/proc/self/task"):
+        _schedule(int(thread), policy, others)
+    _schedule(0, policy, own)
+
+
+def _schedule(thread: int, policy: int, priority: int) -> None:
     with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
-        os.sched_setscheduler(thread, os.SCHED_FIFO, os.sched_param(priority))
+        os.sched_setscheduler(thread, policy, os.sched_param(priority))

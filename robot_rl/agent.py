@@ -24,6 +24,7 @@ class Agent(ABC):
 
     Attributes:
         updates: How many there were.
+        studied: How many of them were before the first step, on demonstrations alone.
         has_clone: Whether it began as a clone of demonstrations, or of another policy.
         fixed_version: Counts how often what ``fixed`` says has changed.
     """
@@ -33,7 +34,7 @@ class Agent(ABC):
     LEARNING: ClassVar[tuple[str, ...]]
     """Names of what only learning needs."""
     config: AgentConfig
-    updates = 0
+    updates = studied = 0
     has_clone = False
     fixed_version = 0
 
@@ -51,6 +52,11 @@ class Agent(ABC):
         Returns:
             Shape (batch, action), in [-1, 1].
         """
+
+    @property
+    def practised(self) -> float:
+        """Steps of the environment that the updates were for."""
+        return (self.updates - self.studied) / self.config.utd_ratio
 
     def camera_watch(self) -> CameraWatch | None:
         """What looks after the cameras of one world, where the agent sees any."""
@@ -104,12 +110,14 @@ class Agent(ABC):
 
     def acting_state(self) -> dict[str, Any]:
         """A copy of what acting needs, and no more."""
-        return self._copies(self.ACTING) | {"has_clone": self.has_clone, "updates": self.updates}
+        counts = {"updates": self.updates, "studied": self.studied}
+        return self._copies(self.ACTING) | {"has_clone": self.has_clone} | counts
 
     def load_acting_state(self, state: dict[str, Any]) -> None:
         """Restores what ``acting_state`` gave."""
         self._load(self.ACTING, state)
         self.has_clone, self.updates = state["has_clone"], state["updates"]
+        self.studied = state.get("studied", 0)  # Older files do not tell, and most have none.
         self.fixed_version += 1
 
     def state_dict(self) -> dict[str, Any]:

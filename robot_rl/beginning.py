@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from robot_rl.agent import Metrics
-from robot_rl.agent_config import AgentConfig, PixelConfig, SacConfig
+from robot_rl.agent_config import AgentConfig, DrqV2Config, PixelConfig, SacConfig
 from robot_rl.config import LearnerConfig, TrainConfig
 from robot_rl.demonstrations import as_recorded, proposals_for, schema_of
 from robot_rl.encoder_file import read_encoder
-from robot_rl.env import IMAGES, STATE
+from robot_rl.env import IMAGES
 from robot_rl.environments import make_env, parse_options
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
@@ -146,6 +146,11 @@ def _beginning(config: LearnerConfig) -> Beginning:
         return own if config.encoder_file is None else _seeing(own, config.encoder_file)
     own = _of_run(config.source)
     if config.buffer:
+        if isinstance(own.offer.agent, DrqV2Config):
+            raise ValueError(
+                f"{config.source} was learned by drqv2, which imitates all that is demonstrated, "
+                "and most of a buffer is no demonstration; leave --buffer out"
+            )
         own = replace(own, buffer=config.source / REPLAY)
     if config.demonstrations is None:
         return own
@@ -213,17 +218,18 @@ def _useful(store: Episodes) -> Iterator[Episode]:
 
 def _learnable(schema: Schema, agent: AgentConfig) -> Schema:
     """What a learner observes of what was recorded: one of the state none of the pictures."""
-    state_alone = type(agent) is SacConfig
+    state_alone = not isinstance(agent, PixelConfig)
     if not state_alone and parse_options(schema.contract.get("options", ())).get("apart"):
         raise ValueError(
             "these demonstrations were recorded with apart=True: their state is newer than their "
             "pictures, and who sees both acts on both of one moment; record them without, or "
-            "choose --algorithm sac"
+            "choose an algorithm that sees the state alone, e.g. sac"
         )
     contract = {"options": []} | {
         key: schema.contract[key] for key in ("options", "robot") if key in schema.contract
     }
-    seen = {STATE: schema.observation[STATE]} if state_alone else schema.observation
+    keys = [key for key in schema.observation if not (state_alone and key.startswith(IMAGES))]
+    seen = {key: schema.observation[key] for key in keys}
     return replace(schema, observation=seen, contract=contract)
 
 

@@ -332,6 +332,9 @@ class FinetuneConfig(ChoiceOfAgent):
     backward: str = ""
     """Policy file or run folder that brings a robot's arm back after each episode, e.g. one of
     peg_remove; where it fails, and if it is empty, the scripted start does."""
+    realtime: bool = True
+    """On a robot: ask for real-time scheduling of who acts, so that steps are on time beside a
+    learner; without the right to it they come as they come."""
     seed: int = 0
     """Seed of starts and batches."""
 

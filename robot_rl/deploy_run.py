@@ -7,15 +7,13 @@ import importlib
 from pathlib import Path
 
 import numpy as np
-import torch
 
+from robot_rl.acting_policy import policy_beside_robot
 from robot_rl.config import DeployConfig, UpConfig
 from robot_rl.deployment import Deployed, Watch, deploy
 from robot_rl.film import LINGER
-from robot_rl.policy import Policy
 from robot_rl.robot_options import robot_options
 from robot_rl.robot_processes import running
-from robot_rl.train import prepare_torch
 from robot_rl.video import require_format, write_video
 
 _VIEW = "sim.environments:make_twin_view"
@@ -34,9 +32,7 @@ def deploy_run(config: DeployConfig, watch: Watch = lambda deployed: None) -> De
     """
     if config.video is not None:
         require_format(config.video)
-    prepare_torch(1, "float32")  # Beside the robot's processes more threads would crawl.
-    torch.manual_seed(config.seed)
-    policy = Policy.load(config.policy)
+    policy = policy_beside_robot(config.policy, config.seed)
     task = config.task or policy.task
     with contextlib.ExitStack() as stack:
         if config.start:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from robot_rl.env import Act, Env, Step, forgetting
+from robot_rl.env import Act, Env, Info, Step, forgetting
 from robot_rl.evaluation import EVALUATION_SEED, Evaluation
 from robot_rl.robot_step import stamps_of
 
@@ -87,9 +87,9 @@ def deploy(
     Raises:
         ValueError: It cannot be drawn, for nobody knows what was where; said after the first.
     """
-    deployed, step, forget = Deployed(), env.reset(seed), forgetting(act)
+    deployed, step = Deployed(), env.reset(seed)
+    forgetting(act)(np.ones(1, bool))
     while len(deployed.success) < episodes:
-        forget(np.ones(1, bool))
         step = _episode(env, act, step, deployed)
         watch(deployed)
         if filmed and not deployed.scenes[0]:
@@ -99,11 +99,12 @@ def deploy(
 
 def _episode(env: Env, act: Act, step: Step, deployed: Deployed) -> Step:
     """One episode; returns the first step of the next."""
-    length, scenes = 0, []
+    length, scenes, forget = 0, [], forgetting(act)
     deployed.scenes.append(scenes)
     sent: list[float] = []
     while True:
         step, length = env.step(act(step.observation)), length + 1
+        forget(step.done | step.info.get(Info.INTERVENED, False))  # A person went elsewhere.
         _note(step.info, deployed, sent)
         if step.done[0]:
             break  # What is seen now belongs to the next episode.

@@ -131,8 +131,7 @@ class DrqV2(Agent):
     def noise(self) -> float:
         """Standard deviation of the exploration noise now."""
         first, last = self.config.noise
-        passed = self.updates / self.config.utd_ratio / self.config.noise_steps
-        return first + (last - first) * min(passed, 1.0)
+        return first + (last - first) * min(self.practised / self.config.noise_steps, 1.0)
 
     @property
     def _is_warm(self) -> bool:

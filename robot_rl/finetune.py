@@ -123,6 +123,7 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
         offer.require_fit(env)
         specs = offer.schema.observation, offer.schema.action
         agent = make_agent(*specs, offer.agent, config.seed)
+        stack.enter_context(_punctual(config))  # All threads that a step waits for are there now.
         log = stack.enter_context(Log(folder, resume_step=before))
         tell = telling(env, link, before)
         actor = stack.enter_context(
@@ -172,6 +173,14 @@ def _environment(config: FinetuneConfig, task: str, offer: Offer) -> Env:
         return WithBase(env, Path(base)) if base else env
     learned |= {"backward": config.backward} if config.backward else {}
     return make_env(ROBOT, 1, config.seed, **robot_options(config, task, **learned))
+
+
+def _punctual(config: FinetuneConfig) -> contextlib.AbstractContextManager[object]:
+    """Real-time scheduling of who acts on a robot; a simulator has time."""
+    if config.env != ROBOT or not config.realtime:
+        return contextlib.nullcontext()
+    # By name: robot_rl knows no hardware until somebody asks for it.
+    return importlib.import_module("hardware.pacer").punctual()
 
 
 def _label(env: Any) -> Callable[[bool], None]:

@@ -94,7 +94,9 @@ class Learner:
 
     def study(self) -> Metrics:
         """The same on demonstrations alone, whatever was done since."""
-        return self.agent.update(self._demonstrated())
+        metrics = self.agent.update(self._demonstrated())
+        self.agent.studied += 1
+        return metrics
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of all but the data."""

@@ -62,14 +62,14 @@ class Residual(Sac):
         action = super().act(observation, greedy, exploration)
         if greedy is True or not exploration:
             return action
-        alone = torch.rand(len(action)).numpy() >= self._progress
+        alone = torch.rand(len(action), device="cpu").numpy() >= self._progress
         alone &= ~np.asarray(greedy)
         return np.where(alone[:, None], self.act_cloned(observation), action)
 
     @property
     def _progress(self) -> float:
         """Share of the steps with noise in which the correction counts."""
-        return min(self.updates / self.config.utd_ratio / self.config.progressive_steps, 1.0)
+        return min(self.practised / self.config.progressive_steps, 1.0)
 
     def clone(self, batch: Batch) -> Metrics:
         """There is nothing to clone: the base can do it already."""

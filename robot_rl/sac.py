@@ -288,8 +288,9 @@ class Sac(Agent):
     def _cloning_weight(self) -> float:
         """Strong while the critics know little beyond the demonstrations, weak later."""
         first, last = self.config.cloning_weight
-        steps = (self.updates - self.config.critic_warmup) / self.config.utd_ratio
-        return first * (last / first) ** min(max(steps / self.config.cloning_decay, 0.0), 1.0)
+        before = max(self.config.critic_warmup, self.studied)
+        steps = max(self.updates - before, 0) / self.config.utd_ratio
+        return first * (last / first) ** min(steps / self.config.cloning_decay, 1.0)
 
     @property
     def _gripper_cloning_weight(self) -> float:

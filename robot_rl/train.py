@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from robot_rl.agent_config import ConfigT
+from robot_rl.agent_config import ConfigT, PixelConfig
 from robot_rl.agents import make_agent
 from robot_rl.config import Products, TrainConfig
 from robot_rl.demonstrations import (
@@ -143,10 +143,11 @@ def _with_own_base(config: TrainConfig) -> TrainConfig:
     from robot_rl.with_base import load_base  # A policy comes of a training.
 
     folder = config.folder or default_folder(config.env)
+    own = (folder / _BASE_FILE).resolve()  # It is looked for from wherever the run is used.
     if not (folder / FACTS).exists():
-        load_base(Path(options[BASE])).save(folder / _BASE_FILE)
+        load_base(Path(options[BASE])).save(own)
     kept = [option for option in config.options if option.partition("=")[0] != BASE]
-    return replace(config, folder=folder, options=(*kept, f"{BASE}={folder / _BASE_FILE}"))
+    return replace(config, folder=folder, options=(*kept, f"{BASE}={own}"))
 
 
 def default_folder(env: str) -> Path:
@@ -182,10 +183,10 @@ def known_returns(config: ConfigT, env: Env) -> ConfigT:
 
 def _warn_of_unseen(config: TrainConfig, spec: Mapping[str, ArraySpec]) -> None:
     images = [key for key in spec if key.startswith(IMAGES)]
-    if config.algorithm == "sac" and images:
+    if images and not isinstance(config.agent, PixelConfig):
         warnings.warn(
-            f"algorithm sac sees the state alone, and {', '.join(images)} are drawn for nobody; "
-            "choose --algorithm drq, or leave cameras out",
+            f"algorithm {config.algorithm} sees the state alone, and {', '.join(images)} are drawn "
+            "for nobody; choose --algorithm drq, or leave cameras out",
             stacklevel=3,
         )
 

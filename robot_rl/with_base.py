@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -109,15 +110,20 @@ def base_spec(action: ArraySpec) -> ArraySpec:
 
 
 def with_proposals(episode: Episode, base: Policy) -> Episode:
-    """An episode that was recorded without the base, with what it would have done."""
-    base.forget(np.ones(1, bool))
-    frames = len(episode) + 1
-    told = [
-        base.propose({key: seen[t : t + 1] for key, seen in episode.observation.items()}, _ALL)[0]
-        for t in range(frames)
-    ]
-    known = {BASE: np.array(told, np.float32)}
+    """An episode that was recorded without the base, with what it would have done.
+
+    The same episode gets the same plans, and whoever learns draws as without them.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(zlib.crc32(episode.metadata.uuid.encode()))
+        known = {BASE: np.array(list(_proposals(episode, base)), np.float32)}
     return replace(episode, observation=episode.observation | known)
 
 
-_ALL = np.ones(1, bool)
+def _proposals(episode: Episode, base: Policy) -> Iterator[np.ndarray]:
+    """Of each frame; as in an environment it plans anew where a person acted."""
+    anew, world = [True, *episode.intervened], np.ones(1, bool)
+    for t, forgets in enumerate(anew):
+        base.forget(world & forgets)
+        seen = {key: frames[t : t + 1] for key, frames in episode.observation.items()}
+        yield base.propose(seen, world)[0]

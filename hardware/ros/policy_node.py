@@ -20,8 +20,8 @@ from hardware.ros.parameters import declare
 from hardware.ros.process import run
 from hardware.timing import ENOUGH
 
-_POLICY = "robot_rl.policy"
-"""Module of the policies; torch loads with it."""
+_POLICIES = "robot_rl.acting_policy"
+"""Module that loads them; torch comes with it."""
 
 
 class PolicyNode(Node):
@@ -32,7 +32,8 @@ class PolicyNode(Node):
         self._runner: PolicyRunner | None = None
         self._env: Any = None  # HardwareEnv, or one that remembers actions.
         settings = declare(self, PolicySettings)
-        policy = importlib.import_module(_POLICY).Policy.load(Path(settings.policy))
+        policies = importlib.import_module(_POLICIES)
+        policy = policies.policy_beside_robot(Path(settings.policy), settings.seed)
         self._env = env = policy.environment(
             settings.seed,
             robot=settings.robot,

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import subprocess
 import sys
 
@@ -150,3 +151,29 @@ def test_a_punctual_process_is_scheduled_as_a_whole_and_threads_give_way_soon() 
         assert set(policies) == {1}  # SCHED_FIFO
         assert priority == 30
     assert gc.get_freeze_count() == 0  # only that process
+
+
+def test_a_process_is_punctual_for_a_while_and_what_it_begins_meanwhile_is_not() -> None:
+    code = """if True:
+        import gc, json, os, subprocess, sys, threading
+        from hardware.pacer import punctual
+        policy = "import os; print(os.sched_getscheduler(0))"
+        begun, all_of_them = [], lambda: [
+            os.sched_getscheduler(int(task)) for task in os.listdir("/proc/self/task")
+        ]
+        with punctual(20) as said:
+            own = os.sched_getscheduler(0)
+            child = subprocess.run([sys.executable, "-c", policy], capture_output=True, text=True)
+            thread = threading.Thread(target=lambda: begun.append(os.sched_getscheduler(0)))
+            thread.start()
+            thread.join()
+        print(json.dumps([said, own, int(child.stdout), begun, all_of_them(),
+                          sys.getswitchinterval(), gc.get_freeze_count()]))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said, own, child, begun, after, interval, frozen = json.loads(done.stdout)
+    granted = "no real-time" not in said
+    assert own == (os.SCHED_FIFO | os.SCHED_RESET_ON_FORK if granted else os.SCHED_OTHER)
+    assert [child, *begun, *after] == [os.SCHED_OTHER] * (2 + len(after))
+    assert interval == sys.getswitchinterval()
+    assert frozen == 0

@@ -97,6 +97,15 @@ def test_a_robot_goes_on_from_it(run: Path, tmp_path: Path) -> None:
     assert Offer.of_message(decode(offer.to_message())) == offer
 
 
+def test_a_buffer_goes_to_who_does_not_imitate_all_of_it(run: Path, tmp_path: Path) -> None:
+    config = LearnerConfig(tmp_path, run, buffer=True)
+    if Run.open(run).config(TrainConfig).algorithm == "drq":
+        assert beginning_of(config).buffer is not None
+    else:
+        with pytest.raises(ValueError, match="most of a buffer is no demonstration; leave"):
+            beginning_of(config)
+
+
 @pytest.mark.parametrize("config", [SacConfig(discount=0.9), DrqConfig(encoder="drqv2"), V2.drqv2])
 def test_settings_say_whose_they_are(config: AgentConfig) -> None:
     assert agent_from_json(agent_to_json(config)) == config

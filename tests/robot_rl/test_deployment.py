@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from robot_rl.deployment import Deployed, deploy
-from robot_rl.env import Observation, Step
+from robot_rl.env import Info, Observation, Step
 from robot_rl.progress import DeploymentMonitor
 from robot_rl.toy import PointEnv
 from tests.robot_rl.remembers import Remembers
@@ -77,4 +77,22 @@ def test_an_episode_of_one_step_tells_no_rate() -> None:
 def test_what_acts_by_memory_is_told_when_an_episode_begins() -> None:
     with PointEnv(max_steps=3) as env:
         deploy(env, act := Remembers(), 2)
-    assert (act.told, act.asked) == ([[True]] * 2, 6)
+    begins, goes_on, ends = [True], [False], [True]
+    assert act.told == [begins, *2 * [goes_on, goes_on, ends]]
+    assert act.asked == 6
+
+
+class TakenOver(PointEnv):
+    """A person has it in the second step of each episode."""
+
+    _steps = 0
+
+    def step(self, action: np.ndarray) -> Step:
+        step, self._steps = super().step(action), self._steps + 1
+        return step._replace(info=step.info | {Info.INTERVENED: np.array([self._steps % 3 == 2])})
+
+
+def test_what_acts_by_memory_is_told_that_a_person_went_elsewhere() -> None:
+    with TakenOver(max_steps=3) as env:
+        deploy(env, act := Remembers(), 1)
+    assert act.told == [[True], [False], [True], [True]]

@@ -344,8 +344,11 @@ def test_pretraining_moves_the_critics_by_demonstrations_alone(
     metrics = beginning.teach(learner, 3)
     assert _critics(learner) != before
     assert np.isfinite(metrics["critic_loss"])
-    assert learner.agent.updates == 3
+    assert learner.agent.updates == learner.agent.studied == 3
     assert learner.replay.appended == 0
+    other = _begun(config).agent
+    other.load_acting_state(learner.agent.acting_state())
+    assert other.practised == learner.agent.practised == 0
 
 
 def _critics(learner: Learner) -> dict[str, list[float]]:

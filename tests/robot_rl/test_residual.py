@@ -14,6 +14,7 @@ import torch
 from robot_rl.acting_options import acting_options
 from robot_rl.agent_config import ResidualConfig
 from robot_rl.batch import Batch
+from robot_rl.beginning import _learnable
 from robot_rl.check_env import check_env
 from robot_rl.chunk_config import DiffusionConfig, RegressionConfig
 from robot_rl.config import EvaluateConfig, FinetuneConfig, TrainConfig
@@ -24,6 +25,7 @@ from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
 from robot_rl.evaluate_run import evaluate_run
 from robot_rl.finetune import finetune
+from robot_rl.learner import Learner
 from robot_rl.log import read_log
 from robot_rl.planner import Planner
 from robot_rl.policy import Policy, PolicyError
@@ -33,7 +35,8 @@ from robot_rl.residual import Residual
 from robot_rl.run import Run
 from robot_rl.sac import Sac
 from robot_rl.train import resume, train
-from robot_rl.with_base import WithBase
+from robot_rl.transition import WorldIds, split_step
+from robot_rl.with_base import WithBase, with_proposals
 from tests.robot_rl.blank_batch import blank_batch
 
 ACTION = ArraySpec((3,), low=-1, high=1, names=("x", "rz", "gripper"))
@@ -258,11 +261,37 @@ def run(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
-def test_it_learns_on_top_of_a_base_that_stays_as_it_is(run: Run, base: Path) -> None:
+def test_it_learns_on_top_of_a_base_that_the_run_keeps(run: Run, base: Path) -> None:
     assert {"critic_loss", "q", "deviation"} <= read_log(run.folder)[-1].keys()
-    kept, first = (Policy.load(path) for path in (run.folder / "base.policy", base))
-    for name, value in first.agent.acting_state()["policy"].items():
-        assert torch.equal(kept.agent.acting_state()["policy"][name], value)
+    _require_equal(Policy.load(run.folder / "base.policy"), Policy.load(base))
+
+
+def test_the_base_that_acts_stays_as_it_is_while_it_is_corrected(base: Path) -> None:
+    acting = Policy.load(base)
+    with WithBase(DetourEnv(2), acting) as env:
+        specs = env.observation_spec, env.action_spec
+        agent = Residual(*specs, replace(CONFIG, batch_size=16, critic_warmup=0))
+        learner = Learner(agent, Replay(*specs, 100), Replay(*specs, 100), seed=0)
+        before, ids = agent.acting_state(), WorldIds(2)
+        step = env.reset(0)
+        for _ in range(30):
+            action = agent.act(step.observation)
+            after = env.step(action)
+            for one in split_step(ids, step.observation, action, after):
+                learner.take(one)
+            ids.advance(after.done)
+            step = after
+            learner.update()
+    assert any(
+        not torch.equal(value, agent.acting_state()["averaged"][name])
+        for name, value in before["averaged"].items()
+    ), "the correction is learned"
+    _require_equal(acting, Policy.load(base))
+
+
+def _require_equal(one: Policy, other: Policy) -> None:
+    for name, value in one.agent.acting_state()["policy"].items():
+        assert torch.equal(other.agent.acting_state()["policy"][name], value)
 
 
 def test_a_policy_file_holds_its_base(run: Run, base: Path, tmp_path: Path) -> None:
@@ -302,6 +331,36 @@ def test_demonstrations_without_a_base_are_told_what_it_would_have_done(
         seen = {"state": first.observation["state"][step : step + 1]}
         np.testing.assert_allclose(told[:2], alone.act(seen)[0], atol=1e-6)
     assert len(first.observation["base"]) == len(first) + 1
+
+
+def test_what_it_would_have_done_is_the_same_each_time_and_plans_anew_where_a_person_acted(
+    tmp_path: Path,
+) -> None:
+    with DetourEnv() as env:
+        schema = schema_of(env, "detour", ())
+        store = Episodes(tmp_path / "data", schema)
+        record(env, store, 1)
+    config = DiffusionConfig(horizon=8, steps=4, widths=(8, 16), embedding=8, evaluations=2)
+    base = Policy(Planner(schema.observation, schema.action, config), schema, {})
+    by = np.arange(len(store[0])) == 1
+    episode = replace(store[0], intervened=by)
+    torch.manual_seed(3)
+    wanted = torch.rand(1)
+    torch.manual_seed(3)
+    first, again = (with_proposals(episode, base).observation["base"] for _ in range(2))
+    assert torch.equal(torch.rand(1), wanted), "whoever learns draws as without"
+    np.testing.assert_array_equal(first, again)
+    assert first[:5, 2].tolist() == [0.25, 0.5, 0.25, 0.5, 0.75]
+
+
+def test_a_residual_takes_recorded_pictures_for_none_of_its_business(base: Path) -> None:
+    with DetourEnv() as env:
+        schema = schema_of(env, "detour", ())
+    schema = replace(schema, observation=schema.observation | SPEC)
+    seen = schema.observation | {"images/front": ArraySpec((8, 8, 3), dtype="uint8")}
+    recorded = replace(schema, observation=seen, contract={"options": ["apart=True"]})
+    learned = _learnable(recorded, CONFIG)
+    assert set(learned.observation) == {"state", "base"}
 
 
 def test_without_demonstrations_the_base_acts_from_the_start(base: Path, tmp_path: Path) -> None:

@@ -279,6 +279,11 @@ def test_the_pull_to_the_clone_falls_from_first_to_last() -> None:
     for agent.updates in (0, 100, 150, 200, 300, 1000):
         weights.append(agent._cloning_weight)
     assert weights == pytest.approx([8, 8, 4, 2, 0.5, 0.5])
+    agent.studied = 900  # Before the first step, so they are no practice.
+    weights = []
+    for agent.updates in (500, 900, 950, 1100):
+        weights.append(agent._cloning_weight)
+    assert weights == pytest.approx([8, 8, 4, 0.5])
 
 
 def test_cloning_brings_the_greedy_action_to_the_demonstrated_one() -> None:
