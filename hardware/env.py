@@ -95,6 +95,7 @@ class HardwareEnv(Closing):
         self._rng = np.random.default_rng(seed)
         self._connected, self._elapsed, self._next = False, 0, 0.0
         self._acted = False
+        self._meanwhile: Callable[[], object] = lambda: None
         self._began = self._now = 0.0
         self._obstacle: Exception | None = None
 
@@ -157,6 +158,10 @@ class HardwareEnv(Closing):
         """Lets whoever watches the robot pause the learning; returns whether it shall rest."""
         return self._link.offer_pause()
 
+    def offer_time(self, work: Callable[[], object]) -> None:
+        """Calls ``work`` in each step once its request has left, for nothing then waits for it."""
+        self._meanwhile = work
+
     def reset(self, seed: int | None = None) -> Step:
         """Brings arm and objects to a new start; the same seed gives the same starts.
 
@@ -202,6 +207,7 @@ class HardwareEnv(Closing):
         self._acted |= wanted
         request = self._action.request(self._action.accept(action), before)
         stamp, request = self._ask(request, wanted)
+        self._meanwhile()
         self._pace()
         self._view.look()
         self._elapsed += 1
@@ -292,8 +298,16 @@ class HardwareEnv(Closing):
     def _ask(self, request: Request, wanted: bool) -> tuple[float, Request]:
         """Sends a request, if one is wanted; its stamp, and what was asked for."""
         if wanted:
+            self._await_dispatch()
             return self._link.request(request.target, request.gripper), request
         return self._link.now(), request._replace(target=np.full_like(request.target, np.nan))
+
+    def _await_dispatch(self) -> None:
+        """A request leaves at a steady time after its tick, unless it is late already."""
+        leaves = self._next + self.config.dispatch
+        longest = self.config.dispatch + self.dt  # Beyond that the clock was set back.
+        while 0 < leaves - self._link.now() < longest:
+            self._link.sleep_until(leaves)
 
     def _reports(self, since: float) -> list[Report]:
         """What the safety node has said since a time [s]; without a word a command counts as sent.

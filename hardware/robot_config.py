@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controllers.ranges import require_count, require_positive
+from controllers.ranges import require_count, require_not_negative, require_positive
 from controllers.tool_control import ToolSettings
 
 
@@ -25,6 +25,9 @@ class RobotConfig(ToolSettings):
     """YAML file that lists reward sources; empty takes the task's own reward."""
     linger: int = 0
     """Steps for which success must go on before it ends the episode."""
+    dispatch: float = 0.006
+    """Time after a tick at which its request leaves, if it is ready by then: what it takes to
+    choose an action differs from step to step, and the arm is to answer at steady times [s]."""
     timeout: float = 10.0
     """How long the robot may take to appear, and the arm to reach its start [s]."""
     retreat: float = 0.13
@@ -44,6 +47,7 @@ class RobotConfig(ToolSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_positive(self, "timeout")
+        require_not_negative(self, "dispatch")
         require_count(self, "joint_reset_every", 0)
         require_count(self, "backward_steps", 1)
         require_count(self, "linger", at_least=0)

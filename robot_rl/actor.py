@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -123,6 +124,7 @@ class Actor(Closing):
         self._reward = reward or TakeoverRewards(costs_of(env))
         self._env, self._agent, self._link = env, agent, link
         self._cameras = agent.camera_watch()
+        self._renews = self._offered_time(env)
         self._store, self._metadata = store, metadata
         self._watch, self._waits = watch, waits
         self._rng, self._seed = np.random.default_rng(seed), seed
@@ -203,16 +205,17 @@ class Actor(Closing):
         pressed = self._pressed()
         self._take_back(pressed)  # What else was pressed before it is over.
         while not done:
-            self._renew()
+            if not self._renews:
+                self._renew()
             if self._cameras is not None:
                 self._cameras.see(step.observation)
             action = self._agent.act(step.observation, greedy, self._exploration)
-            measured = self._measured()
+            measured, version = self._measured(), self.acted.version
             after = self._env.step(action)
             pressed = self._pressed()
             if cut := not after.done[0] and self._heed(pressed):
                 after = after._replace(truncated=np.ones(1, bool))
-            for one in self._reward(self._transition(step, action, after, measured)):
+            for one in self._reward(self._transition(step, action, after, measured, version)):
                 self._send(one)
                 transitions.append(one)
             self._ids.advance(after.done)
@@ -236,6 +239,13 @@ class Actor(Closing):
                 )
             time.sleep(_LOOK)
 
+    def _offered_time(self, env: Any) -> bool:
+        """Whether weights are renewed while a step waits: a robot's would be late by it before."""
+        if not hasattr(env, "offer_time"):
+            return False
+        env.offer_time(self._renew)
+        return True
+
     def _renew(self) -> bool:
         """Takes the newest weights, if there are any."""
         newest = self._link.weights()
@@ -249,7 +259,12 @@ class Actor(Closing):
         return dict(getattr(self._env, "measured", {}))
 
     def _transition(
-        self, before: Step, action: np.ndarray, after: Step, measured: dict[str, np.ndarray]
+        self,
+        before: Step,
+        action: np.ndarray,
+        after: Step,
+        measured: dict[str, np.ndarray],
+        version: int,
     ) -> Transition:
         [one] = split_step(
             self._ids,
@@ -257,7 +272,7 @@ class Actor(Closing):
             action,
             after,
             source="real",
-            policy_version=self.acted.version,
+            policy_version=version,
             extra=beside(after.info, measured),
         )
         one = stamped(one, after.info)

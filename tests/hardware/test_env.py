@@ -73,6 +73,26 @@ def test_in_the_tool_frame_alone_the_same_motion_feels_the_same_wherever_it_begi
         assert np.allclose(one, other, atol=1e-4) == relative
 
 
+def test_requests_leave_at_a_steady_time_whatever_it_took_to_choose_an_action() -> None:
+    leaves, waited = list[float](), list[int]()
+
+    class SlowlyAsked(ObedientArm):
+        def request(self, target: np.ndarray, gripper: float | None) -> float:
+            leaves.append(self.time)
+            return super().request(target, gripper)
+
+    arm = SlowlyAsked()
+    with HardwareEnv(TWIN, arm, TASK, config=RobotConfig(dispatch=0.01)) as env:
+        env.offer_time(lambda: waited.append(len(leaves)))
+        env.reset(0)
+        leaves.clear()
+        for chosen_in in (0.0, 0.009, 0.004, 0.015, 0.0):
+            arm.time += chosen_in
+            env.step(env.action_spec.zeros(1))
+    np.testing.assert_allclose(np.diff(leaves), env.dt + np.array([0, 0, 0.005, -0.005]), atol=1e-9)
+    assert waited == [1, 2, 3, 4, 5], "once a request has left"
+
+
 def test_a_gripper_that_nobody_measures_is_where_it_was_told_to_be() -> None:
     config = RobotConfig(workspace=box_of(ROBOT))
     with HardwareEnv(ROBOT, PushedArm(ROBOT, LEVEL), config=config) as env:

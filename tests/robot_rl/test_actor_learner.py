@@ -3,7 +3,7 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,26 @@ class Taught(Closing):
 
     def close(self) -> None:
         self._env.close()
+
+
+class Offering(Taught):
+    """Has time for its actor while a step waits."""
+
+    def __init__(self, env: Env) -> None:
+        super().__init__(env)
+        self.work: Callable[[], object] = lambda: None
+        self.actor: Actor | None = None
+        self.versions: list[int] = []
+        """Of the weights that had acted, step by step."""
+
+    def offer_time(self, work: Callable[[], object]) -> None:
+        self.work = work
+
+    def step(self, action: np.ndarray) -> Step:
+        assert self.actor is not None
+        self.versions.append(self.actor.acted.version)
+        self.work()
+        return super().step(action)
 
 
 class Paid(Taught):
@@ -200,6 +220,20 @@ def test_a_robot_acts_with_weights_that_its_learner_made_of_its_steps(
     wait_for(lambda: robot.link.status.get("owed", 9) < 1, "a learner that has caught up")
     status = robot.link.status
     assert status["updates"] == 2 * status["steps"] == 2 * robot.actor.acted.steps
+    robot.close()
+
+
+def test_weights_are_renewed_while_a_step_waits_and_a_step_knows_which_acted(
+    tmp_path: Path, learner: Learner
+) -> None:
+    learner.start()
+    robot = Robot(tmp_path / "robot", learner.address, kind=Offering)
+    assert isinstance(robot.env, Offering)
+    robot.env.actor = robot.actor
+    wait_for(lambda: robot.act(1).version > 1, "newer weights")
+    versions = np.concatenate([episode.policy_version for episode in robot.episodes])
+    assert versions.tolist() == robot.env.versions
+    robot.delivered()
     robot.close()
 
 
