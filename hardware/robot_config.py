@@ -25,7 +25,7 @@ class RobotConfig(ToolSettings):
     """YAML file that lists reward sources; empty takes the task's own reward."""
     linger: int = 0
     """Steps for which success must go on before it ends the episode."""
-    dispatch: float = 0.006
+    dispatch: float = 0.01
     """Time after a tick at which its request leaves, if it is ready by then: what it takes to
     choose an action differs from step to step, and the arm is to answer at steady times [s]."""
     timeout: float = 10.0
