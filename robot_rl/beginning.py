@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,10 @@ from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.learner import Learner
 from robot_rl.offer import Offer
+from robot_rl.recorded import demonstrated, learnable, useful
 from robot_rl.replay import Replay, mix
 from robot_rl.rlif import rlif_returns, without_rewards
 from robot_rl.run import Run
-from robot_rl.schema import Schema
 from robot_rl.takeovers import with_takeovers
 from robot_rl.train import DEMONSTRATIONS, REPLAY, known_returns
 from robot_rl.transition import Transition
@@ -100,7 +100,7 @@ class Beginning:
             return
         keys, store = self.offer.schema.observation.keys(), Episodes(path)
         told = proposals_for(self.offer.schema, store.schema)
-        for episode in map(told, _useful(store)):
+        for episode in map(told, useful(store)):
             transitions = (_seen(one, keys) for one in episode.transitions())
             replay.extend(without_rewards(transitions) if self.offer.rlif else transitions)
 
@@ -154,10 +154,10 @@ def _beginning(config: LearnerConfig) -> Beginning:
         own = replace(own, buffer=config.source / REPLAY)
     if config.demonstrations is None:
         return own
-    recorded = _demonstrations(config.demonstrations, config.rlif).schema
+    recorded = demonstrated(config.demonstrations, not config.rlif).schema
     learned = replace(own.offer.schema, env=recorded.env)
     learned = as_recorded(learned, recorded)
-    learned.expect(_learnable(recorded, own.offer.agent), str(config.demonstrations))
+    learned.expect(learnable(recorded, _sees(own.offer.agent)), str(config.demonstrations))
     return replace(own, shown=config.demonstrations)
 
 
@@ -189,48 +189,14 @@ def _dataset_of(settings: TrainConfig, folder: Path) -> Path | None:
 
 
 def _of_demonstrations(path: Path, agent: AgentConfig, rlif: bool) -> Beginning:
-    store = _demonstrations(path, rlif)
+    store = demonstrated(path, not rlif)
     if agent.return_range is None and all(map(_is_sparse, store)):
         agent = replace(agent, return_range=(0.0, 1.0))
-    return Beginning(Offer(_learnable(store.schema, agent), agent), shown=path)
+    return Beginning(Offer(learnable(store.schema, _sees(agent)), agent), shown=path)
 
 
-def _demonstrations(path: Path, rlif: bool) -> Episodes:
-    """A dataset in which something succeeded; where takeovers are the reward nobody has to say so.
-
-    Raises:
-        ValueError: None of it did.
-    """
-    store = Episodes(path)
-    if not rlif and not any(metadata.success for metadata in store.metadata()):
-        raise ValueError(
-            f"{path} has {len(store)} episodes and none of them succeeded; record at least one, "
-            f"e.g. robot-rl record {path} --robot twin --scripted 20"
-        )
-    return store
-
-
-def _useful(store: Episodes) -> Iterator[Episode]:
-    """The successful ones, one by one; all where nobody has said of any that it is one."""
-    won = [number for number, metadata in enumerate(store.metadata()) if metadata.success]
-    return (store[number] for number in won or range(len(store)))
-
-
-def _learnable(schema: Schema, agent: AgentConfig) -> Schema:
-    """What a learner observes of what was recorded: one of the state none of the pictures."""
-    state_alone = not isinstance(agent, PixelConfig)
-    if not state_alone and parse_options(schema.contract.get("options", ())).get("apart"):
-        raise ValueError(
-            "these demonstrations were recorded with apart=True: their state is newer than their "
-            "pictures, and who sees both acts on both of one moment; record them without, or "
-            "choose an algorithm that sees the state alone, e.g. sac"
-        )
-    contract = {"options": []} | {
-        key: schema.contract[key] for key in ("options", "robot") if key in schema.contract
-    }
-    keys = [key for key in schema.observation if not (state_alone and key.startswith(IMAGES))]
-    seen = {key: schema.observation[key] for key in keys}
-    return replace(schema, observation=seen, contract=contract)
+def _sees(agent: AgentConfig) -> bool:
+    return isinstance(agent, PixelConfig)
 
 
 def _seen(transition: Transition, keys: Iterable[str]) -> Transition:

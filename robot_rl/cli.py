@@ -193,9 +193,15 @@ def _told_of_imitation(run: Run) -> int:
     from robot_rl.log import read_log
 
     rows = read_log(run.folder)
-    success, mean = reported(rows), reported(rows, "greedy_return")
-    told = f"return {mean:.4g}" if math.isnan(success) else f"success {success:.0%}"
-    print(f"run: {run.folder}\n{told}, mean of the last evaluations")
+    told = {
+        "success": reported(rows),
+        "return": reported(rows, "greedy_return"),
+        "error of the actions in episodes that were held out": reported(rows, "greedy_error"),
+    }
+    known = {name: value for name, value in told.items() if not math.isnan(value)}
+    name, value = next(iter((known or told).items()))
+    said = f"{value:.0%}" if name == "success" else f"{value:.4g}"
+    print(f"run: {run.folder}\n{name} {said}, mean of the last evaluations")
     return 0
 
 

@@ -168,7 +168,10 @@ class TrainConfig(SimulationConfig, ChoiceOfAgent):
 
 @dataclass(frozen=True)
 class ImitateConfig(SimulationConfig):
-    """Learn a task in simulation from demonstrations alone, by policies that plan several steps."""
+    """Learn a task from demonstrations alone, by policies that plan several steps.
+
+    With --env robot and --dataset from what was recorded on one, judged by episodes held out.
+    """
 
     policy: ChunkPolicyName = "diffusion"
     """diffusion keeps different ways of doing it apart; regression is plain behaviour cloning."""
@@ -197,6 +200,21 @@ class ImitateConfig(SimulationConfig):
         if self.dataset is None and not self.demonstrations:
             raise RangeError(
                 "demonstrations is 0, and there is nothing else to imitate; give some, or --dataset"
+            )
+        if self.env == "robot":
+            self._require_recorded()
+
+    def _require_recorded(self) -> None:
+        """On a robot nothing is shown now, moved as somebody likes, or filmed."""
+        if self.dataset is None:
+            raise RangeError(
+                "env is robot, and nobody can show it now; give --dataset DATASET with what was "
+                "recorded there"
+            )
+        if self.options or self.videos:
+            raise RangeError(
+                "env is robot, which moves as it was recorded and films nothing here; leave out "
+                + ("options" if self.options else "videos")
             )
 
 

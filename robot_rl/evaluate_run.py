@@ -12,7 +12,7 @@ from robot_rl.agent import Agent
 from robot_rl.agents import make_agent
 from robot_rl.config import EvaluateConfig, ImitateConfig, TrainConfig
 from robot_rl.env import Act, Env
-from robot_rl.environments import BASE, make_env, parse_options
+from robot_rl.environments import BASE, ROBOT, make_env, parse_options
 from robot_rl.evaluation import Evaluation, evaluate
 from robot_rl.film import film
 from robot_rl.policy import Policy
@@ -78,7 +78,13 @@ def _measure(folder: Path, config: EvaluateConfig) -> dict[str, Evaluation]:
 
 def _settings(folder: Path) -> TrainConfig | ImitateConfig:
     run = Run.open(folder)
-    return run.config(ImitateConfig if run.is_of(ImitateConfig) else TrainConfig)
+    settings = run.config(ImitateConfig if run.is_of(ImitateConfig) else TrainConfig)
+    if settings.env == ROBOT:
+        raise ValueError(
+            f"{folder} was learned from what a robot recorded, and there is no simulation of it; "
+            f"let it act there: robot-rl deploy {folder}"
+        )
+    return settings
 
 
 def _policies(folder: Path, settings: TrainConfig | ImitateConfig, env: Env) -> dict[str, Act]:

@@ -29,10 +29,14 @@ from robot_rl.demonstrations import (
 )
 from robot_rl.descent import descend
 from robot_rl.env import IMAGES, Closing
-from robot_rl.environments import make_env, parse_options
+from robot_rl.environments import ROBOT, make_env, parse_options
+from robot_rl.episode import Episode
+from robot_rl.episodes import Episodes
+from robot_rl.held_out import HeldOut, hold_out
 from robot_rl.interruption import Interruption
 from robot_rl.judge import Judge
 from robot_rl.log import Log, Row, read_log
+from robot_rl.recorded import demonstrated, learnable, useful
 from robot_rl.run import Run, resumable
 from robot_rl.running_average import RunningAverage
 from robot_rl.schema import Schema
@@ -145,12 +149,13 @@ class Imitation(Closing):
         self._run: Run | None = None
         self._windows: Windows | None = None
         self._log: Log | None = None
-        self.judge = Judge(config)
+        self._recorded = list[Episode]()
+        self.judge = self._judge()
 
     def start(self, run: Run) -> None:
         """Brings in the episodes, and the last checkpoint if there is one."""
         self._run, chunk = run, self.config.chunk
-        episodes = load_or_record(self.config, run.folder / DEMONSTRATIONS)
+        episodes = self._recorded or load_or_record(self.config, run.folder / DEMONSTRATIONS)
         self._metrics |= summarise(episodes)
         keys, trim = self.policy.KEYS, self.config.trim_idle
         self._windows = Windows(episodes, keys, self.schema.action, chunk, trim)
@@ -183,6 +188,15 @@ class Imitation(Closing):
         for part in (self.judge, self._log):
             if part is not None:
                 part.close()
+
+    def _judge(self) -> Judge | HeldOut:
+        """Worlds, or, where there is only a robot, episodes that are not learned from."""
+        if self.config.env != ROBOT:
+            return Judge(self.config)
+        assert self.config.dataset is not None
+        episodes = list(useful(demonstrated(self.config.dataset)))
+        self._recorded, held = hold_out(episodes)
+        return HeldOut(held)
 
     def _improve(self) -> None:
         assert self._windows is not None
@@ -222,7 +236,8 @@ class Imitation(Closing):
         self._metrics |= {"loss": self._loss, "seconds": self._seconds}
         self._log.write(self._update, self._metrics)
         self._rows.append({"step": self._update, **self._metrics})
-        self.judge.film(chunks, self._run.folder / "videos" / f"{self._update:07d}.webp")
+        if isinstance(self.judge, Judge):
+            self.judge.film(chunks, self._run.folder / "videos" / f"{self._update:07d}.webp")
         self._checkpoint()
         self._tell()
         self._losses.clear()
@@ -261,7 +276,10 @@ def reported(rows: Sequence[Row], name: str = "greedy_success") -> float:
 
 
 def _schema(config: ImitateConfig) -> Schema:
-    """Of the task, which somebody can show."""
+    """Of the task, which somebody can show, or has shown on a robot."""
+    if config.env == ROBOT:
+        assert config.dataset is not None
+        return learnable(Episodes(config.dataset).schema, sees=False)
     with make_env(config.env, 1, config.seed, **parse_options(config.options)) as env:
         require_demonstrations(config, env, _WITHOUT_EXPERT)
         images = [key for key in env.observation_spec if key.startswith(IMAGES)]

@@ -27,13 +27,13 @@ class Judge(Closing):
 
     def measure(self, name: str, act: Act) -> dict[str, float]:
         """Success, length and return as scalars of a log, called ``<name>_...``."""
-        with _same_noise():
+        with same_noise():
             return evaluate(self._env, act, self._config.evaluation_episodes).scalars(name)
 
     def film(self, act: Act, path: Path) -> None:
         """Films one episode, if the settings ask for videos and there is something to see."""
         if self._config.videos:
-            with _same_noise():
+            with same_noise():
                 film(self._config.env, self._options, act, path)
 
     def close(self) -> None:
@@ -42,7 +42,7 @@ class Judge(Closing):
 
 
 @contextmanager
-def _same_noise() -> Iterator[None]:
+def same_noise() -> Iterator[None]:
     """Torch draws the same within, and goes on afterwards as if nothing had been drawn."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(EVALUATION_SEED)

@@ -82,9 +82,7 @@ class Policy:
 
     @classmethod
     def _of_imitation(cls, run: Run) -> Self:
-        settings = run.config(ImitateConfig)
-        with make_env(settings.env, 1, **parse_options(settings.options)) as env:
-            schema = schema_of(env, settings.env, settings.options)
+        settings, schema = run.config(ImitateConfig), run.learned_schema()
         planner = Planner(schema.observation, schema.action, settings.chunk)
         checkpoint = run.load_checkpoint(schema)
         planner.policy.load_state_dict(checkpoint.state["average"])

@@ -184,6 +184,15 @@ class Run:
             )
         return Checkpoint(content["step"], content["state"])
 
+    def learned_schema(self) -> Schema:
+        """Of the environment that its last checkpoint was learned in.
+
+        Raises:
+            CheckpointError: If there is none, or it is damaged.
+        """
+        content = weights_file.read(self._path(self._choose(None)))
+        return Schema.from_json(json.loads(content["schema"]))
+
     def _choose(self, step: int | None) -> int:
         steps = self.steps
         if not steps:

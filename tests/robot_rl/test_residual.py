@@ -14,7 +14,6 @@ import torch
 from robot_rl.acting_options import acting_options
 from robot_rl.agent_config import ResidualConfig
 from robot_rl.batch import Batch
-from robot_rl.beginning import _learnable
 from robot_rl.check_env import check_env
 from robot_rl.chunk_config import DiffusionConfig, RegressionConfig
 from robot_rl.config import EvaluateConfig, FinetuneConfig, TrainConfig
@@ -30,6 +29,7 @@ from robot_rl.log import read_log
 from robot_rl.planner import Planner
 from robot_rl.policy import Policy, PolicyError
 from robot_rl.ranges import RangeError
+from robot_rl.recorded import learnable
 from robot_rl.replay import Replay
 from robot_rl.residual import Residual
 from robot_rl.run import Run
@@ -359,7 +359,7 @@ def test_a_residual_takes_recorded_pictures_for_none_of_its_business(base: Path)
     schema = replace(schema, observation=schema.observation | SPEC)
     seen = schema.observation | {"images/front": ArraySpec((8, 8, 3), dtype="uint8")}
     recorded = replace(schema, observation=seen, contract={"options": ["apart=True"]})
-    learned = _learnable(recorded, CONFIG)
+    learned = learnable(recorded, sees=False)
     assert set(learned.observation) == {"state", "base"}
 
 

@@ -1,0 +1,50 @@
+"""Judges a policy without its world: by what was done in episodes that it has not learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from robot_rl.env import Act, Closing, forgetting
+from robot_rl.episode import Episode
+from robot_rl.judge import same_noise
+
+_EVERY = 10
+"""One of so many episodes is not learned from."""
+
+
+def hold_out(episodes: Sequence[Episode]) -> tuple[list[Episode], list[Episode]]:
+    """Episodes to learn from, and others; a single one is both."""
+    if len(episodes) == 1:
+        return list(episodes), list(episodes)
+    held = range(0, len(episodes), _EVERY)
+    return [e for i, e in enumerate(episodes) if i not in held], [episodes[i] for i in held]
+
+
+class HeldOut(Closing):
+    """Some episodes; as a ``Judge``, who knows success, it has scalars for a log."""
+
+    def __init__(self, episodes: Sequence[Episode]) -> None:
+        self._episodes = episodes
+
+    def measure(self, name: str, act: Act) -> dict[str, float]:
+        """How far, root mean square, its actions are from those that were done where it is.
+
+        It plans anew where a person had taken over, for it would not have been there.
+        """
+        with same_noise():
+            errors = [_errors(episode, act) for episode in self._episodes]
+        return {f"{name}_error": float(np.sqrt(np.concatenate(errors).mean()))}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _errors(episode: Episode, act: Act) -> np.ndarray:
+    """Squared. Shape (steps, action)."""
+    anew, acted = [True, *episode.intervened[:-1]], list[np.ndarray]()
+    for t, begins in enumerate(anew):
+        forgetting(act)(np.full(1, begins))
+        acted.append(act({key: seen[t : t + 1] for key, seen in episode.observation.items()})[0])
+    return (np.array(acted) - episode.action) ** 2

@@ -1,0 +1,54 @@
+"""What was recorded, on a robot or elsewhere, for who learns without its world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from robot_rl.env import IMAGES
+from robot_rl.environments import parse_options
+from robot_rl.episode import Episode
+from robot_rl.episodes import Episodes
+from robot_rl.schema import Schema
+
+
+def demonstrated(path: Path, needs_success: bool = True) -> Episodes:
+    """A dataset in which something succeeded.
+
+    Raises:
+        ValueError: None of it did.
+    """
+    store = Episodes(path)
+    if needs_success and not any(metadata.success for metadata in store.metadata()):
+        raise ValueError(
+            f"{path} has {len(store)} episodes and none of them succeeded; record at least one, "
+            f"e.g. robot-rl record {path} --robot twin --scripted 20"
+        )
+    return store
+
+
+def useful(store: Episodes) -> Iterator[Episode]:
+    """The successful ones, one by one; all where nobody has said of any that it is one."""
+    won = [number for number, metadata in enumerate(store.metadata()) if metadata.success]
+    return (store[number] for number in won or range(len(store)))
+
+
+def learnable(schema: Schema, sees: bool) -> Schema:
+    """What a learner observes of what was recorded: one that does not see none of the pictures.
+
+    Raises:
+        ValueError: Pictures and state are of two moments.
+    """
+    if sees and parse_options(schema.contract.get("options", ())).get("apart"):
+        raise ValueError(
+            "these demonstrations were recorded with apart=True: their state is newer than their "
+            "pictures, and who sees both acts on both of one moment; record them without, or "
+            "choose an algorithm that sees the state alone, e.g. sac"
+        )
+    contract = {"options": []} | {
+        key: schema.contract[key] for key in ("options", "robot") if key in schema.contract
+    }
+    keys = [key for key in schema.observation if sees or not key.startswith(IMAGES)]
+    seen = {key: schema.observation[key] for key in keys}
+    return replace(schema, observation=seen, contract=contract)
