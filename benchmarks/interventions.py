@@ -40,7 +40,7 @@ from robot_rl.rlif import rlif_returns, rlif_rewards, without_rewards
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema
 from robot_rl.statistics import mean_interval, wilson_interval
-from robot_rl.takeovers import TakeoverRewards, costs_of
+from robot_rl.takeovers import TakeoverRewards, costs_of, with_takeovers
 from robot_rl.train import known_returns, prepare_torch
 from robot_rl.transition import Transition, WorldIds, split_step
 from sim.task import Box, Start
@@ -50,6 +50,8 @@ Seeds = dict[int, list[LogRow]]
 SUITE = "interventions"
 RUNS = BUILD / SUITE
 ENV = "twin_peg_insert"
+INTERVENTION = "intervention"
+"""Name of the term that takeovers cost."""
 LAST = 3
 """Evaluations at the end whose mean is reported."""
 GREEDY_SHARE, EXPLORATION = 0.25, 0.3
@@ -64,6 +66,8 @@ class Study:
     name: str
     person: bool = True
     rlif: bool = False
+    cost: float = 0.0
+    """Of the step before a takeover, beside the task's reward."""
     learner: type[Learner] = Learner
     layer_norm: bool = True
     """Whether critics have it."""
@@ -79,6 +83,7 @@ class Study:
 STUDIES = {
     "demonstrations": Study("demonstrations alone", person=False),
     "person": Study("with a person"),
+    "costs": Study("with a person, takeovers cost 0.2", cost=0.2),
     "rlif": Study("RLIF", rlif=True),
     "layer_norm": Study("alone, without LayerNorm", person=False, layer_norm=False),
     "bootstrap": Study("alone, time-outs taken for ends", person=False, bootstrap=False),
@@ -142,14 +147,15 @@ class Run:
         # Practice and demonstrations of two seeds must not have the same scenes.
         env: Env = make_env(ENV, 1, 1000 * seed + 1, **setting.options)
         specs = env.observation_spec, env.action_spec
-        sac = rlif_returns(SacConfig()) if study.rlif else known_returns(SacConfig(), env)
+        sac = _returns(study, env)
         online, shown = (Replay(*specs, setting.steps + 10_000) for _ in range(2))
         agent = Sac(*specs, replace(sac, layer_norm=study.layer_norm), seed)
         self.learner = study.learner(agent, online, shown, seed)
         self._demonstrate(env, folder, 1000 * seed)
         helped = {"skill": setting.skill, "late": setting.late, "seed": seed}
         self._env = with_person(env, **helped) if study.person else env
-        self._reward = rlif_rewards() if study.rlif else TakeoverRewards(costs_of(env))
+        costs = {**costs_of(env), **({INTERVENTION: study.cost} if study.cost else {})}
+        self._reward = rlif_rewards() if study.rlif else TakeoverRewards(costs)
         self._ids, self._greedy = WorldIds(1), False
         self._step = self._env.reset(1000 * seed + 1)
         self._had, self.takeovers, self.interventions = False, 0, 0
@@ -187,6 +193,16 @@ class Run:
         self._had = one.intervened and not after.done[0]
         if after.done[0]:
             self._greedy = bool(self.learner.rng.random() < GREEDY_SHARE)
+
+
+def _returns(study: Study, env: Env) -> SacConfig:
+    """With the range of returns that a study's rewards make."""
+    if study.rlif:
+        return rlif_returns(SacConfig())
+    sac = known_returns(SacConfig(), env)
+    assert sac.return_range is not None
+    wider = with_takeovers(sac.return_range, study.cost, sac.discount)
+    return replace(sac, return_range=wider)
 
 
 def learn(name: str, setting: Setting, seed: int) -> Path:

@@ -15,7 +15,7 @@ from robot_rl.config import LearnerConfig, TrainConfig
 from robot_rl.demonstrations import as_recorded, proposals_for, schema_of
 from robot_rl.encoder_file import read_encoder
 from robot_rl.env import IMAGES
-from robot_rl.environments import make_env, parse_options
+from robot_rl.environments import BASE, make_env, parse_options
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.learner import Learner
@@ -25,8 +25,9 @@ from robot_rl.replay import Replay, mix
 from robot_rl.rlif import rlif_returns, without_rewards
 from robot_rl.run import Run
 from robot_rl.takeovers import with_takeovers
-from robot_rl.train import DEMONSTRATIONS, REPLAY, known_returns
+from robot_rl.train import BASE_FILE, DEMONSTRATIONS, REPLAY, known_returns
 from robot_rl.transition import Transition
+from robot_rl.with_base import base_spec, load_base
 
 _IMITATION = 300
 """Updates in which a simulator's policy imitates what was shown on the robot."""
@@ -143,6 +144,7 @@ def _beginning(config: LearnerConfig) -> Beginning:
     if config.source is None:
         assert config.demonstrations is not None
         own = _of_demonstrations(config.demonstrations, config.agent, config.rlif)
+        own = own if config.base is None else _upon(own, config.base, config.run)
         return own if config.encoder_file is None else _seeing(own, config.encoder_file)
     own = _of_run(config.source)
     if config.buffer:
@@ -193,6 +195,21 @@ def _of_demonstrations(path: Path, agent: AgentConfig, rlif: bool) -> Beginning:
     if agent.return_range is None and all(map(_is_sparse, store)):
         agent = replace(agent, return_range=(0.0, 1.0))
     return Beginning(Offer(learnable(store.schema, _sees(agent)), agent), shown=path)
+
+
+def _upon(beginning: Beginning, base: Path, folder: Path) -> Beginning:
+    """The same as corrections of a base, of which a copy lies in a folder."""
+    policy, schema = load_base(base), beginning.offer.schema
+    if lines := replace(policy.schema, env="").differences(replace(schema, env="")):
+        raise ValueError(
+            f"{base} was trained for something else than what was demonstrated:"
+            + "".join(f"\n  {line}" for line in lines)
+        )
+    own = policy.save((folder / BASE_FILE).resolve())
+    options = [*schema.contract["options"], f"{BASE}={own}"]
+    seen = schema.observation | {BASE: base_spec(schema.action)}
+    upon = replace(schema, observation=seen, contract=schema.contract | {"options": options})
+    return replace(beginning, offer=replace(beginning.offer, schema=upon))
 
 
 def _sees(agent: AgentConfig) -> bool:

@@ -242,6 +242,8 @@ class LearnerConfig(ChoiceOfAgent):
     """Run folder of a simulator's training, to start from."""
     demonstrations: Path | None = None
     """Dataset of demonstrations; without --from they are cloned first."""
+    base: Path | None = None
+    """With --algorithm residual: policy file or run that it corrects, e.g. one of imitate."""
     buffer: bool = False
     """With --from: what its policy did in simulation counts among the demonstrations."""
     pretraining: int = 0
@@ -309,6 +311,8 @@ class FinetuneConfig(ChoiceOfAgent):
     """Run folder of a simulator's training, to start from."""
     demonstrations: Path | None = None
     """Dataset of demonstrations; without --from they are cloned first."""
+    base: Path | None = None
+    """With --algorithm residual: policy file or run that it corrects, e.g. one of imitate."""
     buffer: bool = False
     """With --from: what its policy did in simulation counts among the demonstrations."""
     pretraining: int = 0
@@ -406,7 +410,7 @@ class FinetuneConfig(ChoiceOfAgent):
 
 OF_AGENTS = tuple(one.name for one in fields(ChoiceOfAgent))
 """Names of what chooses an agent."""
-_OF_LEARNERS = ("source", "buffer", "pretraining", "utd_ratio", "rlif", "device")
+_OF_LEARNERS = ("source", "base", "buffer", "pretraining", "utd_ratio", "rlif", "device")
 
 
 def _refuse_others(choice: str, chosen: str, settings: Mapping[Any, Any]) -> None:
@@ -433,6 +437,7 @@ def _require_a_beginning(config: LearnerConfig | FinetuneConfig) -> None:
             "there is nothing to start from: add --demonstrations DATASET, which robot-rl record "
             "makes, or --from RUN of robot-rl train, or both"
         )
+    _require_base(config)
     if config.buffer and (config.source is None or config.rlif):
         why = "rewards of a simulator are none of rlif" if config.rlif else "add --from RUN"
         raise RangeError(f"buffer is what the run of --from did in simulation; {why}")
@@ -442,6 +447,19 @@ def _require_a_beginning(config: LearnerConfig | FinetuneConfig) -> None:
             f"with; leave --algorithm and --{config.algorithm} out, or start from "
             "--demonstrations alone"
         )
+
+
+def _require_base(config: LearnerConfig | FinetuneConfig) -> None:
+    """Who corrects a base has one, and nobody else has."""
+    corrects = config.source is None and config.algorithm == "residual"
+    if corrects and config.base is None:
+        raise RangeError(
+            "residual corrects a base, and there is none; add --base RUN, a policy file or run of "
+            "robot-rl imitate or train"
+        )
+    if config.base is not None and not corrects:
+        why = "--from brings its own" if config.source else "choose --algorithm residual with it"
+        raise RangeError(f"base is {config.base}, and {why}")
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,7 @@ def _words(config: FinetuneConfig, address: str) -> list[str]:
     usual = LearnerConfig(config.run, config.source, config.demonstrations)
     told = replace(
         usual,
+        base=config.base,
         buffer=config.buffer,
         pretraining=config.pretraining,
         address=address,

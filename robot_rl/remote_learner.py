@@ -43,7 +43,7 @@ ONLINE = "online"
 OFFER = "offer.message"
 """File of a run with what it learns, as it was when the run began."""
 _BEGUN_WITH = (
-    *("source", "demonstrations", "buffer", "pretraining", "seed", "capacity"),
+    *("source", "demonstrations", "base", "buffer", "pretraining", "seed", "capacity"),
     *("takeover_cost", *OF_AGENTS),
 )
 """Settings that count once, when a run begins."""

@@ -72,7 +72,7 @@ class Progress:
 REPLAY = "replay.npz"
 KEPT = "demonstrations.npz"
 """Demonstrations, and the successes that count among them, if any do."""
-_BASE_FILE = "base.policy"
+BASE_FILE = "base.policy"
 """File of a run with what it corrects."""
 DEMONSTRATIONS = "demonstrations"
 """Folder of a run with the episodes that it began with."""
@@ -143,7 +143,7 @@ def _with_own_base(config: TrainConfig) -> TrainConfig:
     from robot_rl.with_base import load_base  # A policy comes of a training.
 
     folder = config.folder or default_folder(config.env)
-    own = (folder / _BASE_FILE).resolve()  # It is looked for from wherever the run is used.
+    own = (folder / BASE_FILE).resolve()  # It is looked for from wherever the run is used.
     if not (folder / FACTS).exists():
         load_base(Path(options[BASE])).save(own)
     kept = [option for option in config.options if option.partition("=")[0] != BASE]

@@ -14,9 +14,10 @@ import torch
 from robot_rl.acting_options import acting_options
 from robot_rl.agent_config import ResidualConfig
 from robot_rl.batch import Batch
+from robot_rl.beginning import beginning_of
 from robot_rl.check_env import check_env
 from robot_rl.chunk_config import DiffusionConfig, RegressionConfig
-from robot_rl.config import EvaluateConfig, FinetuneConfig, TrainConfig
+from robot_rl.config import EvaluateConfig, FinetuneConfig, LearnerConfig, TrainConfig
 from robot_rl.demonstrations import load_or_record, record, schema_of
 from robot_rl.detour import DetourEnv
 from robot_rl.env import ArraySpec, Observation, Step
@@ -34,7 +35,7 @@ from robot_rl.replay import Replay
 from robot_rl.residual import Residual
 from robot_rl.run import Run
 from robot_rl.sac import Sac
-from robot_rl.train import resume, train
+from robot_rl.train import DEMONSTRATIONS, resume, train
 from robot_rl.transition import WorldIds, split_step
 from robot_rl.with_base import WithBase, with_proposals
 from tests.robot_rl.blank_batch import blank_batch
@@ -382,6 +383,47 @@ def test_it_goes_on_learning_with_an_actor_of_its_own(run: Run, tmp_path: Path) 
         policy.require_fit(env)
     episodes = Episodes(next(config.run.glob("robots/*/episodes")))
     assert "base=" in "".join(episodes.schema.contract["options"])
+
+
+def test_it_begins_on_a_robot_upon_a_base_and_demonstrations(base: Path, tmp_path: Path) -> None:
+    with make_env("detour") as env:
+        store = Episodes(tmp_path / "data", schema_of(env, "detour", ()))
+        record(env, store, 3)
+    config = FinetuneConfig(
+        tmp_path / "robot",
+        demonstrations=store.path,
+        base=base,
+        env="detour",
+        steps=250,
+        algorithm="residual",
+        residual=CONFIG_OF_RUN.residual,
+    )
+    assert finetune(config).acted.steps >= 250
+    policy = Policy.load(config.run)
+    assert policy.base is not None
+    _require_equal(policy.base, Policy.load(base))
+    with make_env("detour", base=str(base)) as env:
+        specs = env.observation_spec, env.action_spec
+        shown = Replay(*specs, 200_000, path=config.run / DEMONSTRATIONS)
+    assert shown.gather(np.array(shown.indices)).observation["base"].any()
+
+
+def test_who_corrects_a_base_has_one_that_fits(base: Path, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"demonstrations": tmp_path, "base": base}
+    with pytest.raises(RangeError, match="there is none; add --base RUN"):
+        LearnerConfig(tmp_path, demonstrations=tmp_path, algorithm="residual")
+    with pytest.raises(RangeError, match="choose --algorithm residual with it"):
+        LearnerConfig(tmp_path, **given)
+    with pytest.raises(RangeError, match="--from brings its own"):
+        FinetuneConfig(tmp_path, tmp_path, **given)
+    with make_env("reach") as env:
+        store = Episodes(tmp_path / "data", schema_of(env, "reach", ()))
+        record(env, store, 1)
+    other = LearnerConfig(
+        tmp_path, demonstrations=store.path, base=base, algorithm="residual", residual=CONFIG
+    )
+    with pytest.raises(ValueError, match="something else than what was demonstrated:\n  obs"):
+        beginning_of(other)
 
 
 def test_plans_that_are_drawn_follow_the_seed_and_disturb_nobody(tmp_path: Path) -> None:
