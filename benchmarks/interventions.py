@@ -55,6 +55,7 @@ INTERVENTION = "intervention"
 LAST = 3
 """Evaluations at the end whose mean is reported."""
 GREEDY_SHARE, EXPLORATION = 0.25, 0.3
+_OF_PERSON = ("skill", "late", "patience", "longest")
 STARTS = 200
 """Steps before the first update."""
 
@@ -108,6 +109,10 @@ class Setting:
     skill: float
     late: float
     """Share of an episode after which the person takes over in any case."""
+    patience: float
+    """Time without progress after which they do [s]."""
+    longest: float
+    """Time after which they let go anyway [s]: who finishes every episode teaches no policy to."""
     steps: int
     every: int
     episodes: int
@@ -152,7 +157,7 @@ class Run:
         agent = Sac(*specs, replace(sac, layer_norm=study.layer_norm), seed)
         self.learner = study.learner(agent, online, shown, seed)
         self._demonstrate(env, folder, 1000 * seed)
-        helped = {"skill": setting.skill, "late": setting.late, "seed": seed}
+        helped = {name: getattr(setting, name) for name in _OF_PERSON} | {"seed": seed}
         self._env = with_person(env, **helped) if study.person else env
         costs = {**costs_of(env), **({INTERVENTION: study.cost} if study.cost else {})}
         self._reward = rlif_rewards() if study.rlif else TakeoverRewards(costs)
@@ -334,7 +339,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser.add_argument("--turn", type=float, default=0.5, help="half range of turns [rad]")
     parser.add_argument("--demonstrations", type=int, default=20)
     parser.add_argument("--skill", type=float, default=0.8)
-    parser.add_argument("--late", type=float, default=0.6, help="share after which they help")
+    parser.add_argument("--late", type=float, default=0.8, help="share after which they help")
+    parser.add_argument("--patience", type=float, default=2.0, help="without progress [s]")
+    parser.add_argument("--longest", type=float, default=1.5, help="time of a takeover [s]")
     parser.add_argument("--steps", type=int, default=6_000)
     parser.add_argument("--every", type=int, default=1_500)
     asked = parser.parse_args(arguments)

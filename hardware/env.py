@@ -95,6 +95,7 @@ class HardwareEnv(Closing):
         self._rng = np.random.default_rng(seed)
         self._connected, self._elapsed, self._next = False, 0, 0.0
         self._acted = False
+        self._dispatch = min(self.config.dispatch, self.dt / 5)
         self._meanwhile: Callable[[], object] = lambda: None
         self._began = self._now = 0.0
         self._obstacle: Exception | None = None
@@ -304,8 +305,8 @@ class HardwareEnv(Closing):
 
     def _await_dispatch(self) -> None:
         """A request leaves at a steady time after its tick, unless it is late already."""
-        leaves = self._next + self.config.dispatch
-        longest = self.config.dispatch + self.dt  # Beyond that the clock was set back.
+        leaves = self._next + self._dispatch
+        longest = self._dispatch + self.dt  # Beyond that the clock was set back.
         while 0 < leaves - self._link.now() < longest:
             self._link.sleep_until(leaves)
 

@@ -262,7 +262,7 @@ class PolicySettings:
     mode: str = ""
     """Command mode; empty takes the contract's own."""
     seed: int = 0
-    """Seed of the starts of episodes."""
+    """Seed of the starts of episodes, and of what the policy draws."""
     episodes: int = 0
     """After these the policy rests; 0 goes on for ever."""
     timeout: float = 30.0

@@ -149,7 +149,8 @@ def punctual(priority: int = 20) -> Iterator[str]:
         gc.unfreeze()
         sys.setswitchinterval(interval)
         with contextlib.suppress(OSError, AttributeError):
-            _schedule_all(os.SCHED_OTHER, 0, 0)
+            # A user without privileges may not take the flag back.
+            _schedule_all(os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, 0, 0)
 
 
 def _hurry(priority: int, heirs: bool) -> str:

@@ -26,8 +26,9 @@ class RobotConfig(ToolSettings):
     linger: int = 0
     """Steps for which success must go on before it ends the episode."""
     dispatch: float = 0.01
-    """Time after a tick at which its request leaves, if it is ready by then: what it takes to
-    choose an action differs from step to step, and the arm is to answer at steady times [s]."""
+    """Time after a tick at which its request leaves, a fifth of a period at most, if it is ready by
+    then: what it takes to choose an action differs, and the arm is to answer at steady times [s].
+    """
     timeout: float = 10.0
     """How long the robot may take to appear, and the arm to reach its start [s]."""
     retreat: float = 0.13

@@ -1,6 +1,6 @@
 """The actor: a policy on a robot, whose every step goes to a learner, from whom new weights come.
 
-The robot never waits for the learner within an episode: weights change between two steps, and
+The robot never waits for the learner within an episode: weights change while a step waits, and
 transitions go to an outbox. Between episodes it waits where the learner has fallen behind. Without
 a learner it goes on with the policy that it has. Where a person has stopped it, it waits until a
 person frees it.
@@ -134,6 +134,7 @@ class Actor(Closing):
         self._previous: Key | None = None
         self._corrections = Corrections(store)
         self._disk = ThreadPoolExecutor(1)
+        self._disk.submit(int).result()  # Its thread is there, to be scheduled with the others.
         self._writing: list[Future[None]] = []
         self._last = ""
         """Uuid of the last episode, once it is durable; of the disk's thread alone."""

@@ -12,7 +12,7 @@ import numpy as np
 from robot_rl.agent import Metrics
 from robot_rl.agent_config import AgentConfig, DrqV2Config, PixelConfig, SacConfig
 from robot_rl.config import LearnerConfig, TrainConfig
-from robot_rl.demonstrations import as_recorded, proposals_for, schema_of
+from robot_rl.demonstrations import proposals_for, schema_of, without_base
 from robot_rl.encoder_file import read_encoder
 from robot_rl.env import IMAGES
 from robot_rl.environments import BASE, make_env, parse_options
@@ -20,10 +20,12 @@ from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.learner import Learner
 from robot_rl.offer import Offer
+from robot_rl.policy import Policy
 from robot_rl.recorded import demonstrated, learnable, useful
 from robot_rl.replay import Replay, mix
 from robot_rl.rlif import rlif_returns, without_rewards
 from robot_rl.run import Run
+from robot_rl.schema import Schema
 from robot_rl.takeovers import with_takeovers
 from robot_rl.train import BASE_FILE, DEMONSTRATIONS, REPLAY, known_returns
 from robot_rl.transition import Transition
@@ -100,7 +102,7 @@ class Beginning:
         if path is None:
             return
         keys, store = self.offer.schema.observation.keys(), Episodes(path)
-        told = proposals_for(self.offer.schema, store.schema)
+        told = proposals_for(self.offer.schema)
         for episode in map(told, useful(store)):
             transitions = (_seen(one, keys) for one in episode.transitions())
             replay.extend(without_rewards(transitions) if self.offer.rlif else transitions)
@@ -143,8 +145,9 @@ def _rewarded(offer: Offer, config: LearnerConfig) -> Offer:
 def _beginning(config: LearnerConfig) -> Beginning:
     if config.source is None:
         assert config.demonstrations is not None
-        own = _of_demonstrations(config.demonstrations, config.agent, config.rlif)
-        own = own if config.base is None else _upon(own, config.base, config.run)
+        base = None if config.base is None else load_base(config.base)
+        own = _of_demonstrations(config.demonstrations, config.agent, config.rlif, base)
+        own = own if base is None else _upon(own, base, config.run)
         return own if config.encoder_file is None else _seeing(own, config.encoder_file)
     own = _of_run(config.source)
     if config.buffer:
@@ -157,9 +160,8 @@ def _beginning(config: LearnerConfig) -> Beginning:
     if config.demonstrations is None:
         return own
     recorded = demonstrated(config.demonstrations, not config.rlif).schema
-    learned = replace(own.offer.schema, env=recorded.env)
-    learned = as_recorded(learned, recorded)
-    learned.expect(learnable(recorded, _sees(own.offer.agent)), str(config.demonstrations))
+    learned = without_base(replace(own.offer.schema, env=recorded.env))
+    learned.expect(learnable(recorded, _shows(learned)), str(config.demonstrations))
     return replace(own, shown=config.demonstrations)
 
 
@@ -190,30 +192,34 @@ def _dataset_of(settings: TrainConfig, folder: Path) -> Path | None:
     return settings.dataset or recorded
 
 
-def _of_demonstrations(path: Path, agent: AgentConfig, rlif: bool) -> Beginning:
+def _of_demonstrations(
+    path: Path, agent: AgentConfig, rlif: bool, base: Policy | None
+) -> Beginning:
     store = demonstrated(path, not rlif)
     if agent.return_range is None and all(map(_is_sparse, store)):
         agent = replace(agent, return_range=(0.0, 1.0))
-    return Beginning(Offer(learnable(store.schema, _sees(agent)), agent), shown=path)
+    sees = isinstance(agent, PixelConfig) or (base is not None and _shows(base.schema))
+    return Beginning(Offer(learnable(store.schema, sees), agent), shown=path)
 
 
-def _upon(beginning: Beginning, base: Path, folder: Path) -> Beginning:
+def _upon(beginning: Beginning, base: Policy, folder: Path) -> Beginning:
     """The same as corrections of a base, of which a copy lies in a folder."""
-    policy, schema = load_base(base), beginning.offer.schema
-    if lines := replace(policy.schema, env="").differences(replace(schema, env="")):
+    schema = beginning.offer.schema
+    if lines := replace(base.schema, env="").differences(replace(schema, env="")):
         raise ValueError(
-            f"{base} was trained for something else than what was demonstrated:"
+            "the base was trained for something else than what was demonstrated:"
             + "".join(f"\n  {line}" for line in lines)
         )
-    own = policy.save((folder / BASE_FILE).resolve())
+    own = base.save((folder / BASE_FILE).resolve())
     options = [*schema.contract["options"], f"{BASE}={own}"]
     seen = schema.observation | {BASE: base_spec(schema.action)}
     upon = replace(schema, observation=seen, contract=schema.contract | {"options": options})
     return replace(beginning, offer=replace(beginning.offer, schema=upon))
 
 
-def _sees(agent: AgentConfig) -> bool:
-    return isinstance(agent, PixelConfig)
+def _shows(schema: Schema) -> bool:
+    """Whether there are pictures in it."""
+    return any(key.startswith(IMAGES) for key in schema.observation)
 
 
 def _seen(transition: Transition, keys: Iterable[str]) -> Transition:

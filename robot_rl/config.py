@@ -166,6 +166,10 @@ class TrainConfig(SimulationConfig, ChoiceOfAgent):
         )
 
 
+_OF_WORLDS = ("options", "videos", "evaluation_episodes", "evaluation_envs")
+"""Settings of no effect where a policy is judged without a simulation."""
+
+
 @dataclass(frozen=True)
 class ImitateConfig(SimulationConfig):
     """Learn a task from demonstrations alone, by policies that plan several steps.
@@ -211,11 +215,12 @@ class ImitateConfig(SimulationConfig):
                 "env is robot, and nobody can show it now; give --dataset DATASET with what was "
                 "recorded there"
             )
-        if self.options or self.videos:
-            raise RangeError(
-                "env is robot, which moves as it was recorded and films nothing here; leave out "
-                + ("options" if self.options else "videos")
-            )
+        for one in fields(ImitateConfig):
+            if one.name in _OF_WORLDS and getattr(self, one.name) != one.default:
+                raise RangeError(
+                    f"env is robot, and {one.name} is of simulated worlds, of which there are "
+                    "none; leave it out"
+                )
 
 
 @dataclass(frozen=True)

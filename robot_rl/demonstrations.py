@@ -145,7 +145,7 @@ def require_demonstrations(
     if config.dataset is not None:
         schema = schema_of(env, config.env, config.options)
         recorded = Episodes(config.dataset).schema
-        recorded.expect(as_recorded(schema, recorded), str(config.dataset))
+        without_base(recorded).expect(without_base(schema), str(config.dataset))
     elif config.demonstrations and config.teacher is None:
         require_expert(env, config.env, otherwise)
 
@@ -167,28 +167,26 @@ def load_or_record(config: SimulationConfig, folder: Path) -> list[Episode]:
                 with nullcontext(env) if config.teacher is None else demonstrator(config) as shown:
                     record(shown, store, missing, seed=config.seed)
         schema = schema_of(env, config.env, config.options)
-    told = proposals_for(schema, store.schema)
+    told = proposals_for(schema)
     episodes = [told(episode) for episode in store if episode.metadata.success]
     if not episodes:
         raise ValueError(f"{store.path} holds no successful episode; record some first")
     return episodes
 
 
-def as_recorded(schema: Schema, recorded: Schema) -> Schema:
-    """A schema without what a base says, if episodes were recorded without it: it is told later."""
-    if BASE in recorded.observation:
-        return schema
+def without_base(schema: Schema) -> Schema:
+    """A schema without what a base says, which is told later, whoever recorded."""
     seen = {key: spec for key, spec in schema.observation.items() if key != BASE}
     return replace(schema, observation=seen)
 
 
-def proposals_for(schema: Schema, recorded: Schema) -> Callable[[Episode], Episode]:
-    """Adds what the base of a schema would have done to episodes that were recorded without it.
+def proposals_for(schema: Schema) -> Callable[[Episode], Episode]:
+    """Adds to episodes what the base of a schema would have done; of another they may know more.
 
     Raises:
         FileNotFoundError: If the base is not there any more.
     """
-    if BASE not in schema.observation or BASE in recorded.observation:
+    if BASE not in schema.observation:
         return lambda episode: episode
     # A policy comes of a training, and needs this module.
     from robot_rl.policy import base_of

@@ -90,7 +90,9 @@ def _settings(folder: Path) -> TrainConfig | ImitateConfig:
 def _policies(folder: Path, settings: TrainConfig | ImitateConfig, env: Env) -> dict[str, Act]:
     """Greedy, and of a learner sampled as well."""
     if isinstance(settings, ImitateConfig):
-        return {"greedy": Policy.of_run(folder)}
+        policy = Policy.of_run(folder)
+        policy.require_fit(env)
+        return {"greedy": policy}
     agent = load_policy(folder, env, settings.env)
     return {"greedy": partial(agent.act, greedy=True), "sampled": agent.act}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -123,7 +124,6 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
         offer.require_fit(env)
         specs = offer.schema.observation, offer.schema.action
         agent = make_agent(*specs, offer.agent, config.seed)
-        stack.enter_context(_punctual(config))  # All threads that a step waits for are there now.
         log = stack.enter_context(Log(folder, resume_step=before))
         tell = telling(env, link, before)
         actor = stack.enter_context(
@@ -144,6 +144,8 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
                 label=_label(env),
             )
         )
+        said = stack.enter_context(_punctual(config))  # All threads of a step are there now.
+        print(said, end="\n" if said else "", file=sys.stderr)
         acted = actor.act(lambda acted: acted.steps >= config.steps)
         _deliver(link, learner.look, actor.rest)
         return Finetuned(config.run, acted, env.dt)
@@ -175,10 +177,10 @@ def _environment(config: FinetuneConfig, task: str, offer: Offer) -> Env:
     return make_env(ROBOT, 1, config.seed, **robot_options(config, task, **learned))
 
 
-def _punctual(config: FinetuneConfig) -> contextlib.AbstractContextManager[object]:
+def _punctual(config: FinetuneConfig) -> contextlib.AbstractContextManager[str]:
     """Real-time scheduling of who acts on a robot; a simulator has time."""
     if config.env != ROBOT or not config.realtime:
-        return contextlib.nullcontext()
+        return contextlib.nullcontext("")
     # By name: robot_rl knows no hardware until somebody asks for it.
     return importlib.import_module("hardware.pacer").punctual()
 

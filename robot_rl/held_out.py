@@ -8,14 +8,15 @@ import numpy as np
 
 from robot_rl.env import Act, Closing, forgetting
 from robot_rl.episode import Episode
-from robot_rl.judge import same_noise
+from robot_rl.evaluation import EVALUATION_SEED
+from robot_rl.own_noise import own_noise
 
 _EVERY = 10
 """One of so many episodes is not learned from."""
 
 
 def hold_out(episodes: Sequence[Episode]) -> tuple[list[Episode], list[Episode]]:
-    """Episodes to learn from, and others; a single one is both."""
+    """Episodes to learn from, and others; a single one is both, which says little."""
     if len(episodes) == 1:
         return list(episodes), list(episodes)
     held = range(0, len(episodes), _EVERY)
@@ -33,7 +34,7 @@ class HeldOut(Closing):
 
         It plans anew where a person had taken over, for it would not have been there.
         """
-        with same_noise():
+        with own_noise(EVALUATION_SEED):
             errors = [_errors(episode, act) for episode in self._episodes]
         return {f"{name}_error": float(np.sqrt(np.concatenate(errors).mean()))}
 

@@ -194,7 +194,11 @@ class Imitation(Closing):
         if self.config.env != ROBOT:
             return Judge(self.config)
         assert self.config.dataset is not None
-        episodes = list(useful(demonstrated(self.config.dataset)))
+        keys = self.schema.observation  # Pictures of all episodes would take the memory.
+        episodes = [
+            replace(one, observation={key: one.observation[key] for key in keys}, extra={})
+            for one in useful(demonstrated(self.config.dataset))
+        ]
         self._recorded, held = hold_out(episodes)
         return HeldOut(held)
 

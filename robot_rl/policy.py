@@ -82,9 +82,9 @@ class Policy:
 
     @classmethod
     def _of_imitation(cls, run: Run) -> Self:
-        settings, schema = run.config(ImitateConfig), run.learned_schema()
+        settings, checkpoint = run.config(ImitateConfig), run.load_checkpoint()
+        schema = checkpoint.schema
         planner = Planner(schema.observation, schema.action, settings.chunk)
-        checkpoint = run.load_checkpoint(schema)
         planner.policy.load_state_dict(checkpoint.state["average"])
         return cls(planner, schema, _origin(run, checkpoint.step))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from robot_rl.env import IMAGES
-from robot_rl.environments import parse_options
+from robot_rl.environments import BASE, parse_options
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.schema import Schema
@@ -37,6 +37,8 @@ def useful(store: Episodes) -> Iterator[Episode]:
 def learnable(schema: Schema, sees: bool) -> Schema:
     """What a learner observes of what was recorded: one that does not see none of the pictures.
 
+    What a base said then is left out, for the learner may have another, or none.
+
     Raises:
         ValueError: Pictures and state are of two moments.
     """
@@ -49,6 +51,10 @@ def learnable(schema: Schema, sees: bool) -> Schema:
     contract = {"options": []} | {
         key: schema.contract[key] for key in ("options", "robot") if key in schema.contract
     }
-    keys = [key for key in schema.observation if sees or not key.startswith(IMAGES)]
-    seen = {key: schema.observation[key] for key in keys}
+    contract["options"] = [one for one in contract["options"] if one.partition("=")[0] != BASE]
+    seen = {
+        key: spec
+        for key, spec in schema.observation.items()
+        if key != BASE and (sees or not key.startswith(IMAGES))
+    }
     return replace(schema, observation=seen, contract=contract)

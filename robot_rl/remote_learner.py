@@ -242,7 +242,7 @@ class RemoteLearner(Closing):
         self._log.write(self.steps, {**self._metrics, "updates": self._paid, "owed": self.owed})
 
     def _resume(self) -> None:
-        step, state = self._run.load_checkpoint(self._schema)
+        step, state, _ = self._run.load_checkpoint(self._schema)
         self.learner.load_state_dict(state)
         if state["boot"] != boot():  # What was not flushed when the power went may be zeros.
             self.learner.replay.forget_after(step)

@@ -39,6 +39,8 @@ class Checkpoint(NamedTuple):
 
     step: int
     state: dict[str, Any]
+    schema: Schema
+    """Of the environment that it was learned in."""
 
 
 @dataclass(frozen=True)
@@ -156,14 +158,14 @@ class Run:
         return path
 
     def load_checkpoint(
-        self, schema: Schema, step: int | None = None, device: str = "cpu"
+        self, schema: Schema | None = None, step: int | None = None, device: str = "cpu"
     ) -> Checkpoint:
         """Reads a checkpoint; arrays come back as arrays, tensors on ``device``.
 
         Nothing in the file can run code: torch reads it with ``weights_only``.
 
         Args:
-            schema: The environment it shall act in.
+            schema: The environment it shall act in; None asks nothing.
             step: Which one; None takes the last.
             device: Where the tensors go.
 
@@ -177,21 +179,12 @@ class Run:
         except CheckpointError as error:
             raise CheckpointError(f"{error}; delete it to go on from the one before") from error
         saved = Schema.from_json(json.loads(content["schema"]))
-        if lines := _mismatch(schema, saved):
+        if schema is not None and (lines := _mismatch(schema, saved)):
             raise CheckpointError(
                 f"{path} was learned elsewhere: {'; '.join(lines)}. "
                 f"Use it with {saved.env or 'its own environment'}, or train anew"
             )
-        return Checkpoint(content["step"], content["state"])
-
-    def learned_schema(self) -> Schema:
-        """Of the environment that its last checkpoint was learned in.
-
-        Raises:
-            CheckpointError: If there is none, or it is damaged.
-        """
-        content = weights_file.read(self._path(self._choose(None)))
-        return Schema.from_json(json.loads(content["schema"]))
+        return Checkpoint(content["step"], content["state"], saved)
 
     def _choose(self, step: int | None) -> int:
         steps = self.steps

@@ -14,6 +14,7 @@ import torch
 from robot_rl.env import ArraySpec, Env, Info, Observation, Step
 from robot_rl.environments import BASE
 from robot_rl.episode import Episode
+from robot_rl.own_noise import own_noise
 from robot_rl.policy import Policy, PolicyError
 from robot_rl.wrapper import Wrapper, seen_as
 
@@ -114,8 +115,7 @@ def with_proposals(episode: Episode, base: Policy) -> Episode:
 
     The same episode gets the same plans, and whoever learns draws as without them.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(zlib.crc32(episode.metadata.uuid.encode()))
+    with own_noise(zlib.crc32(episode.metadata.uuid.encode())):
         known = {BASE: np.array(list(_proposals(episode, base)), np.float32)}
     return replace(episode, observation=episode.observation | known)
 

@@ -547,7 +547,7 @@ def _as_if_of_another_boot(learner: Learner) -> None:
     run = Run.open(learner.folder)
     with make_env("reach") as env:
         schema = replace(Schema.of(env, "reach"), env=ROBOT)
-    step, state = run.load_checkpoint(schema)
+    step, state, _ = run.load_checkpoint(schema)
     run.save_checkpoint(state | {"boot": "another"}, step, schema)
 
 

@@ -92,9 +92,9 @@ def test_what_there_is_no_world_for_is_refused(run: Run, tmp_path: Path) -> None
         evaluate_run(EvaluateConfig(run.folder))
     with pytest.raises(RangeError, match="give --dataset DATASET with what was recorded there"):
         ImitateConfig(env="robot")
-    with pytest.raises(RangeError, match="leave out options"):
+    with pytest.raises(RangeError, match="options is of simulated worlds"):
         ImitateConfig(env="robot", dataset=tmp_path, options=("leash=2",))
-    with pytest.raises(RangeError, match="leave out videos"):
+    with pytest.raises(RangeError, match="videos is of simulated"):
         ImitateConfig(env="robot", dataset=tmp_path, videos=True)
 
 

@@ -30,7 +30,6 @@ from robot_rl.log import read_log
 from robot_rl.planner import Planner
 from robot_rl.policy import Policy, PolicyError
 from robot_rl.ranges import RangeError
-from robot_rl.recorded import learnable
 from robot_rl.replay import Replay
 from robot_rl.residual import Residual
 from robot_rl.run import Run
@@ -38,6 +37,7 @@ from robot_rl.sac import Sac
 from robot_rl.train import DEMONSTRATIONS, resume, train
 from robot_rl.transition import WorldIds, split_step
 from robot_rl.with_base import WithBase, with_proposals
+from robot_rl.wrapper import Wrapper, seen_as
 from tests.robot_rl.blank_batch import blank_batch
 
 ACTION = ArraySpec((3,), low=-1, high=1, names=("x", "rz", "gripper"))
@@ -354,14 +354,33 @@ def test_what_it_would_have_done_is_the_same_each_time_and_plans_anew_where_a_pe
     assert first[:5, 2].tolist() == [0.25, 0.5, 0.25, 0.5, 0.75]
 
 
-def test_a_residual_takes_recorded_pictures_for_none_of_its_business(base: Path) -> None:
-    with DetourEnv() as env:
-        schema = schema_of(env, "detour", ())
-    schema = replace(schema, observation=schema.observation | SPEC)
-    seen = schema.observation | {"images/front": ArraySpec((8, 8, 3), dtype="uint8")}
-    recorded = replace(schema, observation=seen, contract={"options": ["apart=True"]})
-    learned = learnable(recorded, sees=False)
-    assert set(learned.observation) == {"state", "base"}
+class Pictured(Wrapper):
+    """Shows a grey picture as well."""
+
+    @property
+    def observation_spec(self) -> dict[str, ArraySpec]:
+        return self._env.observation_spec | {"images/front": ArraySpec((8, 8, 3), dtype="uint8")}
+
+    def reset(self, seed: int | None = None) -> Step:
+        return self._seen(self._env.reset(seed))
+
+    def step(self, action: np.ndarray) -> Step:
+        return self._seen(self._env.step(action))
+
+    def _seen(self, step: Step) -> Step:
+        picture = {"images/front": np.full((self.num_envs, 8, 8, 3), 99, np.uint8)}
+        return seen_as(step, step.observation | picture, step.final_observation | picture)
+
+
+def test_recorded_pictures_are_none_of_its_business(base: Path, tmp_path: Path) -> None:
+    with Pictured(DetourEnv()) as env:
+        schema = replace(schema_of(env, "robot", ()), contract={"options": ["apart=True"]})
+        store = Episodes(tmp_path / "data", schema)
+        record(env, store, 1)
+    config = LearnerConfig(
+        tmp_path, demonstrations=store.path, base=base, algorithm="residual", residual=CONFIG
+    )
+    assert set(beginning_of(config).offer.schema.observation) == {"state", "base"}
 
 
 def test_without_demonstrations_the_base_acts_from_the_start(base: Path, tmp_path: Path) -> None:
