@@ -28,10 +28,7 @@ DRQ = TrainConfig(
     capacity=40_000,
     evaluate_every=1_500,
 )
-V2 = replace(
-    DRQ, algorithm="drqv2", drqv2=DrqV2Config(noise=(0.2, 0.05), noise_steps=15_000, utd_ratio=1.0)
-)
-"""The published noise is for a million steps without demonstrations."""
+V2 = replace(DRQ, algorithm="drqv2", drqv2=DrqV2Config(utd_ratio=1.0))
 STUDIES = (
     Study("peg_insert, DrQ", DRQ, suite=SUITE),
     Study("peg_insert, DrQ-v2", V2, suite=SUITE),

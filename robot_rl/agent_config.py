@@ -217,7 +217,8 @@ class DrqV2Config(PixelConfig):
     features: int = 50
     """Numbers that each camera is reduced to."""
     noise: tuple[float, float] = (1.0, 0.1)
-    """Standard deviation of the exploration noise: at first, and in the end."""
+    """Standard deviation of the exploration noise: at first, and in the end; the last from the
+    start where demonstrations, or another policy, were cloned."""
     noise_steps: int = 100_000
     """Environment steps over which it falls (linearly); 500,000 for hard tasks."""
     noise_clip: float = 0.3

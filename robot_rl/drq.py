@@ -50,7 +50,9 @@ class Drq(Sac):
     ) -> None:
         super().__init__(observation_spec, action_spec, config or DrqConfig(), seed)
         everything = [*self.actor.parameters(), *self._of_senses()]
-        self._cloning_optimizer = torch.optim.Adam(everything, self.config.learning_rate)
+        self._cloning_optimizer = torch.optim.Adam(
+            everything, self.config.learning_rate, fused=True
+        )
         self.predictor = make_predictor(self.config, self.heads.outputs, action_spec)
         if self.predictor is not None:
             self._critic_optimizer.add_param_group({"params": self.predictor.parameters()})

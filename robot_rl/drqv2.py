@@ -67,10 +67,10 @@ class DrqV2(Agent):
         acting = [*self.actor.parameters(), *self.actor_heads.parameters()]
         judging = [*self.critics.parameters(), *self.critic_heads.parameters()]
         seeing = list(self.senses.parameters())
-        self._actor_optimizer = torch.optim.Adam(acting, rate)
+        self._actor_optimizer = torch.optim.Adam(acting, rate, fused=True)
         beside = [] if self.predictor is None else list(self.predictor.parameters())
-        self._critic_optimizer = torch.optim.Adam([*judging, *seeing, *beside], rate)
-        self._cloning_optimizer = torch.optim.Adam([*acting, *seeing], rate)
+        self._critic_optimizer = torch.optim.Adam([*judging, *seeing, *beside], rate, fused=True)
+        self._cloning_optimizer = torch.optim.Adam([*acting, *seeing], rate, fused=True)
 
     def act(
         self, observation: Observation, greedy: bool | np.ndarray = False, exploration: float = 1.0
@@ -129,8 +129,10 @@ class DrqV2(Agent):
 
     @property
     def noise(self) -> float:
-        """Standard deviation of the exploration noise now."""
+        """Standard deviation of the exploration noise now; a clone would drown in the first."""
         first, last = self.config.noise
+        if self.has_clone:
+            return last
         return first + (last - first) * min(self.practised / self.config.noise_steps, 1.0)
 
     @property

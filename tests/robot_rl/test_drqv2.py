@@ -80,6 +80,8 @@ def test_noise_falls_with_the_steps_of_the_environment() -> None:
     for updates, noise in ((0, 1.0), (250, 0.55), (500, 0.1), (5000, 0.1)):
         agent.updates = updates
         assert agent.noise == pytest.approx(noise)
+    agent.updates, agent.has_clone = 0, True
+    assert agent.noise == 0.1, "a clone would drown in the first"
 
 
 def test_noise_is_clipped_in_updates_and_not_while_it_acts() -> None:
