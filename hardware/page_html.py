@@ -18,7 +18,7 @@ STYLE = """<style>
 .rr-lines{margin:0 12px 8px;font-size:12.5px;line-height:1.45;overflow-wrap:anywhere}
 .rr-lines i{font-style:normal;opacity:.6;margin-right:.5em}
 .rr-lines .warn{color:#f0b429}.rr-lines .error,.rr-lines .stale{color:#ff6b6b}
-.rr-facts{display:grid;grid-template-columns:1fr 1fr;gap:2px 14px;margin:0 12px 8px;font-size:13px}
+.rr-facts{display:grid;gap:1px;margin:0 12px 8px;font-size:12.5px}
 .rr-facts div{display:flex;justify-content:space-between;gap:8px}.rr-facts span{opacity:.65}
 div:has(> i.rr-mark){display:none}
 div:has(> div > i.rr-stop){display:grid;grid-template-columns:3fr 1fr;padding:8px 10px}

@@ -21,8 +21,13 @@ _AXES: tuple[uplot.Axis, ...] = (
     {"stroke": "#909296", "grid": {"stroke": "#373a40", "width": 1}},
     {"stroke": "#909296", "grid": {"stroke": "#373a40", "width": 1}, "size": 46},
 )
-_COUNTERS = ("episodes", "policy_version", "waited", "owed", "learner_idle")
+_COUNTERS = (
+    *("episodes", "policy_version", "waited", "owed", "learner_idle"),
+    *("classifier/frames", "classifier/covered", "classifier/frozen"),
+)
 """Numbers that need no curve."""
+_LAST = 1e9
+"""Place of curves of what is seen at every step: behind those of learning, which come later."""
 _STROKE, _HAND = "#4dabf7", (66, 72, 82)
 _LEFT, _RIGHT, _TOP = 320, 340, 400
 """Widths [px]."""
@@ -205,6 +210,7 @@ class PageView:
                 axes=_AXES,
                 legend={"show": False},
                 height=130,
+                order=_LAST if "/" in name else None,
             )
 
     def _text(self, name: str, content: str) -> None:
