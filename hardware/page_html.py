@@ -31,7 +31,8 @@ div:has(> div > i.rr-stop)>div:nth-child(2) button{font-size:24px}
 div:has(> div > i.rr-stop)>div:nth-child(2) button *{font-weight:800}
 div:has(> div > i.rr-stop) .mantine-Button-section{margin-right:14px}
 div:has(> div > i.rr-two),div:has(> div > i.rr-four){display:grid;gap:6px;padding:0 10px 8px}
-div:has(> div > i.rr-two){grid-template-columns:1fr 1fr}
+div:has(> div > i.rr-two){grid-template-columns:repeat(2,minmax(0,1fr))}
+div:has(> div > i.rr-two) button{padding:0 6px}
 div:has(> div > i.rr-four){grid-template-columns:repeat(4,1fr)}
 div:has(> div > i.rr-two)>div,div:has(> div > i.rr-four)>div{margin:0;padding:0}
 div:has(> div > i.rr-four) button{height:42px!important;padding:0 2px}
