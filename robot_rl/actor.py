@@ -205,9 +205,8 @@ class Actor(Closing):
         done = cut = False
         pressed = self._pressed()
         self._take_back(pressed)  # What else was pressed before it is over.
+        self._renew()
         while not done:
-            if not self._renews:
-                self._renew()
             if self._cameras is not None:
                 self._cameras.see(step.observation)
             action = self._agent.act(step.observation, greedy, self._exploration)
@@ -221,6 +220,8 @@ class Actor(Closing):
                 transitions.append(one)
             self._ids.advance(after.done)
             done, step = bool(after.done[0]), after
+            if not self._renews:
+                self._renew()
         self.acted.success.append(transitions[-1].success)
         self.acted.length.append(len(transitions))
         self.acted.greedy.append(greedy)

@@ -14,7 +14,7 @@ from robot_rl.agent_config import AgentConfig, DrqV2Config, PixelConfig, SacConf
 from robot_rl.config import LearnerConfig, TrainConfig
 from robot_rl.demonstrations import proposals_for, schema_of, without_base
 from robot_rl.encoder_file import read_encoder
-from robot_rl.env import IMAGES
+from robot_rl.env import IMAGES, STATE
 from robot_rl.environments import BASE, make_env, parse_options
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
@@ -147,7 +147,7 @@ def _beginning(config: LearnerConfig) -> Beginning:
         assert config.demonstrations is not None
         base = None if config.base is None else load_base(config.base)
         own = _of_demonstrations(config.demonstrations, config.agent, config.rlif, base)
-        own = own if base is None else _upon(own, base, config.run)
+        own = own if base is None else _upon(own, base, config)
         return own if config.encoder_file is None else _seeing(own, config.encoder_file)
     own = _of_run(config.source)
     if config.buffer:
@@ -199,18 +199,23 @@ def _of_demonstrations(
     if agent.return_range is None and all(map(_is_sparse, store)):
         agent = replace(agent, return_range=(0.0, 1.0))
     sees = isinstance(agent, PixelConfig) or (base is not None and _shows(base.schema))
-    return Beginning(Offer(learnable(store.schema, sees), agent), shown=path)
+    schema = learnable(store.schema, sees)
+    if base is not None:  # Of the pictures those that it looks at.
+        known = base.schema.observation
+        seen = {k: v for k, v in schema.observation.items() if k in known or k == STATE}
+        schema = replace(schema, observation=seen)
+    return Beginning(Offer(schema, agent), shown=path)
 
 
-def _upon(beginning: Beginning, base: Policy, folder: Path) -> Beginning:
-    """The same as corrections of a base, of which a copy lies in a folder."""
+def _upon(beginning: Beginning, base: Policy, config: LearnerConfig) -> Beginning:
+    """The same as corrections of a base, of which a copy lies in the run's folder."""
     schema = beginning.offer.schema
     if lines := replace(base.schema, env="").differences(replace(schema, env="")):
         raise ValueError(
-            "the base was trained for something else than what was demonstrated:"
+            f"{config.base} was trained for something else than what was demonstrated:"
             + "".join(f"\n  {line}" for line in lines)
         )
-    own = base.save((folder / BASE_FILE).resolve())
+    own = base.save((config.run / BASE_FILE).resolve())
     options = [*schema.contract["options"], f"{BASE}={own}"]
     seen = schema.observation | {BASE: base_spec(schema.action)}
     upon = replace(schema, observation=seen, contract=schema.contract | {"options": options})

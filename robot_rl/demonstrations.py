@@ -181,13 +181,13 @@ def without_base(schema: Schema) -> Schema:
 
 
 def proposals_for(schema: Schema) -> Callable[[Episode], Episode]:
-    """Adds to episodes what the base of a schema would have done; of another they may know more.
+    """Gives episodes what the base of a schema, if it has one, would have done, and no other base.
 
     Raises:
         FileNotFoundError: If the base is not there any more.
     """
     if BASE not in schema.observation:
-        return lambda episode: episode
+        return _without_base
     # A policy comes of a training, and needs this module.
     from robot_rl.policy import base_of
     from robot_rl.with_base import with_proposals
@@ -195,6 +195,11 @@ def proposals_for(schema: Schema) -> Callable[[Episode], Episode]:
     base = base_of(schema)
     assert base is not None
     return lambda episode: with_proposals(episode, base)
+
+
+def _without_base(episode: Episode) -> Episode:
+    seen = {key: frames for key, frames in episode.observation.items() if key != BASE}
+    return replace(episode, observation=seen)
 
 
 def demonstrator(config: SimulationConfig) -> Env:

@@ -220,7 +220,7 @@ class Policy:
         lines += robot_differences(self.schema, env)
         if lines:
             raise PolicyError(
-                f"this policy was trained for {self.schema.env}, and the robot differs:"
+                f"this policy was trained for {self.schema.env}, and what it shall act on differs:"
                 + "".join(f"\n  {line}" for line in lines)
             )
 

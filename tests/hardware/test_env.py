@@ -73,7 +73,10 @@ def test_in_the_tool_frame_alone_the_same_motion_feels_the_same_wherever_it_begi
         assert np.allclose(one, other, atol=1e-4) == relative
 
 
-def test_requests_leave_at_a_steady_time_whatever_it_took_to_choose_an_action() -> None:
+@pytest.mark.parametrize("dispatch", [0.01, 1.0])
+def test_requests_leave_at_a_steady_time_whatever_it_took_to_choose_an_action(
+    dispatch: float,
+) -> None:
     leaves, waited = list[float](), list[int]()
 
     class SlowlyAsked(ObedientArm):
@@ -82,7 +85,7 @@ def test_requests_leave_at_a_steady_time_whatever_it_took_to_choose_an_action() 
             return super().request(target, gripper)
 
     arm = SlowlyAsked()
-    with HardwareEnv(TWIN, arm, TASK, config=RobotConfig(dispatch=0.01)) as env:
+    with HardwareEnv(TWIN, arm, TASK, config=RobotConfig(dispatch=dispatch)) as env:
         env.offer_time(lambda: waited.append(len(leaves)))
         env.reset(0)
         leaves.clear()

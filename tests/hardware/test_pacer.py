@@ -176,5 +176,8 @@ def test_a_process_is_punctual_for_a_while_and_what_it_begins_meanwhile_is_not()
     assert own == (os.SCHED_FIFO | os.SCHED_RESET_ON_FORK if granted else os.SCHED_OTHER)
     policies = {one & ~os.SCHED_RESET_ON_FORK for one in (child, *begun, *after)}
     assert policies == {os.SCHED_OTHER}
+    assert all(bool(one & os.SCHED_RESET_ON_FORK) == granted for one in after), (
+        "users may not clear"
+    )
     assert interval == sys.getswitchinterval()
     assert frozen == 0

@@ -427,6 +427,17 @@ def test_it_begins_on_a_robot_upon_a_base_and_demonstrations(base: Path, tmp_pat
     assert shown.gather(np.array(shown.indices)).observation["base"].any()
 
 
+def test_what_a_base_said_in_recordings_goes_to_nobody_else(base: Path, tmp_path: Path) -> None:
+    with make_env("detour", base=str(base)) as env:
+        store = Episodes(tmp_path / "data", schema_of(env, "detour", (f"base={base}",)))
+        record(env, store, 2)
+    config = replace(CONFIG_OF_RUN, algorithm="sac", residual=ResidualConfig(), dataset=store.path)
+    [first, _] = load_or_record(config, tmp_path / "unused")
+    assert set(first.observation) == {"state"}
+    config = LearnerConfig(tmp_path, demonstrations=store.path)
+    assert set(beginning_of(config).offer.schema.observation) == {"state"}
+
+
 def test_who_corrects_a_base_has_one_that_fits(base: Path, tmp_path: Path) -> None:
     given: dict[str, Any] = {"demonstrations": tmp_path, "base": base}
     with pytest.raises(RangeError, match="there is none; add --base RUN"):
