@@ -12,7 +12,7 @@ import numpy as np
 from robot_rl.agent import Metrics
 from robot_rl.agent_config import AgentConfig, DrqV2Config, PixelConfig, SacConfig
 from robot_rl.config import LearnerConfig, TrainConfig
-from robot_rl.demonstrations import proposals_for, schema_of, without_base
+from robot_rl.demonstrations import proposals_for, schema_of
 from robot_rl.encoder_file import read_encoder
 from robot_rl.env import IMAGES, STATE
 from robot_rl.environments import BASE, make_env, parse_options
@@ -21,7 +21,7 @@ from robot_rl.episodes import Episodes
 from robot_rl.learner import Learner
 from robot_rl.offer import Offer
 from robot_rl.policy import Policy
-from robot_rl.recorded import demonstrated, learnable, useful
+from robot_rl.recorded import demonstrated, learnable, useful, without_base
 from robot_rl.replay import Replay, mix
 from robot_rl.rlif import rlif_returns, without_rewards
 from robot_rl.run import Run

@@ -16,6 +16,7 @@ from robot_rl.environments import BASE, make_env, parse_options
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
+from robot_rl.recorded import without_base
 from robot_rl.schema import Schema
 from robot_rl.transition import SIMULATOR_STATE, Transition, WorldIds, split_step
 
@@ -172,12 +173,6 @@ def load_or_record(config: SimulationConfig, folder: Path) -> list[Episode]:
     if not episodes:
         raise ValueError(f"{store.path} holds no successful episode; record some first")
     return episodes
-
-
-def without_base(schema: Schema) -> Schema:
-    """A schema without what a base says, which is told later, whoever recorded."""
-    seen = {key: spec for key, spec in schema.observation.items() if key != BASE}
-    return replace(schema, observation=seen)
 
 
 def proposals_for(schema: Schema) -> Callable[[Episode], Episode]:

@@ -11,12 +11,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from robot_rl import weights_file
 from robot_rl.agent_config import EncoderName
 from robot_rl.encoders import make_encoder
+from robot_rl.own_noise import undisturbed
 
 _NAME, _WEIGHTS = "encoder", "weights"
 _NOT_NEEDED = re.compile(r"fc\.|classifier\.|.*\.(running_mean|running_var|num_batches_tracked)$")
@@ -63,7 +63,7 @@ def read_encoder(path: Path, name: EncoderName, channels: int) -> nn.Module:
             "on, so leave frozen out",
             stacklevel=2,
         )
-    with torch.random.fork_rng():  # All of what is drawn here is replaced.
+    with undisturbed():  # All of what is drawn here is replaced.
         encoder = make_encoder(name, channels)
     if lines := _differences(encoder.state_dict(), weights):
         more = f"\n  and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""

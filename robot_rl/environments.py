@@ -122,6 +122,11 @@ def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
     return options
 
 
+def options_without(name: str, pairs: Iterable[str]) -> tuple[str, ...]:
+    """The same, still to be parsed, less one of them."""
+    return tuple(pair for pair in pairs if pair.partition("=")[0].replace("-", "_") != name)
+
+
 def _parse(value: str) -> Any:
     try:
         return ast.literal_eval(value)

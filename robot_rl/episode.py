@@ -80,6 +80,14 @@ class Episode:
                 **{name: getattr(self, name)[t].item() for name in _DTYPES},
             )
 
+    def moments(self) -> Iterator[tuple[Observation, np.ndarray]]:
+        """Each frame, the last one too, and whether a plan made before holds no more.
+
+        It does not at the beginning, and where a person has just acted. Both as batches of one.
+        """
+        for t, anew in enumerate([True, *self.intervened]):
+            yield {k: frames[t : t + 1] for k, frames in self.observation.items()}, np.full(1, anew)
+
     def columns(self) -> dict[str, np.ndarray]:
         """All arrays by name: ``observation/<key>``, ``extra/<key>``, and the fields."""
         return {

@@ -12,7 +12,7 @@ from robot_rl.agent import Agent
 from robot_rl.agents import make_agent
 from robot_rl.config import EvaluateConfig, ImitateConfig, TrainConfig
 from robot_rl.env import Act, Env
-from robot_rl.environments import BASE, ROBOT, make_env, parse_options
+from robot_rl.environments import BASE, ROBOT, make_env, options_without, parse_options
 from robot_rl.evaluation import Evaluation, evaluate
 from robot_rl.film import film
 from robot_rl.policy import Policy
@@ -108,7 +108,7 @@ def _require_same_task(*folders: Path) -> None:
     tasks = []
     for folder in folders:
         settings = _settings(folder)
-        options = [one for one in settings.options if one.partition("=")[0] != BASE]
+        options = options_without(BASE, settings.options)
         tasks.append((settings.env, *options, f"{settings.evaluation_envs} worlds"))
     if len(set(tasks)) > 1:
         lines = (f"{f} is {', '.join(t)}" for f, t in zip(folders, tasks, strict=True))

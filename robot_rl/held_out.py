@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -19,8 +20,9 @@ def hold_out(episodes: Sequence[Episode]) -> tuple[list[Episode], list[Episode]]
     """Episodes to learn from, and others; a single one is both, which says little."""
     if len(episodes) == 1:
         return list(episodes), list(episodes)
-    held = range(0, len(episodes), _EVERY)
-    return [e for i, e in enumerate(episodes) if i not in held], [episodes[i] for i in held]
+    learned = list(episodes)
+    del learned[::_EVERY]
+    return learned, list(episodes[::_EVERY])
 
 
 class HeldOut(Closing):
@@ -44,8 +46,8 @@ class HeldOut(Closing):
 
 def _errors(episode: Episode, act: Act) -> np.ndarray:
     """Squared. Shape (steps, action)."""
-    anew, acted = [True, *episode.intervened[:-1]], list[np.ndarray]()
-    for t, begins in enumerate(anew):
-        forgetting(act)(np.full(1, begins))
-        acted.append(act({key: seen[t : t + 1] for key, seen in episode.observation.items()})[0])
+    acted = list[np.ndarray]()
+    for seen, anew in islice(episode.moments(), len(episode)):
+        forgetting(act)(anew)
+        acted.append(act(seen)[0])
     return (np.array(acted) - episode.action) ** 2

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
 
 from robot_rl import weights_file
 from robot_rl.acting_options import acting_options, robot_differences, task_of
@@ -23,6 +22,7 @@ from robot_rl.demonstrations import schema_of
 from robot_rl.env import Env, Observation
 from robot_rl.environments import BASE, ROBOT, make_env, parse_options
 from robot_rl.machine import describe_machine
+from robot_rl.own_noise import undisturbed
 from robot_rl.planner import Planner
 from robot_rl.run import Run
 from robot_rl.schema import Schema
@@ -99,7 +99,7 @@ class Policy:
             CheckpointError: If it is damaged.
             PolicyError: If it was written by another version of the format.
         """
-        with torch.random.fork_rng(devices=[]):  # Its networks are drawn before they are filled.
+        with undisturbed():  # Its networks are drawn before they are filled.
             return cls._load(path)
 
     @classmethod

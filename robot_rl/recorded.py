@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from robot_rl.env import IMAGES
-from robot_rl.environments import BASE, parse_options
+from robot_rl.environments import BASE, options_without, parse_options
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.schema import Schema
@@ -34,6 +35,12 @@ def useful(store: Episodes) -> Iterator[Episode]:
     return (store[number] for number in won or range(len(store)))
 
 
+def without_base(schema: Schema) -> Schema:
+    """A schema without what a base says, which is told later, whoever recorded."""
+    seen = {key: spec for key, spec in schema.observation.items() if key != BASE}
+    return replace(schema, observation=seen)
+
+
 def learnable(schema: Schema, sees: bool) -> Schema:
     """What a learner observes of what was recorded: one that does not see none of the pictures.
 
@@ -48,13 +55,11 @@ def learnable(schema: Schema, sees: bool) -> Schema:
             "pictures, and who sees both acts on both of one moment; record them without, or "
             "choose an algorithm that sees the state alone, e.g. sac"
         )
-    contract = {"options": []} | {
-        key: schema.contract[key] for key in ("options", "robot") if key in schema.contract
+    contract: dict[str, Any] = {
+        "options": list(options_without(BASE, schema.contract.get("options", ())))
     }
-    contract["options"] = [one for one in contract["options"] if one.partition("=")[0] != BASE]
-    seen = {
-        key: spec
-        for key, spec in schema.observation.items()
-        if key != BASE and (sees or not key.startswith(IMAGES))
-    }
-    return replace(schema, observation=seen, contract=contract)
+    if "robot" in schema.contract:
+        contract["robot"] = schema.contract["robot"]
+    told = without_base(schema)
+    seen = {k: spec for k, spec in told.observation.items() if sees or not k.startswith(IMAGES)}
+    return replace(told, observation=seen, contract=contract)

@@ -33,7 +33,7 @@ from robot_rl.env import (
     Observation,
     Step,
 )
-from robot_rl.environments import BASE, make_env, parse_options
+from robot_rl.environments import BASE, make_env, options_without, parse_options
 from robot_rl.episodes import fill
 from robot_rl.interruption import Interruption
 from robot_rl.judge import Judge
@@ -146,7 +146,7 @@ def _with_own_base(config: TrainConfig) -> TrainConfig:
     own = (folder / BASE_FILE).resolve()  # It is looked for from wherever the run is used.
     if not (folder / FACTS).exists():
         load_base(Path(options[BASE])).save(own)
-    kept = [option for option in config.options if option.partition("=")[0] != BASE]
+    kept = options_without(BASE, config.options)
     return replace(config, folder=folder, options=(*kept, f"{BASE}={own}"))
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from robot_rl.env import ArraySpec, Env, Info, Observation, Step
 from robot_rl.environments import BASE
 from robot_rl.episode import Episode
-from robot_rl.own_noise import own_noise
+from robot_rl.own_noise import OwnNoise, own_noise
 from robot_rl.policy import Policy, PolicyError
 from robot_rl.wrapper import Wrapper, seen_as
 
@@ -42,7 +40,7 @@ class WithBase(Wrapper):
             env.close()
             raise
         super().__init__(env)
-        self._noise = torch.Generator().manual_seed(0).get_state()
+        self._noise = OwnNoise(0)  # Whoever learns draws as without plans.
 
     @property
     def observation_spec(self) -> dict[str, ArraySpec]:
@@ -52,7 +50,7 @@ class WithBase(Wrapper):
     def reset(self, seed: int | None = None) -> Step:
         """Starts new episodes; the same seed gives the same plans as well."""
         if seed is not None:
-            self._noise = torch.Generator().manual_seed(seed).get_state()
+            self._noise = OwnNoise(seed)
         step = self._env.reset(seed)
         everywhere = np.ones(self.num_envs, bool)
         self._base.forget(everywhere)
@@ -74,17 +72,9 @@ class WithBase(Wrapper):
 
     def _with_base(self, observation: Observation, where: np.ndarray) -> Observation:
         """With what the base would do in some worlds, which move on in these."""
-        with self._own_noise():
+        with self._noise.drawn():
             told = self._base.propose(observation, where)
         return observation | {BASE: told.astype(np.float32)}
-
-    @contextmanager
-    def _own_noise(self) -> Iterator[None]:
-        """Plans draw from a generator of their own: whoever learns draws as without them."""
-        with torch.random.fork_rng(devices=[]):
-            torch.set_rng_state(self._noise)
-            yield
-            self._noise = torch.get_rng_state()
 
 
 def load_base(path: Path) -> Policy:
@@ -122,8 +112,6 @@ def with_proposals(episode: Episode, base: Policy) -> Episode:
 
 def _proposals(episode: Episode, base: Policy) -> Iterator[np.ndarray]:
     """Of each frame; as in an environment it plans anew where a person acted."""
-    anew, world = [True, *episode.intervened], np.ones(1, bool)
-    for t, forgets in enumerate(anew):
-        base.forget(world & forgets)
-        seen = {key: frames[t : t + 1] for key, frames in episode.observation.items()}
-        yield base.propose(seen, world)[0]
+    for seen, anew in episode.moments():
+        base.forget(anew)
+        yield base.propose(seen, np.ones(1, bool))[0]
