@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -182,7 +181,7 @@ def proposals_for(schema: Schema) -> Callable[[Episode], Episode]:
         FileNotFoundError: If the base is not there any more.
     """
     if BASE not in schema.observation:
-        return _without_base
+        return without_base
     # A policy comes of a training, and needs this module.
     from robot_rl.policy import base_of
     from robot_rl.with_base import with_proposals
@@ -190,11 +189,6 @@ def proposals_for(schema: Schema) -> Callable[[Episode], Episode]:
     base = base_of(schema)
     assert base is not None
     return lambda episode: with_proposals(episode, base)
-
-
-def _without_base(episode: Episode) -> Episode:
-    seen = {key: frames for key, frames in episode.observation.items() if key != BASE}
-    return replace(episode, observation=seen)
 
 
 def demonstrator(config: SimulationConfig) -> Env:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from robot_rl.env import IMAGES
 from robot_rl.environments import BASE, options_without, parse_options
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.schema import Schema
+
+RecordedT = TypeVar("RecordedT", Schema, Episode)
 
 
 def demonstrated(path: Path, needs_success: bool = True) -> Episodes:
@@ -35,10 +37,10 @@ def useful(store: Episodes) -> Iterator[Episode]:
     return (store[number] for number in won or range(len(store)))
 
 
-def without_base(schema: Schema) -> Schema:
-    """A schema without what a base says, which is told later, whoever recorded."""
-    seen = {key: spec for key, spec in schema.observation.items() if key != BASE}
-    return replace(schema, observation=seen)
+def without_base(recorded: RecordedT) -> RecordedT:
+    """The same without what a base says, which is told later, whoever recorded."""
+    seen = {key: value for key, value in recorded.observation.items() if key != BASE}
+    return replace(recorded, observation=seen)
 
 
 def learnable(schema: Schema, sees: bool) -> Schema:
