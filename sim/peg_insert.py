@@ -18,6 +18,8 @@ HOVER = 0.004
 """Height above the hole at which the expert aligns the peg [m]."""
 SLOW = 0.003
 """How far below the tool the expert's target stays on the way down [m]."""
+FINE = (0.001, 0.001, 0.001, 0.01)
+"""Offsets from which on their fine copies grow as a logarithm does [m, rad]."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,10 @@ class PegInsert:
     name = "peg_insert"
     horizon = 100
     held_opening = 0.25
-    observation_names = ("hole_x", "hole_y", "hole_z", "hole_yaw")
+    observation_names = (
+        *("hole_x", "hole_y", "hole_z", "hole_yaw"),
+        *("fine_x", "fine_y", "fine_z", "fine_yaw"),
+    )
     objects = ("block",)
 
     def __post_init__(self) -> None:
@@ -97,9 +102,14 @@ class PegInsert:
         return {"hole_position": block.position, "hole_yaw": block.yaw}
 
     def observe(self, worlds: Worlds) -> np.ndarray:
-        """Mouth of the hole as seen from the tip: position [m] and yaw [rad]."""
+        """Mouth of the hole as seen from the tip: position [m] and yaw [rad]; both once more, fine.
+
+        Networks are smooth over the spread of what they see, here centimetres, and a millimetre
+        decides: so each offset is there as the inverse hyperbolic sine of it in units of ``FINE``.
+        """
         yaw = wrap(worlds.draw["hole_yaw"] - worlds.tool_yaw, np.pi / 2)
-        return np.column_stack([self._mouth(worlds) - self._tip(worlds), yaw])
+        offsets = np.column_stack([self._mouth(worlds) - self._tip(worlds), yaw])
+        return np.hstack([offsets, np.arcsinh(offsets / FINE)])
 
     def success(self, worlds: Worlds) -> np.ndarray:
         """Whether the tip is deep enough inside the hole."""

@@ -76,7 +76,17 @@ def test_success_is_depth_inside_the_hole(
 
 def test_observation_points_from_the_tip_to_the_mouth(place_worlds: Callable[..., Worlds]) -> None:
     seen = TASK.observe(_with_tip(place_worlds, depth=-0.01, beside=0.02, yaw=0.05))
-    np.testing.assert_allclose(seen, [[-0.02, 0, -0.01, 0.15]], atol=1e-12)
+    np.testing.assert_allclose(seen[:, :4], [[-0.02, 0, -0.01, 0.15]], atol=1e-12)
+    assert len(TASK.observation_names) == seen.shape[1]
+
+
+def test_the_fine_observation_tells_millimetres_apart(place_worlds: Callable[..., Worlds]) -> None:
+    def fine(beside: float) -> np.ndarray:
+        return TASK.observe(_with_tip(place_worlds, depth=0, beside=beside, yaw=0.2))[0, 4:]
+
+    np.testing.assert_allclose(fine(0), 0, atol=1e-9)
+    np.testing.assert_allclose(fine(0.01), -fine(-0.01), atol=1e-9)
+    assert fine(0)[0] - fine(0.001)[0] > 20 * (fine(0.08)[0] - fine(0.081)[0]) > 0
 
 
 def test_the_tip_is_where_the_peg_ends() -> None:
