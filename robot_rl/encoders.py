@@ -16,12 +16,15 @@ _STAGES = (64, 128, 256, 512)
 _GROUPS = 4
 _MEAN, _STD = (123.7, 116.3, 103.5), (58.4, 57.1, 57.4)
 """Of the colours of ImageNet, 0 to 255, as pretrained weights expect them."""
+MIDDLE = 128
+"""What encoders see is a byte less this: exact in bfloat16, and about 0, or the gradients of the
+first weights would be small differences of large sums."""
 
 
 def make_encoder(name: EncoderName, channels: int) -> nn.Module:
     """The encoder of that name: (batch, channels, height, width) -> (batch, c, h, w).
 
-    Pixels are 0 to 255 and not normalised; the encoders do that.
+    Pixels are bytes less ``MIDDLE``, -128 to 127, and not scaled; the encoders do that.
 
     small: four convolutions of stride 2 with 32 to 256 channels (RLPD: Ball et al., 2023).
     drqv2: four convolutions with 32 channels, the first of stride 2 (Yarats et al., 2022).
@@ -52,20 +55,16 @@ def map_shape(encoder: nn.Module, image: tuple[int, int, int]) -> tuple[int, int
 
 
 class PixelConv2d(nn.Conv2d):
-    """The first convolution: of pixels from 0 to 255 as if they were -0.5 to 0.5.
+    """The first convolution: of pixels from -128 to 127 as if they were -0.5 to 0.5.
 
-    Scale and shift are taken into the weights, which costs nothing, and bytes are exact in
-    bfloat16. Equal to normalising first where nothing is padded.
+    The scale is taken into the weights, which costs nothing.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         """Shape (batch, channels, height, width)."""
-        weight = self.weight / 255
         assert self.bias is not None
-        bias = self.bias - 0.5 * self.weight.sum((1, 2, 3))
-        return F.conv2d(
-            input, weight.to(input.dtype), bias.to(input.dtype), self.stride, self.padding
-        )
+        weight, bias = (self.weight / 255).to(input.dtype), self.bias.to(input.dtype)
+        return F.conv2d(input, weight, bias, self.stride, self.padding)
 
 
 def _plain(widths: tuple[int, ...], strides: tuple[int, ...]) -> nn.Sequential:
@@ -106,7 +105,7 @@ class ResNet(nn.Module):
         colours = torch.tensor([_MEAN * repeat, _STD * repeat]) if repeat else torch.zeros(2, 0)
         rest = torch.tensor([[127.5], [57.6]]).expand(2, channels - 3 * repeat)
         mean, std = torch.cat([colours, rest], dim=1)[:, :, None, None]
-        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("mean", mean - MIDDLE, persistent=False)
         self.register_buffer("std", std, persistent=False)
         self.conv1 = nn.Conv2d(channels, _STAGES[0], 7, 2, 3, bias=False)
         self.bn1 = nn.GroupNorm(_GROUPS, _STAGES[0])

@@ -21,7 +21,7 @@ from robot_rl.classifier_frames import cameras_of, frames_of, has_frames
 from robot_rl.classifier_network import augmented, shrunk
 from robot_rl.config import PretrainConfig
 from robot_rl.encoder_file import write_encoder
-from robot_rl.encoders import SpatialEmbedding, make_encoder, map_shape
+from robot_rl.encoders import MIDDLE, SpatialEmbedding, make_encoder, map_shape
 from robot_rl.env import IMAGES
 from robot_rl.episodes import Episodes
 from robot_rl.machine import describe_machine, git_revision
@@ -77,7 +77,7 @@ class Likeness(nn.Module):
         """Shape (batch, 3, height, width), 0 to 255 -> (batch, features), of length 1."""
         with half_products():
             pixels = images.contiguous(memory_format=torch.channels_last)
-            directions = self.head(self.encoder(pixels))
+            directions = self.head(self.encoder(pixels - MIDDLE))
         return F.normalize(directions.float(), dim=1)
 
 

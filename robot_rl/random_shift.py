@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from robot_rl.encoders import MIDDLE
+
 
 def random_shift(images: Tensor, dtype: torch.dtype = torch.float32, pad: int = 4) -> Tensor:
     """Each image moved by its own whole number of pixels; its border repeats where it leaves.
@@ -18,10 +20,10 @@ def random_shift(images: Tensor, dtype: torch.dtype = torch.float32, pad: int = 
         pad: Pixels to move by at most, along each side; 0 converts alone.
 
     Returns:
-        Shape (batch, channels, height, width), 0 to 255.
+        Shape (batch, channels, height, width), -128 to 127, as encoders want them.
     """
     if pad == 0:
-        return images.to(dtype).permute(0, 3, 1, 2)
+        return _centred(images).to(dtype).permute(0, 3, 1, 2)
     offsets = torch.randint(2 * pad + 1, (len(images), 2), device=images.device)
     move = by_slices if images.device.type == "cpu" else by_indices
     return move(images, offsets, pad, dtype).permute(0, 3, 1, 2)
@@ -31,7 +33,7 @@ def by_slices(images: Tensor, offsets: Tensor, pad: int, dtype: torch.dtype) -> 
     """One copy for each image, which moves and converts; offsets from 0 to twice ``pad``."""
     _, height, width, _ = images.shape
     moved = torch.empty(images.shape, dtype=dtype)
-    pairs = zip(moved, _padded(images, pad), offsets.tolist(), strict=True)
+    pairs = zip(moved, _centred(_padded(images, pad)), offsets.tolist(), strict=True)
     for one, source, (row, column) in pairs:
         one.copy_(source[row : row + height, column : column + width])
     return moved
@@ -45,7 +47,13 @@ def by_indices(images: Tensor, offsets: Tensor, pad: int, dtype: torch.dtype) ->
         (torch.arange(size, device=images.device) + offset[:, None] - pad).clamp(0, size - 1)
         for size, offset in zip((height, width), offsets.T, strict=True)
     )
-    return images[number[:, None, None], row[:, :, None], column[:, None, :]].to(dtype)
+    moved = images[number[:, None, None], row[:, :, None], column[:, None, :]]
+    return _centred(moved).to(dtype)
+
+
+def _centred(images: Tensor) -> Tensor:
+    """Less ``MIDDLE``, in bytes still: that is their highest bit. uint8 -> int8."""
+    return (images ^ MIDDLE).view(torch.int8)
 
 
 def _padded(images: Tensor, pad: int) -> Tensor:

@@ -22,7 +22,7 @@ SHAPES: dict[EncoderName, tuple[int, int, int]] = {
 def test_an_encoder_makes_a_map_and_learns(name: EncoderName, channels: int) -> None:
     encoder = make_encoder(name, channels)
     assert map_shape(encoder, (64, 64, channels)) == SHAPES[name]
-    images = torch.randint(0, 256, (2, channels, 64, 64)).float()
+    images = torch.randint(-128, 128, (2, channels, 64, 64)).float()
     encoder(images).square().mean().backward()
     for parameter in encoder.parameters():
         assert parameter.grad is not None
@@ -39,8 +39,23 @@ def test_pixels_are_normalised_within_the_first_convolution() -> None:
     torch.manual_seed(0)
     folded, plain = PixelConv2d(3, 8, 3, 2), nn.Conv2d(3, 8, 3, 2)
     plain.load_state_dict(folded.state_dict())
-    images = torch.randint(0, 256, (4, 3, 20, 20)).float()
-    torch.testing.assert_close(folded(images), plain(images / 255 - 0.5), atol=1e-5, rtol=1e-4)
+    images = torch.randint(-128, 128, (4, 3, 20, 20)).float()
+    torch.testing.assert_close(folded(images), plain(images / 255), atol=1e-5, rtol=1e-4)
+
+
+def test_the_first_gradient_is_as_exact_as_bfloat16_is() -> None:
+    torch.manual_seed(0)
+    images = torch.randint(-30, 30, (64, 3, 20, 20)) + torch.randint(-5, 5, (64, 1, 1, 1))
+    directions = torch.randn(64, 8, 9, 9)
+    gradients = list[torch.Tensor]()
+    for dtype in (torch.float32, torch.bfloat16):
+        torch.manual_seed(0)
+        layer = PixelConv2d(3, 8, 3, 2)
+        (layer(images.to(dtype)).float() * directions).sum().backward()
+        assert layer.weight.grad is not None
+        gradients.append(layer.weight.grad)
+    exact, rounded = gradients
+    assert (rounded - exact).norm() < 0.004 * exact.norm()
 
 
 def test_a_map_says_where_something_is() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from robot_rl.encoders import MIDDLE
 from robot_rl.random_shift import by_indices, by_slices, random_shift
 
 
@@ -15,9 +16,10 @@ def _images(count: int, channels: int = 3) -> torch.Tensor:
 
 
 def _all_moves(image: np.ndarray, pad: int) -> dict[tuple[int, int], np.ndarray]:
-    """The image moved by every offset, by the rule as it is written down."""
+    """The image moved by every offset, by the rule as it is written down, about 0."""
     height, width, _ = image.shape
-    padded = np.pad(image, ((pad, pad), (pad, pad), (0, 0)), mode="edge")
+    centred = image.astype(np.float32) - MIDDLE
+    padded = np.pad(centred, ((pad, pad), (pad, pad), (0, 0)), mode="edge")
     return {
         (row, column): padded[row : row + height, column : column + width]
         for row in range(2 * pad + 1)
@@ -70,4 +72,12 @@ def test_the_channels_lie_last_in_memory() -> None:
 
 def test_without_a_pad_nothing_moves() -> None:
     images = _images(3)
-    assert torch.equal(random_shift(images, pad=0), images.permute(0, 3, 1, 2).float())
+    centred = images.permute(0, 3, 1, 2).float() - MIDDLE
+    assert torch.equal(random_shift(images, pad=0), centred)
+
+
+@pytest.mark.parametrize("pad", [0, 4])
+def test_every_byte_is_exact_in_bfloat16(pad: int) -> None:
+    bytes_ = torch.arange(256, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 3, 1)
+    shifted = random_shift(bytes_, torch.bfloat16, pad)
+    assert shifted[:, 0, 1, 1].tolist() == list(range(-128, 128))
