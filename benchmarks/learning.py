@@ -49,6 +49,10 @@ class Study:
         name = self.name.replace(", ", "-").replace(" ", "-")
         return BUILD / self.suite / f"{name}-{seed}"
 
+    def config_of(self, seed: int) -> TrainConfig:
+        """Of the run of one seed."""
+        return replace(self.config, seed=seed, folder=self.folder(seed))
+
 
 PEG = TrainConfig(env="peg_insert", steps=16_000, evaluate_every=1_000, threads=1)
 PICK = replace(PEG, env="pick_cube", steps=12_000)
@@ -139,7 +143,7 @@ def _train(study: Study, seed: int) -> list[LogRow]:
 
     folder = study.folder(seed)
     shutil.rmtree(folder, ignore_errors=True)
-    train(replace(study.config, seed=seed, folder=folder))
+    train(study.config_of(seed))
     return read_log(folder)
 
 

@@ -156,7 +156,14 @@ def _head(shape: MapShape, features: int, spatial: bool) -> nn.Sequential:
         embedding = SpatialEmbedding(shape)
         return nn.Sequential(embedding, *_bounded(embedding.outputs, features))
     channels, height, width = shape
-    return nn.Sequential(nn.Flatten(), *_bounded(channels * height * width, features))
+    return nn.Sequential(_Flatten(), *_bounded(channels * height * width, features))
+
+
+class _Flatten(nn.Module):
+    """A map in the order in which it lies in memory, channels last, so that nothing is copied."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features.permute(0, 2, 3, 1).flatten(1)
 
 
 def _bounded(inputs: int, outputs: int) -> nn.Sequential:
