@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from benchmarks.learning import Outcome, Study, chosen_of, tell, train_all
+from benchmarks.learning import Outcome, Study, chosen_of, success_rows, tell, train_all
 from benchmarks.table import Row
 from robot_rl.config import DrqV2Config, TrainConfig
-from robot_rl.statistics import mean_interval
 
 SUITE = "from_cameras"
 GOAL, MINUTES = 0.9, 45.0
@@ -47,14 +46,10 @@ def main() -> None:
 
 
 def _rows(outcome: Outcome) -> Iterator[Row]:
-    study, seeds = outcome.study, outcome.study.seeds
-    greedy = outcome.last("greedy_success")
-    interval = mean_interval(greedy)
+    study = outcome.study
     minutes = max(log[-1]["seconds"] for log in outcome.logs) / 60
-    yield Row(f"{study.name}: success, worst seed", min(greedy), "share", GOAL, seeds)
-    yield Row(f"{study.name}: success, mean of seeds", interval.estimate, "share", None, seeds)
-    yield Row(f"{study.name}: its 95 % interval, low end", interval.low, "share", None, seeds)
-    yield Row(f"{study.name}: minutes, slowest seed", minutes, "min", MINUTES, seeds)
+    yield from success_rows(outcome, GOAL)
+    yield Row(f"{study.name}: minutes, slowest seed", minutes, "min", MINUTES, study.seeds)
 
 
 if __name__ == "__main__":

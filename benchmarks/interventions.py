@@ -3,9 +3,9 @@
 ``python -m benchmarks.interventions --seeds 0 1 2``: demonstrations alone, with a scripted person,
 RLIF, and without one part of the learner at a time (``--studies``). No pre-training, on a twin
 without ROS in between, whose hole and start lie further apart than in training. From five
-demonstrations: their clone succeeds in one of ten episodes there, and nobody learns the task alone
-in ten minutes. Parts are left out where nobody helps, for help would make up for them, but for what
-becomes of takeovers; with ``--demonstrations 10``, or there is nothing to lose.
+demonstrations, whose clone succeeds in a quarter of the episodes there. Parts are left out where
+nobody helps, for help would make up for them, but for what becomes of takeovers; with
+``--demonstrations 10``, or there is little to lose.
 Runs lie in ``build/interventions`` and are not repeated; whatever lies there goes into
 ``build/interventions.json`` and ``build/interventions/curves.png``.
 """
@@ -291,7 +291,7 @@ def _gained(of: str, known: Seeds, alone: Seeds) -> Iterator[Row]:
     last = {n: [_mean(one[n][-LAST:], "greedy_success") for one in (known, alone)] for n in both}
     gain = mean_interval([own - without for own, without in last.values()])
     yield Row(f"{of}, more than alone", gain.estimate, "share", None, both)
-    yield Row(f"{of}, low end of its 95 % interval", gain.low, "share", None, both)
+    yield Row(f"{of}, low end of that gain's 95 % interval", gain.low, "share", None, both)
 
 
 def _first(logs: Sequence[Sequence[LogRow]]) -> float:

@@ -189,6 +189,16 @@ def _compare_precision(outcomes: Sequence[Outcome]) -> list[Row]:
     return [Row(name, half, "return", full, found["float32 products"].study.seeds)]
 
 
+def success_rows(outcome: Outcome, goal: float) -> Iterator[Row]:
+    """Greedy success of the last checkpoints: of the worst seed, and the mean of all."""
+    name, seeds = outcome.study.name, outcome.study.seeds
+    greedy = outcome.last("greedy_success")
+    interval = mean_interval(greedy)
+    yield Row(f"{name}: success, worst seed", min(greedy), "share", goal, seeds)
+    yield Row(f"{name}: success, mean of seeds", interval.estimate, "share", None, seeds)
+    yield Row(f"{name}: its 95 % interval, low end", interval.low, "share", None, seeds)
+
+
 def _write_report(outcomes: Sequence[Outcome], rows: Sequence[Row], suite: str, title: str) -> Path:
     columns = ("claim", "value", "unit", "reference")
     table = Table(columns, [(r.name, r.value, r.unit, r.reference or "") for r in rows])

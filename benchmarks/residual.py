@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.learning import GOAL, Outcome, Study, chosen_of, tell, train_all
+from benchmarks.learning import GOAL, Outcome, Study, chosen_of, success_rows, tell, train_all
 from benchmarks.table import BUILD, Row
 from robot_rl.config import ImitateConfig, TrainConfig
 from robot_rl.environments import BASE
 from robot_rl.imitation import imitate
 from robot_rl.run import Run
-from robot_rl.statistics import mean_interval
 from robot_rl.train import DEMONSTRATIONS
 
 SUITE = "residual"
@@ -74,25 +73,17 @@ def main() -> None:
 
 
 def _rows(outcome: Outcome) -> Iterator[Row]:
-    study, seeds = outcome.study, outcome.study.seeds
-    base, last = outcome.first("cloned_success"), outcome.last("greedy_success")
+    name, seeds = outcome.study.name, outcome.study.seeds
+    bases = outcome.first("cloned_success")
     worst = min(
-        row["greedy_success"] - own
-        for log, own in zip(outcome.logs, base, strict=True)
+        row["greedy_success"] - base
+        for log, base in zip(outcome.logs, bases, strict=True)
         for row in log
     )
-    interval = mean_interval(last)
-    yield Row(
-        f"{study.name}: success of its base, mean of seeds",
-        sum(base) / len(base),
-        "share",
-        None,
-        seeds,
-    )
-    yield Row(f"{study.name}: success, worst seed", min(last), "share", GOAL, seeds)
-    yield Row(f"{study.name}: success, mean of seeds", interval.estimate, "share", GOAL, seeds)
-    yield Row(f"{study.name}: its 95 % interval, low end", interval.low, "share", None, seeds)
-    yield Row(f"{study.name}: above its base at its worst evaluation", worst, "share", -KEPT, seeds)
+    base = sum(bases) / len(bases)
+    yield Row(f"{name}: success of its base, mean of seeds", base, "share", None, seeds)
+    yield from success_rows(outcome, GOAL)
+    yield Row(f"{name}: above its base at its worst evaluation", worst, "share", -KEPT, seeds)
 
 
 if __name__ == "__main__":
