@@ -93,13 +93,19 @@ def _learn_all(
 
 
 def learn(task: str, policy: str, seed: int) -> Path:
-    """One run; goes on with it where it was interrupted.
+    """One run, as ``imitated``."""
+    folder = folder_of(task, policy, seed)
+    return imitated(replace(POLICIES[policy], env=task, seed=seed, folder=folder))
+
+
+def imitated(config: ImitateConfig) -> Path:
+    """Folder of a whole run; goes on with it where it was interrupted.
 
     Raises:
         ValueError: If there is one with other settings.
     """
-    folder = folder_of(task, policy, seed)
-    config = replace(POLICIES[policy], env=task, seed=seed, folder=folder)
+    folder = config.folder
+    assert folder is not None
     if not (folder / FACTS).exists():
         shutil.rmtree(folder, ignore_errors=True)
         imitate(config)

@@ -9,17 +9,15 @@ twice. Writes ``build/residual.json``, and curves to ``build/residual/report.htm
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.imitation import imitated
 from benchmarks.learning import GOAL, Outcome, Study, chosen_of, success_rows, tell, train_all
 from benchmarks.table import BUILD, Row
 from robot_rl.config import ImitateConfig, TrainConfig
 from robot_rl.environments import BASE
-from robot_rl.imitation import imitate
-from robot_rl.run import Run
 from robot_rl.train import DEMONSTRATIONS
 
 SUITE = "residual"
@@ -48,21 +46,10 @@ class Corrected(Study):
 
     def _base(self, seed: int) -> Path:
         folder = BUILD / SUITE / f"base-{seed}"
-        config = replace(self.base, seed=seed, folder=folder)
-        if not (folder.exists() and _is_whole(folder, config)):
-            shutil.rmtree(folder, ignore_errors=True)
-            imitate(config)
-        return folder.resolve()
+        return imitated(replace(self.base, seed=seed, folder=folder)).resolve()
 
 
 STUDIES = (Corrected("peg_insert, residual", RESIDUAL, suite=SUITE),)
-
-
-def _is_whole(folder: Path, config: ImitateConfig) -> bool:
-    run = Run.open(folder)
-    return (
-        run.config(ImitateConfig) == config and bool(run.steps) and run.steps[-1] == config.updates
-    )
 
 
 def main() -> None:
