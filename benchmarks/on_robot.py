@@ -135,15 +135,11 @@ def _from_simulator(setting: Setting, seed: int, folder: Path) -> FinetuneConfig
 def _demonstrate(setting: Setting, seed: int, folder: Path) -> None:
     options = (*setting.options, *(PICTURES if setting.reward == "camera" else ()))
     with make_env(TWIN, 1, seed, **parse_options(options)) as env:
-        shown, tried = (
-            Episodes(folder / name, schema_of(env, TWIN, options)) for name in ("shown", "tried")
-        )
-        numbers = setting.demonstrations, setting.attempts
-        record_near_misses(env, shown, *numbers, seed=1000 * seed, beside=tried)
+        shown = Episodes(folder / "shown", schema_of(env, TWIN, options))
+        record_near_misses(env, shown, setting.demonstrations, setting.attempts, seed=1000 * seed)
     if setting.reward == "task":
         return
-    both = shown.path, tried.path
-    classifier = ClassifierTrainConfig(both, folder / "peg.classifier", seed=seed)
+    classifier = ClassifierTrainConfig((shown.path,), folder / "peg.classifier", seed=seed)
     print(train_classifier(classifier, lambda update, loss: None), flush=True)
     text = "- kind: classifier\n  file: peg.classifier\n"
     (folder / REWARDS).write_text(text, encoding="utf-8")
@@ -241,7 +237,8 @@ def _measure(config: FinetuneConfig, setting: Setting, folder: Path, env: Env) -
     with make_env(TWIN, 1, 0, **parse_options((*setting.options, *options))) as judged:
         paid = evaluate(judged, act, setting.episodes)
     assert paid.success is not None
-    return found | {"paid_wrongly": float((paid.episode_return - paid.success).mean())}
+    wrongly = (paid.episode_return > 0) & ~paid.success
+    return found | {"paid_wrongly": float(wrongly.mean())}
 
 
 def _policy(config: FinetuneConfig) -> Policy:

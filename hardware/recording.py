@@ -59,6 +59,7 @@ class Recorder:
         clock: Time on the clock of the stamps [s]. With it, what was seen before an episode began
             is not of it, however late one hears of it.
         costs: What the step before a takeover costs, by the names of the terms; nothing by default.
+        labels: What is noted of an episode besides, asked when it ends.
     """
 
     def __init__(
@@ -70,11 +71,12 @@ class Recorder:
         accompany: Callable[[str], Companion] | None = None,
         clock: Callable[[], float] | None = None,
         costs: Mapping[str, float] | None = None,
+        labels: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.store, self._metadata = store, metadata
         self._limits, self._accompany = limits or EpisodeLimits(), accompany
         self._clock, self._begun = clock, -math.inf
-        self._costs = costs or {}
+        self._costs, self._labels = costs or {}, labels
         self._say = say or _print
         self._saver = Saver(self._say, self._go_on, self._give_up)
         self._lock = threading.RLock()
@@ -253,7 +255,7 @@ class Recorder:
             success=last is not None and last.success,
             termination_reason=reason,
             fps_achieved=self._timing.rate,
-            labels=writer.metadata.labels | self._timing.marks(),
+            labels={**writer.metadata.labels, **self._timing.marks(), **self._labels()},
         )
         self._saving = True
         self._saver.save(writer, companion)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from hardware.timing import MARKS
+from robot_rl.metadata import ATTEMPT
 
 if TYPE_CHECKING:
     from robot_rl.episodes import EpisodeWriter
@@ -46,6 +47,8 @@ class Counts:
 
     committed: int = 0
     successes: int = 0
+    lucky: int = 0
+    """Of the successes those that were attempts to miss."""
     discarded: int = 0
     marked: int = 0
     """Committed with a mark: too slow, or with gaps."""
@@ -128,6 +131,7 @@ class Saver:
         marks = "; ".join(f"{name} {labels[name]}" for name in MARKS if name in labels)
         self.counts.committed += 1
         self.counts.successes += bool(writer.metadata.success)
+        self.counts.lucky += bool(writer.metadata.success) and ATTEMPT in labels
         self.counts.marked += bool(marks)
         line = f"{path.stem}: {len(writer)} transitions"
         self._say(f"{line}; marked, {marks}" if marks else line, bool(marks))

@@ -7,7 +7,7 @@ the arm. A person's keys end episodes that the environment does not end.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -170,6 +170,7 @@ def record(
     seed: int | None = None,
     keep_failures: bool = False,
     pressed: Callable[[], list[Key]] = list,
+    labels: Callable[[], Mapping[str, str]] = dict,
 ) -> Session:
     """Records at a terminal: keys, and the services that a hand controller's buttons call.
 
@@ -182,13 +183,15 @@ def record(
         seed: Of their starts.
         keep_failures: Whether what the environment ends without success is kept.
         pressed: Keys that whoever acts presses besides, since the last look.
+        labels: What they note of an episode that ends.
 
     Raises:
         ConnectionError: The robot is not there.
         OSError: An episode could not be written.
     """
     print(f"recording {metadata.task or 'without a task'} into {store.path}; Ctrl-C ends it")
-    with Keys() as keys, closing(Recorder(store, metadata, costs=env.takeover_costs)) as recorder:
+    recorder = Recorder(store, metadata, costs=env.takeover_costs, labels=labels)
+    with Keys() as keys, closing(recorder):
         if keys.interactive:
             print(HELP)
         session = Session(

@@ -310,7 +310,7 @@ class LearnerConfig(ChoiceOfAgent):
 class FinetuneConfig(ChoiceOfAgent):
     """Learn on a robot over ROS 2, from a simulator's policy, demonstrations, or both."""
 
-    run: Positional[Path]
+    run: Positional[Path] = Path("runs/finetuned")
     """Run folder; one that exists is gone on with."""
     source: From = None
     """Run folder of a simulator's training, to start from."""
@@ -475,9 +475,9 @@ class DemoConfig:
     """Where the report goes; an older demo there is replaced."""
     steps: int = 600
     """Steps in simulation; more of them make no better beginning on the robot."""
-    demonstrations: int = 12
+    demonstrations: int = 10
     """Demonstrations on the robot, and as many near misses, from which its camera learns."""
-    minutes: float = 2.2
+    minutes: float = 2.0
     """Of practice on the robot."""
     seed: int = 0
     """Seed of everything."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+ATTEMPT = "attempt"
+"""Key in ``Metadata.labels`` of who only meant to come near: no demonstration, even if it succeeds.
+"""
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -68,6 +72,11 @@ class Metadata:
     """The recorder's resolved configuration."""
     labels: dict[str, str] = field(default_factory=dict)
     """What people noted about it."""
+
+    @property
+    def is_demonstration(self) -> bool:
+        """Whether it shows how the task is done: a success that was meant as one."""
+        return bool(self.success) and ATTEMPT not in self.labels
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""

@@ -22,7 +22,7 @@ from robot_rl.demonstrations import (
 )
 from robot_rl.env import ArraySpec, Env
 from robot_rl.episodes import Episodes
-from robot_rl.metadata import Metadata
+from robot_rl.metadata import ATTEMPT, Metadata
 from robot_rl.transition import Transition, WorldIds, split_step
 
 SCENE = "scene"
@@ -31,7 +31,9 @@ STOP_BEFORE = (1, 8)
 """Steps before the success at which an attempt stops."""
 PAUSE, RETREAT = 10, 8
 """Steps for which it then stands, and draws back."""
-ASIDE = (0.4, 1.5)
+ASIDE, SHORT = "aside", "short"
+"""Kinds of attempts, as their labels say."""
+DRAWN = (0.4, 1.5)
 """How far beside the goal an attempt aims, in units of the action."""
 GIVE_UP = 10
 """Steps beyond those of the success after which an attempt aside ends."""
@@ -48,21 +50,19 @@ def record_near_misses(
     noise: float = 0.1,
     seed: int = 0,
     operator: str = "script",
-    beside: Episodes | None = None,
 ) -> Recorded:
     """Records successes, and as many attempts beside each.
 
     Args:
         env: One world with an ``expert_action``; set its option ``linger``, so that a success shows
             in more than one frame.
-        store: Where the episodes go; each is on disk before the next begins.
+        store: Where the episodes go; each is on disk before the next begins. Attempts are labelled,
+            for some of them succeed, and are no demonstrations.
         successes: Scenes in which the expert succeeds.
         attempts: Attempts in each.
         noise: Standard deviation of the tremble, in units of the action.
         seed: Of scenes, tremble and attempts.
         operator: Written into the metadata.
-        beside: Where the attempts go instead, for some of them succeed: whoever imitates successes
-            must not take those for demonstrations.
 
     Raises:
         TypeError: If the environment has no expert.
@@ -74,8 +74,7 @@ def record_near_misses(
     for number in range(10 + 10 * successes):
         # Of its own: the next seed's scenes must not be the same ones.
         scene = int(np.random.SeedSequence((first, number)).generate_state(1)[0])
-        stores = store, store if beside is None else beside
-        found = _Collector(env, stores, metadata, noise, scene).collect(attempts)
+        found = _Collector(env, store, metadata, noise, scene).collect(attempts)
         counts = Recorded(*map(sum, zip(counts, found, strict=True)))
         scenes += found.successes > 0
         if scenes >= successes:
@@ -87,43 +86,39 @@ def record_near_misses(
 
 
 class _Collector:
-    """One scene; the success goes into the first store, attempts into the second."""
+    """One scene."""
 
     def __init__(
-        self,
-        env: Env,
-        stores: tuple[Episodes, Episodes],
-        metadata: Metadata,
-        noise: float,
-        scene: int,
+        self, env: Env, store: Episodes, metadata: Metadata, noise: float, scene: int
     ) -> None:
-        self._env, self._stores, self._noise, self._scene = env, stores, noise, scene
+        self._env, self._store, self._noise, self._scene = env, store, noise, scene
         self._metadata = replace(metadata, labels=metadata.labels | {SCENE: str(scene)})
         self._rng = np.random.default_rng(scene)
 
     def collect(self, attempts: int) -> Recorded:
         """The success and the attempts beside it; without the one there are no others."""
         tremble = int(self._rng.integers(2**31))
-        shown, tried = self._stores
-        episode = self._run(shown, self._expert(tremble), 10**6)
+        episode = self._run(self._expert(tremble), 10**6)
         reached = next((t.step for t in episode if t.success), None)
         if reached is None:
             return Recorded(0, 1)
         failures = 0
         for attempt in range(attempts):
             if attempt % 2:
-                act, steps = self._aside(tremble), reached + GIVE_UP
+                how, act, steps = ASIDE, self._aside(tremble), reached + GIVE_UP
             else:
                 stop = max(1, reached - int(self._rng.integers(*STOP_BEFORE, endpoint=True)))
-                act, steps = self._short(tremble, stop), stop + PAUSE + RETREAT
-            failures += not self._run(tried, act, steps)[-1].success
+                how, act, steps = SHORT, self._short(tremble, stop), stop + PAUSE + RETREAT
+            failures += not self._run(act, steps, how)[-1].success
         return Recorded(1 + attempts - failures, failures)
 
-    def _run(self, store: Episodes, act: Act, steps: int) -> list[Transition]:
+    def _run(self, act: Act, steps: int, attempt: str = "") -> list[Transition]:
         """One episode of at most so many steps, committed."""
+        labels = self._metadata.labels | ({ATTEMPT: attempt} if attempt else {})
+        metadata = replace(self._metadata, labels=labels)
         ids, step = WorldIds(1), self._env.reset(self._scene)
         episode: list[Transition] = []
-        with store.writer(self._metadata) as writer:
+        with self._store.writer(metadata) as writer:
             while len(episode) < steps and not (episode and step.done[0]):
                 action = act(len(episode))
                 after = self._env.step(action)
@@ -166,6 +161,6 @@ def draw_aside(action_spec: ArraySpec, rng: np.random.Generator) -> np.ndarray:
     """What is added to every action of an attempt that aims beside the goal. Shape (1, action)."""
     angle = rng.uniform(0, 2 * np.pi)
     drawn = np.zeros((1, *action_spec.shape), np.float32)
-    drawn[0, :2] = rng.uniform(*ASIDE) * np.array([np.cos(angle), np.sin(angle)])
+    drawn[0, :2] = rng.uniform(*DRAWN) * np.array([np.cos(angle), np.sin(angle)])
     drawn[0, 2] = rng.uniform(-0.5, 0.2)
     return drawn

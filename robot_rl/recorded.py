@@ -23,18 +23,21 @@ def demonstrated(path: Path, needs_success: bool = True) -> Episodes:
         ValueError: None of it did.
     """
     store = Episodes(path)
-    if needs_success and not any(metadata.success for metadata in store.metadata()):
+    if needs_success and not any(metadata.is_demonstration for metadata in store.metadata()):
         raise ValueError(
-            f"{path} has {len(store)} episodes and none of them succeeded; record at least one, "
+            f"{path} has {len(store)} episodes and none of them succeeded as it was meant to; "
+            "record at least one, "
             f"e.g. robot-rl record {path} --robot twin --scripted 20"
         )
     return store
 
 
 def useful(store: Episodes) -> Iterator[Episode]:
-    """The successful ones, one by one; all where nobody has said of any that it is one."""
-    won = [number for number, metadata in enumerate(store.metadata()) if metadata.success]
-    return (store[number] for number in won or range(len(store)))
+    """Demonstrations, one by one; all where nobody has said of any that it succeeded."""
+    every = list(store.metadata())
+    some = any(metadata.success for metadata in every)
+    wanted = (i for i, metadata in enumerate(every) if metadata.is_demonstration or not some)
+    return (store[number] for number in wanted)
 
 
 def without_base(recorded: RecordedT) -> RecordedT:

@@ -32,7 +32,7 @@ class Session(Protocol):
     failures: int
     """Episodes that ended without success."""
     counts: Any
-    """``committed``, ``successes`` and ``marked``."""
+    """``committed``, ``successes``, ``lucky`` and ``marked``."""
 
 
 def record_on_robot(config: RecordConfig) -> str:
@@ -77,7 +77,7 @@ def _acting(env: Env, config: RecordConfig, seed: int) -> dict[str, Any]:
         return {"act": lambda: None}
     assert isinstance(env, ScriptedRobot)
     script = RobotScript(env, config.near_misses, config.tremble, seed)
-    return {"act": script.act, "pressed": script.pressed}
+    return {"act": script.act, "pressed": script.pressed, "labels": script.labels}
 
 
 def until_enough(config: RecordConfig) -> Callable[[Session], bool]:
@@ -96,9 +96,9 @@ def until_enough(config: RecordConfig) -> Callable[[Session], bool]:
                 f"the expert failed in {session.failures} episodes, and succeeded in "
                 f"{session.counts.successes}; lower the noise, or see what the robot does"
             )
-        done, right = session.counts.committed, session.counts.successes
-        missed = done - right >= misses or done >= _TRIES * (wanted + misses)
-        return right >= wanted and missed
+        counts, done = session.counts, session.counts.committed
+        missed = done - counts.successes >= misses or done >= _TRIES * (wanted + misses)
+        return counts.successes - counts.lucky >= wanted and missed
 
     return enough
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from robot_rl.demonstrations import HasExpert, trembling
 from robot_rl.env import ArraySpec
-from robot_rl.near_misses import GIVE_UP, draw_aside
+from robot_rl.metadata import ATTEMPT
+from robot_rl.near_misses import ASIDE, GIVE_UP, draw_aside
 
 
 @runtime_checkable
@@ -31,7 +32,7 @@ class RobotScript:
 
     Starts of a robot do not come again, so an attempt does not stop short of a success, as in
     simulation: it goes on a little longer than the last success took. One that succeeds all the
-    same is a success.
+    same is a success, and no demonstration.
 
     Args:
         env: One robot.
@@ -60,6 +61,10 @@ class RobotScript:
         """The key ``next`` once an attempt has gone on for long enough."""
         over = self._aside and self._env.elapsed >= self._usual + GIVE_UP
         return ["next"] if over else []
+
+    def labels(self) -> dict[str, str]:
+        """What is to be noted of this episode."""
+        return {ATTEMPT: ASIDE} if self._aside else {}
 
     def _begin(self) -> None:
         if not self._aside:

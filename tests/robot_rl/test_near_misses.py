@@ -11,9 +11,12 @@ from robot_rl.demonstrations import schema_of
 from robot_rl.env import ArraySpec
 from robot_rl.environments import make_env
 from robot_rl.episodes import Episodes
+from robot_rl.metadata import ATTEMPT, Metadata
 from robot_rl.near_misses import SCENE, record_near_misses
 from robot_rl.ranges import RangeError
+from robot_rl.recorded import demonstrated, useful
 from robot_rl.robot_script import RobotScript
+from robot_rl.transition import WorldIds, split_step
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +50,31 @@ def test_another_seed_has_other_scenes(tmp_path: Path) -> None:
     assert not scenes[0] & scenes[1]
 
 
-def test_attempts_may_go_elsewhere(tmp_path: Path) -> None:
-    with make_env("reach", linger=2) as env:
-        shown, tried = (Episodes(tmp_path / n, schema_of(env, "reach", ())) for n in ("a", "b"))
-        record_near_misses(env, shown, 3, 2, beside=tried)
-    assert [m.success for m in shown.metadata()] == [True] * 3
-    assert len(tried) == 6
+def test_attempts_are_labelled_and_no_demonstrations(store: Episodes) -> None:
+    kinds = [metadata.labels.get(ATTEMPT) for metadata in store.metadata()]
+    assert kinds == [None, "short", "aside", "short"] * 3
+    assert [e.metadata.labels.get(ATTEMPT) for e in useful(store)] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("meant", "lucky", "expected"), [(True, True, [0]), (False, True, []), (False, False, [0, 1])]
+)
+def test_an_attempt_that_succeeds_all_the_same_is_no_demonstration(
+    tmp_path: Path, meant: bool, lucky: bool, expected: list[int]
+) -> None:
+    with make_env("reach") as env:
+        store = Episodes(tmp_path, schema_of(env, "reach", ()))
+        step = env.reset(0)
+        action = np.zeros((1, *env.action_spec.shape), np.float32)
+        [one] = split_step(WorldIds(1), step.observation, action, env.step(action))
+    for success, labels in ((meant, {}), (lucky, {ATTEMPT: "aside"})):
+        with store.writer(Metadata(success=success, labels=labels)) as writer:
+            writer.add(one)
+    uuids = [metadata.uuid for metadata in store.metadata()]
+    assert [uuids.index(e.metadata.uuid) for e in useful(store)] == expected
+    if expected != [0]:
+        with pytest.raises(ValueError, match="none of them succeeded as it was meant to"):
+            demonstrated(tmp_path)
 
 
 def test_successes_last_and_attempts_mostly_fail(store: Episodes) -> None:
@@ -81,7 +103,7 @@ class Counted:
 
 def test_a_script_aims_beside_the_goal_for_a_little_longer_than_a_success_took() -> None:
     robot = Counted()
-    script, lengths, aside = RobotScript(robot, 2, 0.0, 0), [], []
+    script, lengths, aside, labels = RobotScript(robot, 2, 0.0, 0), [], [], []
     drawn = np.zeros((1, 6))
     for episode in range(6):
         success, robot.elapsed = 12 + episode if episode % 3 == 0 else 1000, int(episode > 2)
@@ -89,7 +111,9 @@ def test_a_script_aims_beside_the_goal_for_a_little_longer_than_a_success_took()
             drawn = script.act() - robot.expert_action()
             robot.elapsed += 1
         lengths.append(robot.elapsed)
+        labels.append(script.labels().get(ATTEMPT))
         aside.append(float(np.linalg.norm(drawn[0, :2])))
     assert lengths == [12, 22, 22, 15, 25, 25]
     assert [way > 0.39 for way in aside] == [False, True, True] * 2
+    assert labels == [None, "aside", "aside"] * 2
     assert len(set(aside)) == 5

@@ -37,20 +37,28 @@ def test_an_unknown_robot_is_answered_with_the_known_ones(
 
 
 @pytest.mark.parametrize(
-    ("committed", "successes", "expected"),
-    [(4, 4, False), (7, 4, False), (8, 4, True), (8, 3, False), (24, 24, True)],
+    ("committed", "successes", "lucky", "expected"),
+    [
+        (4, 4, 0, False),
+        (7, 4, 0, False),
+        (8, 4, 0, True),
+        (8, 3, 0, False),
+        (8, 4, 1, False),
+        (9, 5, 1, True),
+        (24, 24, 0, True),
+    ],
 )
 def test_there_are_enough_once_as_many_misses_stand_beside_the_successes(
-    committed: int, successes: int, expected: bool
+    committed: int, successes: int, lucky: int, expected: bool
 ) -> None:
     config = RecordConfig(robot="twin", scripted=4, near_misses=1)
-    counts = SimpleNamespace(committed=committed, successes=successes)
+    counts = SimpleNamespace(committed=committed, successes=successes, lucky=lucky)
     session: Any = SimpleNamespace(failures=committed - successes, counts=counts)
     assert until_enough(config)(session) is expected
 
 
 def test_an_expert_that_nearly_always_fails_is_given_up() -> None:
-    counts = SimpleNamespace(committed=0, successes=1)
+    counts = SimpleNamespace(committed=0, successes=1, lucky=0)
     session: Any = SimpleNamespace(failures=31, counts=counts)
     with pytest.raises(RuntimeError, match="failed in 31 episodes, and succeeded in 1"):
         until_enough(RecordConfig(robot="twin", scripted=2))(session)
