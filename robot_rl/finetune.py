@@ -57,6 +57,8 @@ class Finetuned:
     acted: Acted
     dt: float
     """Time between two steps [s]."""
+    elapsed: float
+    """From the first step to the last, with starts of episodes and waits for the learner [s]."""
 
     @property
     def minutes(self) -> float:
@@ -71,8 +73,8 @@ class Finetuned:
         )
         return (
             f"{acted.steps:,} steps in {len(acted.success)} episodes, "
-            f"{self.minutes:.1f} minutes of robot time; success in the first half {first}, "
-            f"in the second {last}\n{self._takeovers(half)}"
+            f"{self.minutes:.1f} minutes of robot time, {self.elapsed / 60:.1f} with all between; "
+            f"success in the first half {first}, in the second {last}\n{self._takeovers(half)}"
             f"policy: {self._policy()}"
         )
 
@@ -146,9 +148,11 @@ def finetune(config: FinetuneConfig, watch: Watch = lambda acted: None) -> Finet
         )
         said = stack.enter_context(_punctual(config))  # All threads of a step are there now.
         print(said, end="\n" if said else "", file=sys.stderr)
+        began = time.monotonic()
         acted = actor.act(lambda acted: acted.steps >= config.steps)
+        elapsed = time.monotonic() - began
         _deliver(link, learner.look, actor.rest)
-        return Finetuned(config.run, acted, env.dt)
+        return Finetuned(config.run, acted, env.dt, elapsed)
 
 
 def _robot(config: FinetuneConfig, task: str) -> UpConfig:

@@ -40,7 +40,7 @@ def test_the_page_has_success_before_and_after_with_intervals_and_minutes(
         Run.open(simulator),
         tmp_path / "plots",
         deployed(10, 70),
-        Finetuned(tmp_path / "robot", acted, 0.05),
+        Finetuned(tmp_path / "robot", acted, 0.05, 12.0),
         deployed(18, 50),
         {"shown": 2.0, "practised": 4.0},
     )
