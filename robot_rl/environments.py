@@ -131,7 +131,7 @@ def _parse(value: str) -> Any:
     try:
         return ast.literal_eval(value)
     except (ValueError, SyntaxError):
-        named = {"true": True, "false": False, "none": None}
+        named = {"true": True, "false": False}
         if "," in value:
             return tuple(_parse(part) for part in value.split(",") if part)
         return named.get(value.lower(), value)

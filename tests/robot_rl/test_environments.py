@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from robot_rl.env import Env
-from robot_rl.environments import ENVIRONMENTS, make_env
+from robot_rl.environments import ENVIRONMENTS, make_env, parse_options
 from robot_rl.toy import PointEnv
 
 TWINS = [name for name in ENVIRONMENTS if name.startswith("twin_")]
@@ -146,3 +146,27 @@ def test_the_table_loads_no_engine() -> None:
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("0.0005", 0.0005),
+        ("front,wrist", ("front", "wrist")),
+        ("false", False),
+        ("none", "none"),
+        ("None", None),
+    ],
+)
+def test_a_typed_option_becomes_what_it_says(typed: str, meant: object) -> None:
+    assert parse_options([f"an-option={typed}"]) == {"an_option": meant}
+
+
+def test_a_typed_option_without_a_value_is_answered_with_an_example() -> None:
+    with pytest.raises(ValueError, match=r"'gap' is no option; write name=value"):
+        parse_options(["gap"])
+
+
+def test_a_twin_without_a_gap_can_be_typed() -> None:
+    with make_env("twin_reach", **parse_options(["gap=none"])) as env:
+        assert env.num_envs == 1
