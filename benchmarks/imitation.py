@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
@@ -27,13 +26,13 @@ from benchmarks.table import BUILD, Row, show_rows, write_rows
 from robot_rl.chunk_config import RegressionConfig
 from robot_rl.config import ImitateConfig
 from robot_rl.detour import PASSED
-from robot_rl.diffusion import DiffusionPolicy
 from robot_rl.env import Act, Env, forgetting
 from robot_rl.environments import make_env
 from robot_rl.evaluation import EVALUATION_SEED, evaluate
 from robot_rl.imitation import imitate, reported, resume_imitation
 from robot_rl.log import read_log
 from robot_rl.machine import usable_cores
+from robot_rl.plan_times import plan_times
 from robot_rl.planner import Planner
 from robot_rl.policy import Policy
 from robot_rl.run import FACTS, Run
@@ -52,7 +51,6 @@ POLICIES = {
 }
 EVALUATIONS = {"diffusion": (3, 5, 10, 16, 50), "flow": (2, 4, 10)}
 _EPISODES, _WORLDS = 100, 50
-_WARM, _TIMED = 10, 60
 
 
 def main() -> None:
@@ -143,35 +141,16 @@ def _with_evaluations(
     """Success of the last checkpoints with so many evaluations of the network, and their time."""
     rates, times = list[float](), list[float]()
     for folder in folders:
-        planner, policy = _loaded(folder)
-        policy.evaluations = evaluations
+        policy = Policy.of_run(folder).with_evaluations(evaluations)
+        assert isinstance(policy.agent, Planner)
         torch.manual_seed(EVALUATION_SEED)
         with make_env(task, _WORLDS) as env:
-            rates.append(evaluate(env, planner, _EPISODES).rate.estimate)
-            times += _plan_times(policy, env.reset(0).observation["state"][:1])
+            rates.append(evaluate(env, policy, _EPISODES).rate.estimate)
+            times += plan_times(policy.agent.policy, env.reset(0).observation).tolist()
     what = f"{name}, {evaluations} evaluations"
     yield Row(f"{what}: success, mean of seeds", float(np.mean(rates)), "share", None, seeds)
     yield Row(f"{what}: a plan, median", 1e3 * median(times), "ms")
     yield Row(f"{what}: a plan, p99", 1e3 * float(np.percentile(times, 99)), "ms")
-
-
-def _loaded(folder: Path) -> tuple[Policy, DiffusionPolicy]:
-    saved = Policy.of_run(folder)
-    assert isinstance(saved.agent, Planner)
-    policy = saved.agent.policy
-    assert isinstance(policy, DiffusionPolicy)
-    return saved, policy
-
-
-def _plan_times(policy: DiffusionPolicy, state: np.ndarray) -> list[float]:
-    """Of plans for one world, once it is warm [s]."""
-    history = policy.conditions // state.shape[1]
-    seen, times = {"state": np.repeat(state[:, None], history, axis=1)}, list[float]()
-    for _ in range(_WARM + _TIMED):
-        began = time.perf_counter()
-        policy.plan(seen)
-        times.append(time.perf_counter() - began)
-    return times[_WARM:]
 
 
 def _rarer_side(folder: Path) -> float:

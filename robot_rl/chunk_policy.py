@@ -32,6 +32,9 @@ class ChunkPolicy(nn.Module, ABC):
         action_spec: Of one step.
         config: History, horizon, and what else it is made of.
 
+    Attributes:
+        history: Observations that a plan is made from.
+
     Raises:
         ValueError: If there is no ``state``.
     """
@@ -48,7 +51,7 @@ class ChunkPolicy(nn.Module, ABC):
                 f"this policy plans from a vector called {STATE}; these observations are "
                 f"{', '.join(observation_spec)}"
             )
-        self._history, self._steps = config.history, config.steps
+        self.history, self._steps = config.history, config.steps
         self.states = MinMax(observation_spec[STATE].shape[0], _LEAST_STATE)
         self.actions = MinMax(action_spec.shape[0], _LEAST_ACTION)
         self.shape = config.horizon, action_spec.shape[0]
@@ -58,7 +61,7 @@ class ChunkPolicy(nn.Module, ABC):
     @property
     def conditions(self) -> int:
         """Numbers in a condition."""
-        return self._history * len(self.states.middle)
+        return self.history * len(self.states.middle)
 
     def fit(self, windows: Windows) -> None:
         """Takes the ranges of what was demonstrated."""
@@ -99,4 +102,4 @@ class ChunkPolicy(nn.Module, ABC):
 
     def chunks(self) -> Chunks:
         """Acts by its plans in any number of worlds."""
-        return Chunks(self.plan, self.KEYS, self._history, self._steps)
+        return Chunks(self.plan, self.KEYS, self.history, self._steps)

@@ -236,7 +236,10 @@ def _evaluate(config: EvaluateConfig) -> int:
 def _export(config: ExportConfig) -> int:
     from robot_rl.policy import Policy
 
-    print(f"policy: {Policy.load(config.run).save(config.policy)}")
+    policy = Policy.load(config.run)
+    if config.evaluations:
+        policy = policy.with_evaluations(config.evaluations)
+    print(f"policy: {policy.save(config.policy)}")
     return 0
 
 

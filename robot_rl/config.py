@@ -20,7 +20,7 @@ from robot_rl.agent_config import (
     SacConfig,
 )
 from robot_rl.chunk_config import ChunkConfig, DiffusionConfig, RegressionConfig
-from robot_rl.ranges import RangeError, above, at_least, check, within
+from robot_rl.ranges import RangeError, above, at_least, check, each, within
 from robot_rl.zenoh_session import ADDRESS
 
 Products = Literal["float32", "bfloat16"]
@@ -511,9 +511,16 @@ class EvaluateConfig:
     """Seed of the episodes."""
     video: Path | None = None
     """Film one episode into this file."""
+    evaluations: tuple[int, ...] | None = None
+    """Of the network for a plan of a diffusion policy, in the place of its own, e.g. 3 5 10 16:
+    each is measured, with the time that a plan takes."""
 
     def __post_init__(self) -> None:
-        check(self, episodes=at_least(1), seed=at_least(0))
+        check(self, episodes=at_least(1), seed=at_least(0), evaluations=each(at_least(1)))
+        if self.evaluations and self.against is not None:
+            raise RangeError(
+                "evaluations are tried with one run, and against compares two; leave one out"
+            )
 
 
 @dataclass(frozen=True)
@@ -769,6 +776,11 @@ class ExportConfig:
     """Run folder."""
     policy: Positional[Path]
     """File to write, e.g. peg.policy."""
+    evaluations: int | None = None
+    """Of the network for a plan of a diffusion policy, in the place of its own."""
+
+    def __post_init__(self) -> None:
+        check(self, evaluations=at_least(1))
 
 
 @dataclass(frozen=True)
@@ -796,8 +808,11 @@ class DeployConfig:
     video: Path | None = None
     """Twin: film the first episode into this file."""
 
+    evaluations: int | None = None
+    """Of the network for a plan of a diffusion policy, in the place of its own."""
+
     def __post_init__(self) -> None:
-        check(self, episodes=at_least(1), seed=at_least(0))
+        check(self, episodes=at_least(1), seed=at_least(0), evaluations=at_least(1))
         _require_start_for_gap(self)
 
 

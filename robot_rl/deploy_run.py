@@ -26,13 +26,16 @@ def deploy_run(config: DeployConfig, watch: Watch = lambda deployed: None) -> De
 
     Raises:
         FileNotFoundError: There is no such policy.
-        PolicyError: It was trained for something else; the message lists how they differ.
+        PolicyError: It was trained for something else; the message lists how they differ. Or it
+            makes no plans by evaluations.
         ConnectionError: The robot is not there.
         ValueError: Another robot than a twin was to be filmed.
     """
     if config.video is not None:
         require_format(config.video)
     policy = policy_beside_robot(config.policy, config.seed)
+    if config.evaluations:
+        policy = policy.with_evaluations(config.evaluations)
     task = config.task or policy.task
     with contextlib.ExitStack() as stack:
         if config.start:

@@ -18,11 +18,7 @@ from robot_rl.unet import UNet
 
 
 class DiffusionPolicy(ChunkPolicy):
-    """Keeps apart what was done in different ways, where a mean would be none of them.
-
-    Attributes:
-        evaluations: Of the network for a plan: fewer are faster and less exact.
-    """
+    """Keeps apart what was done in different ways, where a mean would be none of them."""
 
     def __init__(
         self,
@@ -32,7 +28,7 @@ class DiffusionPolicy(ChunkPolicy):
     ) -> None:
         config = config or DiffusionConfig()
         super().__init__(observation_spec, action_spec, config)
-        self.evaluations = config.evaluations
+        self._evaluations = config.evaluations
         self.family: Family = Flow() if config.family == "flow" else Diffusion(config.eta)
         self.network = _network(config, action_spec.shape[0], self.conditions)
 
@@ -49,7 +45,7 @@ class DiffusionPolicy(ChunkPolicy):
         """
         if noise is None:
             noise = torch.randn(len(condition), *self.shape, device=condition.device)
-        return self.family.sample(self.network, noise, condition, self.evaluations)
+        return self.family.sample(self.network, noise, condition, self._evaluations)
 
 
 def _network(config: DiffusionConfig, actions: int, conditions: int) -> nn.Module:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from robot_rl.agent import Agent
@@ -15,6 +16,8 @@ from robot_rl.env import Act, Env
 from robot_rl.environments import BASE, ROBOT, make_env, options_without, parse_options
 from robot_rl.evaluation import Evaluation, evaluate
 from robot_rl.film import film
+from robot_rl.plan_times import plan_times
+from robot_rl.planner import Planner
 from robot_rl.policy import Policy
 from robot_rl.run import Run
 from robot_rl.schema import Schema
@@ -29,22 +32,31 @@ class Measured:
 
     outcomes: dict[str, Evaluation]
     verdict: str = ""
+    plans: dict[str, np.ndarray] = field(default_factory=dict)
+    """How long plans take, of those that plan. Shape (plans,) [s] each."""
 
     def __str__(self) -> str:
-        lines = [f"{name}: {_sentence(outcome)}" for name, outcome in self.outcomes.items()]
+        lines = [f"{name}: {_sentence(it)}{self._plan(name)}" for name, it in self.outcomes.items()]
         return "\n".join([*lines, self.verdict] if self.verdict else lines)
+
+    def _plan(self, name: str) -> str:
+        if name not in self.plans:
+            return ""
+        middle, late = 1e3 * np.percentile(self.plans[name], (50, 99))
+        return f"; a plan takes {middle:.1f} ms, 99 %: {late:.1f}"
 
 
 def evaluate_run(config: EvaluateConfig) -> Measured:
     """Runs the episodes and, with a second run, the AdaStop test on their success."""
     if config.video is not None:
         require_format(config.video)
-    outcomes = _measure(config.run, config)
+    measured = _measure(config.run, config)
     if config.against is None:
-        return Measured(outcomes)
+        return measured
     _require_same_task(config.run, config.against)
-    outcomes |= _measure(config.against, config)
-    return Measured(outcomes, _compare(outcomes, config.episodes))
+    other = _measure(config.against, config)
+    outcomes = measured.outcomes | other.outcomes
+    return Measured(outcomes, _compare(outcomes, config.episodes), measured.plans | other.plans)
 
 
 def load_policy(folder: Path, env: Env, name: str) -> Agent:
@@ -60,20 +72,26 @@ def load_policy(folder: Path, env: Env, name: str) -> Agent:
     return agent
 
 
-def _measure(folder: Path, config: EvaluateConfig) -> dict[str, Evaluation]:
+def _measure(folder: Path, config: EvaluateConfig) -> Measured:
     settings = _settings(folder)
     options = parse_options(settings.options)
     prepare_torch(settings.threads, settings.products)
     torch.manual_seed(config.seed)
     with make_env(settings.env, settings.evaluation_envs, config.seed, **options) as env:
-        policies = _policies(folder, settings, env)
+        policies = _policies(folder, settings, env, config.evaluations)
         outcomes = {
             f"{folder} {name}": evaluate(env, act, config.episodes, config.seed)
             for name, act in policies.items()
         }
+        seen = env.reset(config.seed).observation
+    plans = {
+        f"{folder} {name}": plan_times(act.agent.policy, seen)
+        for name, act in policies.items()
+        if isinstance(act, Policy) and isinstance(act.agent, Planner)
+    }
     if config.video is not None and folder == config.run:
-        film(settings.env, options, policies["greedy"], config.video, seed=config.seed)
-    return outcomes
+        film(settings.env, options, next(iter(policies.values())), config.video, seed=config.seed)
+    return Measured(outcomes, plans=plans)
 
 
 def _settings(folder: Path) -> TrainConfig | ImitateConfig:
@@ -87,12 +105,19 @@ def _settings(folder: Path) -> TrainConfig | ImitateConfig:
     return settings
 
 
-def _policies(folder: Path, settings: TrainConfig | ImitateConfig, env: Env) -> dict[str, Act]:
-    """Greedy, and of a learner sampled as well."""
-    if isinstance(settings, ImitateConfig):
+def _policies(
+    folder: Path,
+    settings: TrainConfig | ImitateConfig,
+    env: Env,
+    evaluations: tuple[int, ...] | None,
+) -> dict[str, Act]:
+    """Greedy, and of a learner sampled as well; or one for each number of evaluations."""
+    if isinstance(settings, ImitateConfig) or evaluations:
         policy = Policy.of_run(folder)
         policy.require_fit(env)
-        return {"greedy": policy}
+        if not evaluations:
+            return {"greedy": policy}
+        return {f"greedy, {n} evaluations": policy.with_evaluations(n) for n in evaluations}
     agent = load_policy(folder, env, settings.env)
     return {"greedy": partial(agent.act, greedy=True), "sampled": agent.act}
 

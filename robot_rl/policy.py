@@ -16,7 +16,14 @@ import numpy as np
 from robot_rl import weights_file
 from robot_rl.acting_options import acting_options, robot_differences, task_of
 from robot_rl.agent import Agent
-from robot_rl.agents import agent_from_json, agent_to_json, make_acting, make_agent
+from robot_rl.agents import (
+    agent_from_json,
+    agent_to_json,
+    algorithm_of,
+    make_acting,
+    make_agent,
+)
+from robot_rl.chunk_config import DiffusionConfig
 from robot_rl.config import ImitateConfig, TrainConfig
 from robot_rl.demonstrations import schema_of
 from robot_rl.env import Env, Observation
@@ -179,6 +186,27 @@ class Policy:
         """These worlds begin anew with the next observation. Shape (worlds,), bool."""
         if isinstance(self.agent, Planner):
             self.agent.forget(ended)
+
+    def with_evaluations(self, evaluations: int) -> Policy:
+        """The same, which plans by so many evaluations of its network.
+
+        Fewer are faster and less exact.
+
+        Raises:
+            PolicyError: It does not plan like that.
+            RangeError: There can't be so many.
+        """
+        config = self.agent.config
+        if not isinstance(config, DiffusionConfig):
+            raise PolicyError(
+                f"evaluations are of a diffusion policy, and this one is {algorithm_of(config)}; "
+                "leave them out"
+            )
+        config = replace(config, evaluations=evaluations)
+        with undisturbed():
+            agent = make_acting(self.schema.observation, self.schema.action, config)
+        agent.load_acting_state(self.agent.acting_state())
+        return Policy(agent, self.schema, self.origin)
 
     @property
     def task(self) -> str:

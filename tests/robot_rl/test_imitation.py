@@ -25,7 +25,7 @@ from robot_rl.log import read_log
 from robot_rl.message import decode, encode
 from robot_rl.offer import Offer
 from robot_rl.planner import Planner
-from robot_rl.policy import Policy
+from robot_rl.policy import Policy, PolicyError
 from robot_rl.ranges import RangeError
 from robot_rl.run import Run
 from robot_rl.settings import SettingsError
@@ -174,6 +174,44 @@ def test_a_policy_that_plans_may_teach(run: Run) -> None:
         planner = env._teacher.agent
     assert isinstance(planner, Planner)
     assert planner._chunks.cursor[0] == 1  # Of a plan of the new episode's.
+
+
+def test_fewer_evaluations_are_measured_beside_the_time_of_a_plan(run: Run) -> None:
+    measured = evaluate_run(EvaluateConfig(run.folder, episodes=4, evaluations=(1, 40)))
+    few, many = (f"{run.folder} greedy, {number} evaluations" for number in (1, 40))
+    assert list(measured.outcomes) == list(measured.plans) == [few, many]
+    assert all((times > 0).all() for times in measured.plans.values())
+    assert str(measured).count("; a plan takes") == 2
+
+
+def test_a_policy_with_other_evaluations_is_the_same_but_for_its_plans(
+    run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "fast.policy"
+    assert main(["export", str(run.folder), str(path), "--evaluations", "1"]) == 0
+    own, fast = Policy.of_run(run.folder), Policy.load(path)
+    plans = []
+    with make_env("reach") as env:
+        seen = env.reset(0).observation
+    for policy in (own, fast, own.with_evaluations(1)):
+        torch.manual_seed(0)
+        plans.append(policy.act(seen))
+    assert not np.array_equal(plans[0], plans[1])
+    np.testing.assert_array_equal(plans[1], plans[2])
+    for name, weights in own.agent.acting_state()["policy"].items():
+        torch.testing.assert_close(fast.agent.acting_state()["policy"][name], weights)
+
+
+def test_evaluations_that_nobody_makes_are_answered(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(RangeError, match=r"evaluations is 101; give a number from 1 to 100"):
+        Policy.of_run(run.folder).with_evaluations(101)
+    with pytest.raises(RangeError, match=r"leave one out"):
+        EvaluateConfig(run.folder, against=tmp_path, evaluations=(3,))
+    kind = RegressionConfig(horizon=8, steps=4, hidden=(8,))
+    other = replace(CONFIG, policy="regression", diffusion=DiffusionConfig(), regression=kind)
+    plain = imitate(replace(other, updates=1, folder=tmp_path / "other"))
+    with pytest.raises(PolicyError, match="of a diffusion policy, and this one is regression"):
+        evaluate_run(EvaluateConfig(plain.folder, episodes=4, evaluations=(3,)))
 
 
 def test_robots_offer_no_policy_that_plans(run: Run) -> None:
