@@ -26,6 +26,7 @@ check: .venv/.dev  ## formatting, lint, types
 
 check-learning: .venv/.dev  ## train every claim anew; writes build/learning.json
 	@$(BIN)/python -m benchmarks.learning
+	@$(BIN)/python -m pytest -m learning
 
 bench: .venv/.bench  ## measure speed; writes build/bench.json
 	@$(BIN)/python -m benchmarks

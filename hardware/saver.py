@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from hardware.timing import MARKS
-from robot_rl.metadata import ATTEMPT
 
 if TYPE_CHECKING:
     from robot_rl.episodes import EpisodeWriter
@@ -131,7 +130,7 @@ class Saver:
         marks = "; ".join(f"{name} {labels[name]}" for name in MARKS if name in labels)
         self.counts.committed += 1
         self.counts.successes += bool(writer.metadata.success)
-        self.counts.lucky += bool(writer.metadata.success) and ATTEMPT in labels
+        self.counts.lucky += bool(writer.metadata.success) and not writer.metadata.is_demonstration
         self.counts.marked += bool(marks)
         line = f"{path.stem}: {len(writer)} transitions"
         self._say(f"{line}; marked, {marks}" if marks else line, bool(marks))

@@ -17,6 +17,7 @@ from hardware.env import HardwareEnv
 from hardware.keys import HELP, Key, Keys
 from hardware.recording import Recorder
 from robot_rl.env import Info, Step
+from robot_rl.metadata import ATTEMPT
 from robot_rl.robot_step import beside, stamped
 
 if TYPE_CHECKING:
@@ -139,11 +140,12 @@ class Session:
             print("no episode of this session is recorded yet")
             return
         try:
-            self._recorder.store.mistake(last, "session")
+            corrected = self._recorder.store.mistake(last, "session")
         except ValueError as error:
             print(error)
             return
         self.counts.successes -= 1
+        self.counts.lucky -= ATTEMPT in corrected.labels
         print(f"episode {last[:8]} was no success, and is read so from now on")
 
 

@@ -310,7 +310,7 @@ class LearnerConfig(ChoiceOfAgent):
 class FinetuneConfig(ChoiceOfAgent):
     """Learn on a robot over ROS 2, from a simulator's policy, demonstrations, or both."""
 
-    run: Positional[Path] = Path("runs/finetuned")
+    run: Positional[Path]
     """Run folder; one that exists is gone on with."""
     source: From = None
     """Run folder of a simulator's training, to start from."""
@@ -510,7 +510,7 @@ class EvaluateConfig:
     seed: int = 12345
     """Seed of the episodes."""
     video: Path | None = None
-    """Film one episode into this file."""
+    """Film one episode into this file; with several evaluations by the first of them."""
     evaluations: tuple[int, ...] | None = None
     """Of the network for a plan of a diffusion policy, in the place of its own, e.g. 3 5 10 16:
     each is measured, with the time that a plan takes."""

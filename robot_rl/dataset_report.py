@@ -11,6 +11,7 @@ from robot_rl.action_history import history_of
 from robot_rl.env import STATE
 from robot_rl.episode import Episode
 from robot_rl.idleness import busy, idle, stays
+from robot_rl.metadata import ATTEMPT
 from robot_rl.schema import Schema
 
 _FEW = 20
@@ -58,13 +59,14 @@ def report_on(schema: Schema, episodes: Sequence[Episode]) -> list[Advice]:
 
 
 def _number(episodes: Sequence[Episode]) -> Advice:
-    won = sum(bool(episode.success.any()) for episode in episodes)
+    successes = [episode for episode in episodes if episode.success.any()]
+    won, shown = len(successes), sum(ATTEMPT not in it.metadata.labels for it in successes)
     by_people = np.concatenate([episode.intervened for episode in episodes]).mean()
     found = f"{len(episodes)}, {won} of them successes"
     found += f"; a person did {by_people:.0%} of the steps" if by_people else ""
-    advice = f"record {_FEW} or more" if won < _FEW else ""
-    if won < len(episodes):
-        advice += ("; " if advice else "") + "the failures are left out by imitate"
+    advice = f"record {_FEW} or more" if shown < _FEW else ""
+    if shown < len(episodes):
+        advice += ("; " if advice else "") + "imitate leaves out what was to fail, or did"
     return Advice("episodes", found, advice)
 
 

@@ -38,14 +38,16 @@ class Story:
 
 def write_demo_report(story: Story) -> Path:
     """Writes ``report.html`` and ``report.json`` into the demo's folder; returns the page."""
-    acted = story.finetuned.acted
+    practice = story.finetuned
+    acted = practice.acted
     robot = f"the robot ({story.config.gap})"
     report = Report(
         title="An arm learns to insert a peg: in simulation first, then on the robot",
         summary=[
             (f"success on {robot}, before", str(story.before.evaluation.rate)),
             (f"success on {robot}, after", str(story.after.evaluation.rate)),
-            ("minutes of practice there", f"{story.finetuned.minutes:.1f}"),
+            ("minutes of practice there", f"{practice.minutes:.1f}"),
+            ("with all between its episodes", f"{practice.elapsed / 60:.1f}"),
             ("episodes of practice", f"{len(acted.success)}"),
             ("steps of an episode, before", f"{np.mean(story.before.length):.0f}"),
             ("steps of an episode, after", f"{np.mean(story.after.length):.0f}"),

@@ -168,9 +168,9 @@ def load_or_record(config: SimulationConfig, folder: Path) -> list[Episode]:
                     record(shown, store, missing, seed=config.seed)
         schema = schema_of(env, config.env, config.options)
     told = proposals_for(schema)
-    episodes = [told(episode) for episode in store if episode.metadata.success]
+    episodes = [told(episode) for episode in store if episode.metadata.is_demonstration]
     if not episodes:
-        raise ValueError(f"{store.path} holds no successful episode; record some first")
+        raise ValueError(f"{store.path} holds no demonstration that succeeded; record some first")
     return episodes
 
 

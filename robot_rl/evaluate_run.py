@@ -28,7 +28,7 @@ from robot_rl.video import require_format
 
 @dataclass(frozen=True)
 class Measured:
-    """Greedy and sampled outcome of one run, and the other's if there is one."""
+    """Outcomes of one run, and the other's if there is one: greedy, sampled, or by evaluations."""
 
     outcomes: dict[str, Evaluation]
     verdict: str = ""
@@ -83,15 +83,25 @@ def _measure(folder: Path, config: EvaluateConfig) -> Measured:
             f"{folder} {name}": evaluate(env, act, config.episodes, config.seed)
             for name, act in policies.items()
         }
-        seen = env.reset(config.seed).observation
-    plans = {
-        f"{folder} {name}": plan_times(act.agent.policy, seen)
+        if config.video is not None and folder == config.run:
+            first = next(iter(policies.values()))
+            film(settings.env, options, first, config.video, seed=config.seed)
+        times = _plan_times(policies, env)
+    return Measured(outcomes, plans={f"{folder} {name}": each for name, each in times.items()})
+
+
+def _plan_times(policies: dict[str, Act], env: Env) -> dict[str, np.ndarray]:
+    """Of those that plan: on one thread in full precision, as beside a robot."""
+    planners = {
+        name: act.agent.policy
         for name, act in policies.items()
         if isinstance(act, Policy) and isinstance(act.agent, Planner)
     }
-    if config.video is not None and folder == config.run:
-        film(settings.env, options, next(iter(policies.values())), config.video, seed=config.seed)
-    return Measured(outcomes, plans=plans)
+    if not planners:
+        return {}
+    prepare_torch(1, "float32")
+    seen = env.reset().observation
+    return {name: plan_times(policy, seen) for name, policy in planners.items()}
 
 
 def _settings(folder: Path) -> TrainConfig | ImitateConfig:

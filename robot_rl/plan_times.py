@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import torch
 
 from robot_rl.chunk_policy import ChunkPolicy
 from robot_rl.env import Observation
@@ -14,7 +13,7 @@ _WARM, _TIMED = 10, 60
 
 
 def plan_times(policy: ChunkPolicy, observation: Observation) -> np.ndarray:
-    """Of plans for one world, once it is warm, on one thread, as beside a robot.
+    """Of plans for one world, once it is warm.
 
     Args:
         policy: Plans.
@@ -25,13 +24,9 @@ def plan_times(policy: ChunkPolicy, observation: Observation) -> np.ndarray:
         Shape (plans,) [s].
     """
     seen = {k: np.repeat(observation[k][:1, None], policy.history, axis=1) for k in policy.KEYS}
-    threads, times = torch.get_num_threads(), list[float]()
-    torch.set_num_threads(1)
-    try:
-        for _ in range(_WARM + _TIMED):
-            began = time.perf_counter()
-            policy.plan(seen)
-            times.append(time.perf_counter() - began)
-    finally:
-        torch.set_num_threads(threads)
+    times = list[float]()
+    for _ in range(_WARM + _TIMED):
+        began = time.perf_counter()
+        policy.plan(seen)
+        times.append(time.perf_counter() - began)
     return np.array(times[_WARM:])

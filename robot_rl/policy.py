@@ -206,7 +206,7 @@ class Policy:
         with undisturbed():
             agent = make_acting(self.schema.observation, self.schema.action, config)
         agent.load_acting_state(self.agent.acting_state())
-        return Policy(agent, self.schema, self.origin)
+        return Policy(agent, self.schema, self.origin, self.base)
 
     @property
     def task(self) -> str:

@@ -17,10 +17,10 @@ RecordedT = TypeVar("RecordedT", Schema, Episode)
 
 
 def demonstrated(path: Path, needs_success: bool = True) -> Episodes:
-    """A dataset in which something succeeded.
+    """A dataset with demonstrations.
 
     Raises:
-        ValueError: None of it did.
+        ValueError: It has none, and needs some.
     """
     store = Episodes(path)
     if needs_success and not any(metadata.is_demonstration for metadata in store.metadata()):
@@ -33,11 +33,9 @@ def demonstrated(path: Path, needs_success: bool = True) -> Episodes:
 
 
 def useful(store: Episodes) -> Iterator[Episode]:
-    """Demonstrations, one by one; all where nobody has said of any that it succeeded."""
-    every = list(store.metadata())
-    some = any(metadata.success for metadata in every)
-    wanted = (i for i, metadata in enumerate(every) if metadata.is_demonstration or not some)
-    return (store[number] for number in wanted)
+    """Demonstrations, one by one; all episodes where none is one."""
+    shown = [i for i, metadata in enumerate(store.metadata()) if metadata.is_demonstration]
+    return (store[number] for number in shown or range(len(store)))
 
 
 def without_base(recorded: RecordedT) -> RecordedT:

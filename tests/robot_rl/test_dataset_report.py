@@ -86,7 +86,9 @@ def test_episodes_that_begin_alike_are_found() -> None:
 def test_few_episodes_and_failures_are_found() -> None:
     lost = replace(_episode(1), success=np.zeros(LENGTH, bool))
     found = {one.topic: one for one in report_on(SCHEMA, [_episode(0), lost])}
-    assert found["episodes"].advice == "record 20 or more; the failures are left out by imitate"
+    assert (
+        found["episodes"].advice == "record 20 or more; imitate leaves out what was to fail, or did"
+    )
     with pytest.raises(ValueError, match="no episodes to look at"):
         report_on(SCHEMA, [])
 

@@ -57,7 +57,8 @@ def test_attempts_are_labelled_and_no_demonstrations(store: Episodes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("meant", "lucky", "expected"), [(True, True, [0]), (False, True, []), (False, False, [0, 1])]
+    ("meant", "lucky", "expected"),
+    [(True, True, [0]), (False, True, [0, 1]), (False, False, [0, 1])],
 )
 def test_an_attempt_that_succeeds_all_the_same_is_no_demonstration(
     tmp_path: Path, meant: bool, lucky: bool, expected: list[int]
