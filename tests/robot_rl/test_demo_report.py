@@ -40,12 +40,12 @@ def test_the_page_has_success_before_and_after_with_intervals_and_minutes(
         Run.open(simulator),
         tmp_path / "plots",
         deployed(10, 70),
-        Finetuned(tmp_path / "robot", acted, 0.05, 12.0),
+        Finetuned(tmp_path / "robot", acted, 0.05, 234.0),
         deployed(18, 50),
         {"shown": 2.0, "practised": 4.0},
     )
     page = write_demo_report(story).read_text(encoding="utf-8")
-    for text in ("50% (30% to 70%)", "90% (70% to 97%)", "2.5", "42 ms", "6.0", "practised"):
+    for text in ("50% (30% to 70%)", "90% (70% to 97%)", "2.5", "3.9", "42 ms", "6.0", "practised"):
         assert f">{text}<" in page, text
     assert page.count("data:image/webp") == 3
     assert page.count("data:image/png") == 2
