@@ -807,7 +807,6 @@ class DeployConfig:
     """Further settings of the robot, e.g. timeout=20; `robot-rl options robot` lists them."""
     video: Path | None = None
     """Twin: film the first episode into this file."""
-
     evaluations: int | None = None
     """Of the network for a plan of a diffusion policy, in the place of its own."""
 

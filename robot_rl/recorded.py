@@ -26,8 +26,7 @@ def demonstrated(path: Path, needs_success: bool = True) -> Episodes:
     if needs_success and not any(metadata.is_demonstration for metadata in store.metadata()):
         raise ValueError(
             f"{path} has {len(store)} episodes and none of them succeeded as it was meant to; "
-            "record at least one, "
-            f"e.g. robot-rl record {path} --robot twin --scripted 20"
+            f"record at least one, e.g. robot-rl record {path} --robot twin --scripted 20"
         )
     return store
 
