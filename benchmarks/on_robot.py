@@ -60,6 +60,8 @@ class Setting:
     gap: str
     delay: float
     """More of it than the gap has, as ROS 2 adds [s]."""
+    force: float
+    """Beyond which an episode has failed, in the simulator and on the robot alike [N]."""
     tool: tuple[str, ...]
     """How actions move the tool, in the simulator and on the robot alike; empty: as in the study.
     """
@@ -89,11 +91,16 @@ class Setting:
     @property
     def robot(self) -> tuple[str, ...]:
         """What makes it another one than the simulator."""
-        return f"gap={self.gap}", f"delay={self.delay:g}"
+        return f"gap={self.gap}", f"delay={self.delay:g}", self.limit
+
+    @property
+    def limit(self) -> str:
+        """The option that says how hard the arm may press."""
+        return f"force_limit={self.force:g}"
 
     def known(self, *names: str) -> str:
         """Name of what runs that agree in these, and in robot and tool, have in common."""
-        values = [getattr(self, name) for name in ("delay", "tool", *names)]
+        values = [getattr(self, name) for name in ("delay", "force", "tool", *names)]
         return f"{self.gap}-{digest(*values)}"
 
 
@@ -117,7 +124,7 @@ class Study:
 def _simulate(setting: Setting, seed: int, folder: Path) -> None:
     simulated = TrainConfig(
         env=TASK,
-        options=(*setting.tool, f"randomization={setting.randomization}"),
+        options=(*setting.tool, setting.limit, f"randomization={setting.randomization}"),
         steps=setting.steps,
         demonstrations=setting.simulated,
         evaluate_every=setting.steps,
@@ -318,6 +325,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser = parser_of(__doc__, STUDIES, "seeds side by side, a core each")
     pairs: Any = {"nargs": "*", "metavar": "NAME=VALUE"}
     parser.add_argument("--delay", type=float, default=0.08, help="as ROS 2 adds [s]")
+    parser.add_argument("--force", type=float, default=80.0, help="that fails an episode [N]")
     parser.add_argument("--tool", **pairs, default=(), help="options of simulator and robot")
     parser.add_argument("--randomization", default="robot", help="of the simulator: none, robot")
     parser.add_argument("--steps", type=int, default=600, help="of the simulator")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from controllers.ranges import require_count, require_positive
+from controllers.ranges import require_count, require_not_negative, require_positive
 from controllers.tool_control import ToolSettings
 from sim.randomization import Randomization
 
@@ -40,6 +40,9 @@ class EnvConfig(ToolSettings):
     """YAML file that lists reward sources; empty takes the task's own reward."""
     linger: int = 0
     """Steps for which success must go on before it ends the episode."""
+    force_limit: float = 0.0
+    """Measured contact force beyond which a step fails the episode, as ``limits.force`` does on a
+    robot; 0 for none [N]."""
     threads: int = 0
     """Physics threads; 0 takes one per core."""
     divergence_folder: str = "runs/diverged"
@@ -48,6 +51,7 @@ class EnvConfig(ToolSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_positive(self, "control_dt")
+        require_not_negative(self, "force_limit")
         require_count(self, "image_size", at_least=1)
         require_count(self, "threads", at_least=0)
         require_count(self, "linger", at_least=0)

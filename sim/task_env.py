@@ -33,6 +33,8 @@ class TaskEnv(Closing):
 
     _tool: ToolState
     """As measured."""
+    _wrench: np.ndarray
+    """As measured, without the noise of it in MuJoCo. Shape (worlds, 6) [N, N m]."""
 
     def __init__(self, task: Task, num_envs: int, config: EnvConfig | None) -> None:
         self.task = task
@@ -160,10 +162,11 @@ class TaskEnv(Closing):
         """What a step led to; finished worlds begin anew."""
         worlds = self._worlds()
         shown = self._observation(worlds, np.arange(self.num_envs))
-        final, truth = self._seen(shown), self._truth(worlds, ~diverged)
+        lost = self._presses_too_hard()
+        final, truth = self._seen(shown), self._truth(worlds, ~(diverged | lost))
         over = (self._elapsed >= self.task.horizon) | diverged
         moments = self._moments(worlds, shown, truth)
-        judgement = self._rewards.judge(moments, over, diverged)
+        judgement = self._rewards.judge(moments, over, diverged | lost)
         info = {
             Info.FINAL_OBSERVATION: final,
             Info.ACTION_SENT: sent,
@@ -179,8 +182,13 @@ class TaskEnv(Closing):
         observation = self._restart(terminated | truncated, final)
         return Step(observation, judgement.reward, terminated, truncated, info)
 
+    def _presses_too_hard(self) -> np.ndarray:
+        """Worlds whose contact force is beyond the limit. Shape (worlds,), bool."""
+        limit = self.config.force_limit or np.inf
+        return np.linalg.norm(self._wrench[:, :3], axis=1) > limit
+
     def _truth(self, worlds: Worlds, valid: np.ndarray) -> Verdict:
-        """What the task knows; nothing where the physics diverged."""
+        """What the task knows; nothing where the physics diverged or the episode is lost."""
         terms = {
             name: np.where(valid, weight * term(worlds), 0.0)
             for name, (weight, term) in self.task.reward_terms.items()

@@ -92,6 +92,7 @@ class TwinEnv(TaskEnv):
 
     def _measure(self) -> None:
         self._measured = self.twin.state()
+        self._wrench = self._measured.wrench[None]
         self._tool = self._chain.forward(self._q)
 
     def _worlds(self) -> Worlds:
@@ -104,7 +105,7 @@ class TwinEnv(TaskEnv):
     def _observation(self, worlds: Worlds, rows: np.ndarray) -> Observation:
         seen = self._as_measured(worlds)
         frame = self._control.frame(seen.tool_rotation)
-        felt_now = felt(seen, self._measured.wrench[None], frame)
+        felt_now = felt(seen, self._wrench, frame)
         self._stamps = {"state": self._measured.stamp}
         observation = {"state": self._state(felt_now, seen)}
         size = self.config.image_size

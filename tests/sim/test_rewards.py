@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robot_rl.check_env import check_env
-from robot_rl.env import Info
+from robot_rl.env import Env, Info, Step
 from robot_rl.environments import make_env
 from sim.mujoco_env import MujocoEnv
 
@@ -79,6 +79,32 @@ def test_success_that_lingers_is_seen_in_more_than_one_frame() -> None:
     assert successes >= 5
     assert step.terminated[0]
     assert Info.TRUE_SUCCESS not in step.info, "for the task itself judges"
+
+
+@pytest.mark.parametrize("name", ["peg_insert", "twin_peg_insert"])
+def test_pressing_too_hard_fails_as_on_a_robot(name: str, anywhere: str) -> None:
+    """Whatever else is said of it: the box is full of success."""
+    settings = {"rewards": anywhere, "linger": 1_000, "leash": 2.0}
+    with make_env(name, **settings) as env:
+        bold = _press(env)
+    with make_env(name, force_limit=80.0, **settings) as env:
+        stopped = _press(env)
+        felt = [env.observation_spec["state"].names.index(axis) for axis in ("fx", "fy", "fz")]
+    assert bold.info[Info.SUCCESS][0]
+    assert bold.reward[0] == 1
+    assert np.linalg.norm(stopped.info[Info.FINAL_OBSERVATION]["state"][0, felt]) > 80
+    assert stopped.terminated[0]
+    assert not stopped.info[Info.SUCCESS][0]
+    assert stopped.reward[0] == 0
+
+
+def _press(env: Env) -> Step:
+    """The last step of an episode in which the tool only goes down."""
+    step, down = env.reset(seed=0), env.action_spec.zeros(1)
+    down[:, 2] = -1
+    while not step.done[0]:
+        step = env.step(down)
+    return step
 
 
 def test_nobody_labels_episodes_of_a_simulator(tmp_path: Path) -> None:
