@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from controllers.ranges import require_count
 from hardware import contract_checks as checks
 from hardware.contract import Contract
 from hardware.contract_file import load_contract
@@ -38,6 +39,10 @@ class Robot:
     """Whether /clock counts."""
     horizon: int | None = None
     """Steps of an episode; None: the task's own, or 200 without one."""
+
+    def __post_init__(self) -> None:
+        if self.horizon is not None:
+            require_count(self, "horizon", at_least=1)
 
 
 class RobotFactory:

@@ -46,8 +46,8 @@ class Counts:
 
     committed: int = 0
     successes: int = 0
-    lucky: int = 0
-    """Of the successes those that were attempts to miss."""
+    demonstrations: int = 0
+    """Successes that were meant: none of an attempt to miss."""
     discarded: int = 0
     marked: int = 0
     """Committed with a mark: too slow, or with gaps."""
@@ -130,7 +130,7 @@ class Saver:
         marks = "; ".join(f"{name} {labels[name]}" for name in MARKS if name in labels)
         self.counts.committed += 1
         self.counts.successes += bool(writer.metadata.success)
-        self.counts.lucky += bool(writer.metadata.success) and not writer.metadata.is_demonstration
+        self.counts.demonstrations += writer.metadata.is_demonstration
         self.counts.marked += bool(marks)
         line = f"{path.stem}: {len(writer)} transitions"
         self._say(f"{line}; marked, {marks}" if marks else line, bool(marks))

@@ -145,7 +145,7 @@ class Session:
             print(error)
             return
         self.counts.successes -= 1
-        self.counts.lucky -= ATTEMPT in corrected.labels
+        self.counts.demonstrations -= ATTEMPT not in corrected.labels
         print(f"episode {last[:8]} was no success, and is read so from now on")
 
 

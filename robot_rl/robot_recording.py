@@ -32,7 +32,7 @@ class Session(Protocol):
     failures: int
     """Episodes that ended without success."""
     counts: Any
-    """``committed``, ``successes``, ``lucky`` and ``marked``."""
+    """``committed``, ``successes``, ``demonstrations`` and ``marked``."""
 
 
 def record_on_robot(config: RecordConfig) -> str:
@@ -98,7 +98,7 @@ def until_enough(config: RecordConfig) -> Callable[[Session], bool]:
             )
         counts, done = session.counts, session.counts.committed
         missed = done - counts.successes >= misses or done >= _TRIES * (wanted + misses)
-        return counts.successes - counts.lucky >= wanted and missed
+        return counts.demonstrations >= wanted and missed
 
     return enough
 

@@ -22,3 +22,9 @@ def test_two_robots_in_one_environment_are_refused() -> None:
 def test_an_unknown_option_is_answered_with_the_choices() -> None:
     with pytest.raises(TypeError, match=r"no option speed; choose from .*cameras.*robot"):
         make_robot(speed=2)
+
+
+@pytest.mark.parametrize("horizon", ["none", 0, 2.5])
+def test_a_horizon_that_is_no_count_is_refused(horizon: object) -> None:
+    with pytest.raises(ValueError, match=f"horizon is {horizon!r}; give an integer, at least 1"):
+        make_robot(robot="twin", horizon=horizon)

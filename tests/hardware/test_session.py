@@ -91,4 +91,4 @@ def test_attempts_that_succeed_are_labelled_and_not_among_those_that_were_wanted
     assert [one.success for one in metadata] == [True, False, True, True]
     assert [one.is_demonstration for one in metadata] == [True, False, False, True]
     assert [one.labels.get(ATTEMPT) for one in metadata] == [None, "aside", "aside", None]
-    assert (session.counts.successes, session.counts.lucky) == (3, 1)
+    assert (session.counts.successes, session.counts.demonstrations) == (3, 2)

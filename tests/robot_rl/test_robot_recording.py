@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hardware.saver import Counts
 from robot_rl.cli import main
 from robot_rl.config import RecordConfig, ReplayConfig
 from robot_rl.env import ArraySpec
@@ -37,28 +38,28 @@ def test_an_unknown_robot_is_answered_with_the_known_ones(
 
 
 @pytest.mark.parametrize(
-    ("committed", "successes", "lucky", "expected"),
+    ("committed", "successes", "demonstrations", "expected"),
     [
-        (4, 4, 0, False),
-        (7, 4, 0, False),
-        (8, 4, 0, True),
-        (8, 3, 0, False),
-        (8, 4, 1, False),
-        (9, 5, 1, True),
-        (24, 24, 0, True),
+        (4, 4, 4, False),
+        (7, 4, 4, False),
+        (8, 4, 4, True),
+        (8, 3, 3, False),
+        (8, 4, 3, False),
+        (9, 5, 4, True),
+        (24, 24, 24, True),
     ],
 )
 def test_there_are_enough_once_as_many_misses_stand_beside_the_successes(
-    committed: int, successes: int, lucky: int, expected: bool
+    committed: int, successes: int, demonstrations: int, expected: bool
 ) -> None:
     config = RecordConfig(robot="twin", scripted=4, near_misses=1)
-    counts = SimpleNamespace(committed=committed, successes=successes, lucky=lucky)
+    counts = Counts(committed, successes, demonstrations)
     session: Any = SimpleNamespace(failures=committed - successes, counts=counts)
     assert until_enough(config)(session) is expected
 
 
 def test_an_expert_that_nearly_always_fails_is_given_up() -> None:
-    counts = SimpleNamespace(committed=0, successes=1, lucky=0)
+    counts = Counts(successes=1, demonstrations=1)
     session: Any = SimpleNamespace(failures=31, counts=counts)
     with pytest.raises(RuntimeError, match="failed in 31 episodes, and succeeded in 1"):
         until_enough(RecordConfig(robot="twin", scripted=2))(session)

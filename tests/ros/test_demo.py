@@ -32,7 +32,7 @@ def test_an_arm_is_shown_simulated_deployed_practises_and_is_reported(tmp_path: 
     folder = tmp_path / "demo"
     summary = json.loads((folder / "report.json").read_text())["summary"]
     assert float(summary["minutes of practice there"]) > 0
-    assert summary["episodes of practice"] >= "1"
+    assert int(summary["episodes of practice"]) >= 1
     assert (folder / "report.html").stat().st_size > 100_000
     assert {film.name for film in (folder / "films").iterdir()} == {"before.webp", "after.webp"}
     practised = Policy.load(folder / "robot" / POLICY)
