@@ -93,6 +93,10 @@ class Agent(ABC):
         """Lets the normaliser see new observations."""
 
     @abstractmethod
+    def look(self, observation: Observation) -> None:
+        """Remembers how the cameras look, beside what was seen of them before."""
+
+    @abstractmethod
     def clone(self, batch: Batch) -> Metrics:
         """One behaviour-cloning update on a batch of demonstrations."""
 
@@ -106,7 +110,10 @@ class Agent(ABC):
 
     @abstractmethod
     def load_policy(self, state: dict[str, Any]) -> None:
-        """Takes what acts from ``state_dict`` and begins its critics anew, for another robot."""
+        """Takes what acts from ``state_dict`` and begins its critics anew, for another robot.
+
+        How the cameras look there it does not know.
+        """
 
     def acting_state(self) -> dict[str, Any]:
         """A copy of what acting needs, and no more."""

@@ -22,6 +22,7 @@ from robot_rl.learner import Learner
 from robot_rl.offer import Offer
 from robot_rl.policy import Policy
 from robot_rl.recorded import demonstrated, learnable, useful, without_base
+from robot_rl.recorded_cameras import require_good_cameras
 from robot_rl.replay import Replay, mix
 from robot_rl.rlif import rlif_returns, without_rewards
 from robot_rl.run import Run
@@ -30,10 +31,6 @@ from robot_rl.takeovers import with_takeovers
 from robot_rl.train import BASE_FILE, DEMONSTRATIONS, REPLAY, known_returns
 from robot_rl.transition import Transition
 from robot_rl.with_base import base_spec, load_base
-
-_IMITATION = 300
-"""Updates in which a simulator's policy imitates what was shown on the robot."""
-
 
 _CLONING_WEIGHT = (5.0, 2.0)
 """How strongly a simulator's policy is drawn to how it began. In simulation the weight falls
@@ -56,11 +53,14 @@ class Beginning:
     """Weights of what sees, before it clones."""
     buffer: Path | None = None
     """Replay of what the agent did in simulation, to learn from as well."""
+    imitation: int = 300
+    """Updates in which a simulator's policy imitates what was shown on the robot."""
 
     def fill(self, replay: Replay) -> None:
         """Appends what the learner observes of its demonstrations, the successful ones.
 
         Raises:
+            CameraError: A camera was covered, frozen or swapped while it was shown.
             FileNotFoundError: The simulator's run has lost what it did.
         """
         if self.buffer is not None:  # First, for what comes first is forgotten first.
@@ -93,7 +93,9 @@ class Beginning:
         ]
         for path, replay in zip((self.simulated, self.shown), both, strict=True):
             self._read(path, replay)
-        for _ in range(_IMITATION):
+        for some in shown.observations():
+            agent.look(some)
+        for _ in range(self.imitation):
             metrics |= agent.clone(mix(simulated, shown, agent.config.batch_size, learner.rng))
         agent.keep_clone()
         return metrics
@@ -102,6 +104,7 @@ class Beginning:
         if path is None:
             return
         keys, store = self.offer.schema.observation.keys(), Episodes(path)
+        require_good_cameras(store, keys)
         told = proposals_for(self.offer.schema)
         for episode in map(told, useful(store)):
             transitions = (_seen(one, keys) for one in episode.transitions())

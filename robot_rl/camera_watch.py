@@ -59,12 +59,17 @@ class Looks(nn.Module):
         self.contrast.lerp_(torch.stack([_contrast(one).mean() for one in grey]), share)
         self.count.copy_(total)
 
+    def forget(self) -> None:
+        """As if it had seen nothing."""
+        for buffer in (self.mean, self.contrast, self.count):
+            buffer.zero_()
+
 
 class CameraWatch:
     """Looks at every observation of one world.
 
     Args:
-        looks: How the cameras looked; nothing is found while they have seen nothing.
+        looks: How the cameras looked; while they have seen nothing only a frozen one is found.
         normalizer: Knows how far the state goes.
     """
 
@@ -79,13 +84,14 @@ class CameraWatch:
         Raises:
             CameraError: A camera is covered, frozen or swapped, and has been for some looks.
         """
+        state = self._normalised(observation)
+        for key in self._looks.keys:
+            self._find_frozen(key, observation[key][0], state)
         if not self._looks.count:
             return
         grey = {key: _grey(observation[key])[0] for key in self._looks.keys}
-        state = self._normalised(observation)
         for number, (key, image) in enumerate(grey.items()):
             self._find_covered(key, float(_contrast(image)), float(self._looks.contrast[number]))
-            self._find_frozen(key, observation[key][0], state)
         for first, second in combinations(range(len(grey)), 2):
             self._find_swapped(list(grey.values()), first, second)
 

@@ -79,6 +79,10 @@ class Drq(Sac):
         """Lets the normaliser see new observations."""
         self.senses.observe(observation)
 
+    def look(self, observation: Observation) -> None:
+        """Remembers how the cameras look."""
+        self.senses.looks.observe(observation)
+
     def load_encoder(self, path: Path) -> None:
         """As every agent."""
         self.senses.load_encoder(path)
@@ -91,6 +95,7 @@ class Drq(Sac):
 
     def _load_senses(self, state: dict[str, Any]) -> None:
         self.senses.load_state_dict(state["senses"])
+        self.senses.looks.forget()
         self.heads.load_state_dict(state["heads"])
         self._keep_senses()
 

@@ -106,6 +106,10 @@ class DrqV2(Agent):
         """Lets the normaliser see new observations."""
         self.senses.observe(observation)
 
+    def look(self, observation: Observation) -> None:
+        """Remembers how the cameras look."""
+        self.senses.looks.observe(observation)
+
     def clone(self, batch: Batch) -> Metrics:
         """One behaviour-cloning update of actor and encoder on a batch of demonstrations."""
         mean = self._mean(self.senses(batch.observation, augment=True), batch.observation)
@@ -142,6 +146,7 @@ class DrqV2(Agent):
     def load_policy(self, state: dict[str, Any]) -> None:
         """As every agent: what acts, and critics that begin anew."""
         self._load(self.ACTING, state)
+        self.senses.looks.forget()
         self.has_clone = True
         self.fixed_version += 1
 

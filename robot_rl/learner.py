@@ -15,9 +15,6 @@ from robot_rl.frame_cache import KnownFrames
 from robot_rl.replay import Replay, demonstrations_in, mix
 from robot_rl.transition import Transition
 
-_AT_ONCE = 256
-"""Observations that the normaliser sees at once: all pictures of an hour would take the memory."""
-
 
 class Learner:
     """Draws batches, half demonstrations and half online data, and updates the agent with them.
@@ -67,9 +64,8 @@ class Learner:
     def clone(self) -> Metrics:
         """Starts from the demonstrations: normaliser, actor, and the clone that stays."""
         steps, metrics = self.agent.config.cloning_steps, Metrics()
-        for number in range(0, len(self.demonstrations), _AT_ONCE):
-            some = np.array(self.demonstrations.indices[number : number + _AT_ONCE])
-            self.agent.observe(self.demonstrations.gather(some).observation)
+        for some in self.demonstrations.observations():
+            self.agent.observe(some)
         for _ in range(steps):
             metrics = self.agent.clone(self._demonstrated())
         if steps:

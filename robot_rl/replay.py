@@ -261,6 +261,15 @@ class Replay:
             self._frames.gather(self._stack(slots), getattr(out, name))
         return out
 
+    def observations(self, at_once: int = 256) -> Iterator[Observation]:
+        """What was observed before each transition that is still there, oldest first.
+
+        Args:
+            at_once: Observations in one batch: all pictures of an hour would take the memory.
+        """
+        for number in range(0, len(self), at_once):
+            yield self.gather(np.array(self.indices[number : number + at_once])).observation
+
     def flush(self) -> None:
         """Makes a memory-mapped replay durable on disk; does nothing for one in memory."""
         arrays.flush(self._arrays)

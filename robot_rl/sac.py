@@ -131,6 +131,9 @@ class Sac(Agent):
         """Lets the normaliser see new observations."""
         self.normalizer.observe(torch.as_tensor(observation[STATE]))
 
+    def look(self, observation: Observation) -> None:
+        """It has no cameras."""
+
     def clone(self, batch: Batch) -> Metrics:
         """One behaviour-cloning update, on a batch of demonstrations, of what leads to actions."""
         state = self._state(batch.observation, augment=True)

@@ -9,28 +9,14 @@ import torch
 from robot_rl.camera_watch import PATIENCE, CameraError, CameraWatch, Looks
 from robot_rl.env import Observation
 from robot_rl.networks import Normalizer
-
-KEYS = ("images/front", "images/wrist")
-SIZE = 32
-
-
-def _scene(rng: np.random.Generator, rows: int = 1) -> Observation:
-    """A table with something on it, from the front; and a gripper, from the wrist."""
-    images = rng.normal(120, 8, (2, rows, SIZE, SIZE, 3))
-    images[0, :, SIZE // 2 :] -= 70
-    images[1, :, :, : SIZE // 3] += 70
-    for row in range(rows):
-        x, y = rng.integers(0, 24, 2)
-        images[:, row, y : y + 8, x : x + 8] = 30
-    frames = dict(zip(KEYS, images.clip(0, 255).astype(np.uint8), strict=True))
-    return frames | {"state": rng.normal(0, 1, (rows, 3)).astype(np.float32)}
+from tests.robot_rl.looking import KEYS, covered, table
 
 
 @pytest.fixture
 def watch() -> CameraWatch:
     looks, normalizer = Looks(KEYS), Normalizer(3)
     for seed in range(4):
-        shown = _scene(np.random.default_rng(100 + seed), 50)
+        shown = table(np.random.default_rng(100 + seed), 50)
         looks.observe(shown)
         normalizer.observe(torch.as_tensor(shown["state"]))
     return CameraWatch(looks, normalizer)
@@ -47,7 +33,7 @@ def _until_it_complains(watch: CameraWatch, looks: list[Observation]) -> int:
 
 def _scenes(count: int) -> list[Observation]:
     rng = np.random.default_rng(0)
-    return [_scene(rng) for _ in range(count)]
+    return [table(rng) for _ in range(count)]
 
 
 def test_cameras_as_they_were_are_left_in_peace(watch: CameraWatch) -> None:
@@ -59,7 +45,7 @@ def test_a_covered_camera_is_named(watch: CameraWatch, key: str) -> None:
     rng = np.random.default_rng(1)
     scenes = _scenes(PATIENCE)
     for scene in scenes:
-        scene[key] = rng.normal(12, 2, (1, SIZE, SIZE, 3)).clip(0, 255).astype(np.uint8)
+        scene[key] = covered(rng)
     for scene in scenes[:-1]:
         watch.see(scene)
     with pytest.raises(CameraError, match=f"{key} shows nearly nothing: .*uncover the camera"):
@@ -102,9 +88,24 @@ def test_of_stacked_frames_the_newest_counts(watch: CameraWatch) -> None:
     assert _until_it_complains(watch, scenes) == PATIENCE
 
 
-def test_without_demonstrations_nothing_is_known() -> None:
-    watch = CameraWatch(Looks(KEYS), Normalizer(3))
+def test_without_demonstrations_a_covered_camera_is_not_known_and_a_frozen_one_is() -> None:
+    watch, rng = CameraWatch(Looks(KEYS), Normalizer(3)), np.random.default_rng(1)
     scenes = _scenes(30)
     for scene in scenes:
-        scene[KEYS[0]][...] = 0
+        scene[KEYS[0]] = covered(rng)
     assert _until_it_complains(watch, scenes) == 0
+    for scene in scenes:
+        scene[KEYS[0]] = scenes[0][KEYS[0]]
+    assert _until_it_complains(watch, scenes) == PATIENCE + 1
+
+
+def test_of_another_robot_looks_know_nothing_until_they_have_seen_it() -> None:
+    looks = Looks(KEYS)
+    looks.observe(table(np.random.default_rng(0), 50))
+    looks.forget()
+    assert not any(buffer.any() for buffer in looks.buffers())
+    looks.observe(seen := table(np.random.default_rng(1), 50))
+    fresh = Looks(KEYS)
+    fresh.observe(seen)
+    for known, expected in zip(looks.buffers(), fresh.buffers(), strict=True):
+        torch.testing.assert_close(known, expected)

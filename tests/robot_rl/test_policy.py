@@ -10,7 +10,9 @@ import pytest
 pytest.importorskip("torch")
 
 from robot_rl.agent import Agent
-from robot_rl.config import SacConfig
+from robot_rl.camera_watch import PATIENCE, CameraError
+from robot_rl.config import DrqConfig, SacConfig
+from robot_rl.drq import Drq
 from robot_rl.env import ArraySpec
 from robot_rl.offer import Offer
 from robot_rl.policy import Policy, PolicyError
@@ -18,6 +20,7 @@ from robot_rl.sac import Sac
 from robot_rl.schema import Schema, SchemaError
 from robot_rl.toy import PointEnv
 from robot_rl.weights_file import CheckpointError
+from tests.robot_rl.looking import KEYS, SIZE, covered, table
 
 ROBOT = {
     "joints": {"arm": ["a", "b"]},
@@ -114,3 +117,24 @@ def test_without_a_task_the_home_says_how_the_tool_is_held(task: str, fits: bool
         policy.require_fit(robot)
     with pytest.raises(SchemaError, match=r"robot\.home\.q: expected \[0.0, 1.0\]"):
         offer.require_fit(robot)
+
+
+def _seeing() -> Policy:
+    """Acts by two cameras, which it has seen for a while."""
+    spec = {"state": ArraySpec((3,)), **dict.fromkeys(KEYS, ArraySpec((SIZE, SIZE, 3), "uint8"))}
+    action = ArraySpec((2,), low=-1, high=1)
+    agent = Drq(spec, action, DrqConfig(hidden=(16,), features=8), seed=0)
+    agent.observe(table(np.random.default_rng(0), 100))
+    return Policy(agent, Schema(spec, action, 0.05, "table"), {})
+
+
+def test_a_policy_whose_camera_is_covered_stops(tmp_path: Path) -> None:
+    policy, rng = Policy.load(_seeing().save(tmp_path / "seeing.policy")), np.random.default_rng(1)
+    for _ in range(2 * PATIENCE):
+        policy.act(table(rng))
+    worlds = table(rng, 2) | {KEYS[0]: covered(rng, 2)}
+    blind = [table(rng) | {KEYS[0]: covered(rng)} for _ in range(PATIENCE)]
+    for seen in [*[worlds] * PATIENCE, *blind[:-1]]:
+        policy.act(seen)
+    with pytest.raises(CameraError, match="images/front shows nearly nothing"):
+        policy.act(blind[-1])
