@@ -128,7 +128,7 @@ def load_backward(path: str, env: HardwareEnv) -> Act:
     try:
         policy = importlib.import_module("robot_rl.policy").Policy.load(Path(path))
         _require_no_history(path, policy.schema.observation[STATE])
-        policy.require_fit(env)
+        policy.settle_in(env)
     except (ValueError, OSError):
         env.close()
         raise

@@ -145,7 +145,7 @@ class Actor(Closing):
         Raises:
             ConnectionError: No learner has given the first weights.
             OSError: An episode, or what the learner has not taken, could not be written.
-        CameraError: A camera is covered, frozen or swapped.
+            CameraError: A camera is covered, frozen or swapped.
         """
         self._await_weights()
         step = self._begin(self._seed)

@@ -112,7 +112,7 @@ class Agent(ABC):
     def load_policy(self, state: dict[str, Any]) -> None:
         """Takes what acts from ``state_dict`` and begins its critics anew, for another robot.
 
-        How the cameras look there it does not know.
+        It forgets how the cameras looked.
         """
 
     def acting_state(self) -> dict[str, Any]:

@@ -63,6 +63,9 @@ class Beginning:
             CameraError: A camera was covered, frozen or swapped while it was shown.
             FileNotFoundError: The simulator's run has lost what it did.
         """
+        if self.shown is not None:
+            keys = self.offer.schema.observation
+            require_good_cameras(useful(Episodes(self.shown)), keys, self.shown)
         if self.buffer is not None:  # First, for what comes first is forgotten first.
             replay.absorb(Replay.load(self.buffer))
         for path in (self.simulated, self.shown):
@@ -104,7 +107,6 @@ class Beginning:
         if path is None:
             return
         keys, store = self.offer.schema.observation.keys(), Episodes(path)
-        require_good_cameras(store, keys)
         told = proposals_for(self.offer.schema)
         for episode in map(told, useful(store)):
             transitions = (_seen(one, keys) for one in episode.transitions())

@@ -1,4 +1,4 @@
-"""Notices cameras that are covered, frozen or swapped, by how they looked while it was shown.
+"""Notices cameras that freeze, and by how they looked before those that are covered or swapped.
 
 ``Looks`` is part of what a policy remembers, so it goes wherever the policy goes.
 """
@@ -18,11 +18,11 @@ from robot_rl.networks import Normalizer
 
 _SIDE = 8
 """Height and width of what is remembered of an image."""
-_DARK = 0.2
+DARK = 0.2
 """Share of the remembered contrast below which nothing is to be seen."""
 _LIKER = 0.1
-"""By how much more an image correlates with another camera's look than with its own."""
-_MOVED = 0.5
+"""By how much more an image correlates with another camera's look than its own, in the mean."""
+MOVED = 0.5
 """How far the state goes while a frozen image stays, in its standard deviations."""
 PATIENCE = 10
 """Looks in a row that must be wrong."""
@@ -78,6 +78,10 @@ class CameraWatch:
         self._rows: dict[str, int] = {}
         self._still: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
+    def forget(self) -> None:
+        """From now on nothing is known of how the cameras look."""
+        self._looks.forget()
+
     def see(self, observation: Observation) -> None:
         """Looks at what one world shows. Arrays of shape (1, ...).
 
@@ -101,7 +105,7 @@ class CameraWatch:
         return self._normalizer(torch.as_tensor(observation[STATE][:1]))[0].cpu().numpy()
 
     def _find_covered(self, key: str, contrast: float, usual: float) -> None:
-        if self._lasts(f"{key} covered", contrast < _DARK * usual):
+        if self._lasts(f"{key} covered", contrast < DARK * usual):
             raise CameraError(
                 f"{key} shows nearly nothing: its contrast is {contrast:.1f}, and was {usual:.1f} "
                 "while the task was demonstrated; uncover the camera, or light the scene"
@@ -113,7 +117,7 @@ class CameraWatch:
             self._still[key] = image.copy(), state
             self._rows.pop(f"{key} frozen", None)
             return
-        moved = np.abs(state - before[1]).max(initial=0.0) > _MOVED
+        moved = np.abs(state - before[1]).max(initial=0.0) > MOVED
         if self._lasts(f"{key} frozen", True) and moved:
             raise CameraError(
                 f"{key} has shown the same picture {PATIENCE} times while the arm moved; look "
@@ -121,12 +125,9 @@ class CameraWatch:
             )
 
     def _find_swapped(self, images: list[Tensor], first: int, second: int) -> None:
-        keys, mean = self._looks.keys, self._looks.mean
-        own, other = (
-            _likeness(images[first], mean[a]) + _likeness(images[second], mean[b])
-            for a, b in ((first, second), (second, first))
-        )
-        if self._lasts(f"{first} swapped {second}", other > own + 2 * _LIKER):
+        keys, pair = self._looks.keys, [first, second]
+        small = torch.stack([_small(images[number][None])[0] for number in pair])
+        if self._lasts(f"{first} swapped {second}", are_swapped(small, self._looks.mean[pair])):
             raise CameraError(
                 f"{keys[first]} and {keys[second]} look like each other did while the task was "
                 "demonstrated; swap the cameras, or their names"
@@ -153,7 +154,14 @@ def _contrast(grey: Tensor) -> Tensor:
     return grey.flatten(-2).std(-1)
 
 
-def _likeness(grey: Tensor, look: Tensor) -> float:
-    """Correlation of an image with how a camera looked."""
-    both = torch.stack([_small(grey[None])[0].flatten(), look.flatten()])
+def are_swapped(images: Tensor, looks: Tensor) -> bool:
+    """Whether each of two cameras shows what the other did. Shape (2, side, side) both."""
+    pairs = zip(images, looks.flip(0), looks, strict=True)
+    liker = [_likeness(one, other) - _likeness(one, own) for one, other, own in pairs]
+    return min(liker) > 0 and sum(liker) > 2 * _LIKER
+
+
+def _likeness(image: Tensor, look: Tensor) -> float:
+    """Correlation of two small images."""
+    both = torch.stack([image.flatten(), look.flatten()])
     return float(torch.nan_to_num(torch.corrcoef(both)[0, 1]))

@@ -134,6 +134,12 @@ def _clip(episode: Episode, cameras: Sequence[str], size: int, late: int) -> Cli
     )
 
 
+def images_of(episode: Episode) -> list[str]:
+    """Keys of what cameras have shown, to the policy or to a judge."""
+    keys = (*episode.observation, *(key.removeprefix(JUDGED) for key in episode.extra))
+    return [key for key in dict.fromkeys(keys) if key.startswith(IMAGES)]
+
+
 def has_frames(episode: Episode, key: str) -> bool:
     """Whether there are any of that key, seen by the policy or by a judge."""
     return key in episode.observation or JUDGED + key in episode.extra

@@ -297,10 +297,12 @@ def _replay(config: ReplayConfig) -> int:
 
 
 def _dataset(config: DatasetConfig) -> int:
-    from robot_rl.dataset import info, report, verify
+    from robot_rl.dataset import drop, info, report, verify
 
     if config.action == "verify":
         return verify(config.dataset, config.repair)
+    if config.action == "drop":
+        return drop(config.dataset, config.episode)
     return {"info": info, "report": report}[config.action](config.dataset)
 
 

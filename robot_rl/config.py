@@ -613,20 +613,28 @@ class ReplayConfig:
 
 @dataclass(frozen=True)
 class DatasetConfig:
-    """Look at a dataset, verify it, repair it."""
+    """Look at a dataset, verify it, repair it, take an episode out."""
 
-    action: Positional[Literal["info", "verify", "report"]]
-    """info prints a summary; verify checks every byte; report says what to do before imitating."""
+    action: Positional[Literal["info", "verify", "report", "drop"]]
+    """info prints a summary; verify checks every byte; report says what to do before imitating;
+    drop moves an episode to quarantine/, where nobody learns from it."""
     dataset: Positional[Path]
     """Folder of the dataset."""
     repair: bool = False
     """With verify: move broken and unfinished episodes to quarantine/."""
+    episode: str = ""
+    """With drop: number of the episode, -1 for the last, or the beginning of its uuid."""
 
     def __post_init__(self) -> None:
         if self.repair and self.action != "verify":
             raise RangeError(
                 f"repair goes with verify alone; type: robot-rl dataset verify {self.dataset} "
                 "--repair"
+            )
+        if bool(self.episode) != (self.action == "drop"):
+            raise RangeError(
+                "drop takes an episode out, and it alone needs one; type: robot-rl dataset drop "
+                f"{self.dataset} --episode NUMBER"
             )
 
 

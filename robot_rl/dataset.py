@@ -32,6 +32,12 @@ def report(path: Path) -> int:
     return 0
 
 
+def drop(path: Path, which: str) -> int:
+    """Takes an episode out and prints where it is now; returns the exit status."""
+    print(Episodes(path).drop(which))
+    return 0
+
+
 def verify(path: Path, repair: bool) -> int:
     """Checks every byte and prints what is wrong; returns the exit status."""
     store = Episodes(path)

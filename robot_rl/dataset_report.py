@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from robot_rl.action_history import history_of
+from robot_rl.classifier_frames import images_of
 from robot_rl.env import STATE
 from robot_rl.episode import Episode
 from robot_rl.idleness import busy, idle, stays
 from robot_rl.metadata import ATTEMPT
+from robot_rl.recorded_cameras import camera_faults
 from robot_rl.schema import Schema
 
 _FEW = 20
@@ -55,6 +57,7 @@ def report_on(schema: Schema, episodes: Sequence[Episode]) -> list[Advice]:
         *_lag(schema, episodes),
         *_ranges(schema, episodes),
         *_starts(schema, episodes),
+        *_cameras(episodes),
     ]
 
 
@@ -177,3 +180,13 @@ def _vectors(
 
 def _named(names: Sequence[str], chosen: np.ndarray) -> str:
     return ", ".join(name for name, one in zip(names, chosen, strict=True) if one)
+
+
+def _cameras(episodes: Sequence[Episode]) -> Iterator[Advice]:
+    """Whether those that have shown anything have shown the same in all episodes."""
+    if not (images := sorted({key for episode in episodes for key in images_of(episode)})):
+        return
+    faults = camera_faults(episodes, images)
+    found = "; ".join(faults) or f"{len(images)}, and no episode differs much from the others"
+    advice = "look at them; robot-rl dataset drop DATASET --episode UUID leaves one out"
+    yield Advice("cameras", found, advice if faults else "")

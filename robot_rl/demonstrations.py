@@ -16,7 +16,6 @@ from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.metadata import Metadata
 from robot_rl.recorded import without_base
-from robot_rl.recorded_cameras import require_good_cameras
 from robot_rl.schema import Schema
 from robot_rl.transition import SIMULATOR_STATE, Transition, WorldIds, split_step
 
@@ -157,13 +156,11 @@ def load_or_record(config: SimulationConfig, folder: Path) -> list[Episode]:
     Raises:
         TypeError: If there is nobody to record, for want of an expert.
         SchemaError: If a dataset was recorded in an environment with other specs.
-        CameraError: If a camera was covered, frozen or swapped in a dataset.
     """
     with make_env(config.env, 1, config.seed, **parse_options(config.options)) as env:
         require_demonstrations(config, env)
         if config.dataset is not None:
             store = Episodes(config.dataset)
-            require_good_cameras(store, env.observation_spec)
         else:
             store = Episodes(folder, schema_of(env, config.env, config.options))
             if (missing := config.demonstrations - len(store)) > 0:

@@ -213,13 +213,24 @@ class Episodes:
 
     def repair(self) -> list[str]:
         """Moves what ``verify`` finds to ``quarantine/``, deletes nothing, and says what it did."""
-        actions: list[str] = []
-        for path, problem in self.verify():
-            target = self._quarantined(path.name.removeprefix("."))
-            target.parent.mkdir(exist_ok=True)
-            durable.move(path, target)
-            actions.append(f"moved {path.name} to {target}: {problem}")
-        return actions
+        return [f"{self._set_aside(path)}: {problem}" for path, problem in self.verify()]
+
+    def drop(self, which: int | str) -> str:
+        """Moves an episode to ``quarantine/``, where nobody reads it, and says where.
+
+        Args:
+            which: As of ``mistake``.
+
+        Raises:
+            ValueError: If there is no such episode.
+        """
+        return self._set_aside(self._find(which))
+
+    def _set_aside(self, path: Path) -> str:
+        target = self._quarantined(path.name.removeprefix("."))
+        target.parent.mkdir(exist_ok=True)
+        durable.move(path, target)
+        return f"moved {path.name} to {target}"
 
     def _at(self, index: int) -> Path:
         paths = self.paths

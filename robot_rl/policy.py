@@ -26,7 +26,7 @@ from robot_rl.agents import (
 from robot_rl.chunk_config import DiffusionConfig
 from robot_rl.config import ImitateConfig, TrainConfig
 from robot_rl.demonstrations import schema_of
-from robot_rl.env import Env, Observation
+from robot_rl.env import Env, HasContract, Observation
 from robot_rl.environments import BASE, ROBOT, make_env, parse_options
 from robot_rl.machine import describe_machine
 from robot_rl.own_noise import undisturbed
@@ -228,11 +228,24 @@ class Policy:
             trained[BASE] = self.base
         env = make_env(ROBOT, 1, seed, **(trained | options))
         try:
-            self.require_fit(env)
+            self.settle_in(env)
         except PolicyError:
             env.close()
             raise
         return env
+
+    def settle_in(self, env: Env) -> None:
+        """Before it acts there: refuses an environment that it does not fit.
+
+        How cameras looked in a simulator says nothing of a robot's, so there it is forgotten.
+
+        Raises:
+            PolicyError: If it does not fit; the message lists how they differ.
+        """
+        self.require_fit(env)
+        simulated = "robot" not in self.schema.contract
+        if self._cameras is not None and simulated and isinstance(env, HasContract):
+            self._cameras.forget()
 
     def require_fit(self, env: Env) -> None:
         """Refuses an environment that is not what the policy was trained for.

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from robot_rl.agent_config import ConfigT
+from robot_rl.agent_config import ConfigT, PixelConfig
 from robot_rl.agents import make_agent
 from robot_rl.config import Products, TrainConfig
 from robot_rl.demonstrations import (
@@ -34,11 +34,13 @@ from robot_rl.env import (
     Step,
 )
 from robot_rl.environments import BASE, make_env, options_without, parse_options
-from robot_rl.episodes import fill
+from robot_rl.episodes import Episodes, fill
 from robot_rl.interruption import Interruption
 from robot_rl.judge import Judge
 from robot_rl.learner import Learner
 from robot_rl.log import Log
+from robot_rl.recorded import useful
+from robot_rl.recorded_cameras import require_good_cameras
 from robot_rl.replay import Replay
 from robot_rl.run import FACTS, Run, resumable
 from robot_rl.schema import Schema
@@ -91,6 +93,7 @@ def train(config: TrainConfig, watch: Watch = lambda progress: None) -> Run:
 
     Raises:
         ValueError: If the environment or an option does not exist, or a number makes no sense.
+        CameraError: If a camera of a dataset was covered, frozen or swapped.
         FileExistsError: If the run folder is taken.
         KeyboardInterrupt: If a person or a scheduler ended it, after a last checkpoint.
     """
@@ -98,6 +101,7 @@ def train(config: TrainConfig, watch: Watch = lambda progress: None) -> Run:
     with Training(config, watch) as training:
         if config.teacher is not None:  # Said before anything is on disk.
             demonstrator(config).close()
+        training.look_at_cameras()
         training.load_encoder()
         run = Run.create(config.folder or default_folder(config.env), config, config.seed)
         with resumable(run):
@@ -236,6 +240,15 @@ class Training(Closing):
             self._metrics |= self.learner.clone()
             self._seconds = time.perf_counter() - began
         self._evaluate()
+
+    def look_at_cameras(self) -> None:
+        """Those of a dataset, if anybody learns from them.
+
+        Raises:
+            CameraError: One was covered, frozen or swapped.
+        """
+        if (path := self.config.dataset) and isinstance(self.config.agent, PixelConfig):
+            require_good_cameras(useful(Episodes(path)), self.schema.observation, path)
 
     def resume(self, run: Run) -> None:
         """Goes back to the last checkpoint; the worlds start new episodes."""

@@ -35,7 +35,7 @@ class WithBase(Wrapper):
     def __init__(self, env: Env, base: Policy | Path) -> None:
         try:
             self._base = base if isinstance(base, Policy) else load_base(base)
-            self._base.require_fit(env)
+            self._base.settle_in(env)
         except (ValueError, OSError):
             env.close()
             raise

@@ -35,14 +35,15 @@ class EnvConfig(ToolSettings):
     image_size: int = 128
     """Height and width of the images."""
     randomization: Randomization = field(default_factory=Randomization)
-    """Ranges of the physics, drawn per episode; on the command line none or wide."""
+    """Ranges of the physics, drawn per episode; on the command line none, wide or robot."""
     rewards: str = ""
     """YAML file that lists reward sources; empty takes the task's own reward."""
     linger: int = 0
     """Steps for which success must go on before it ends the episode."""
     force_limit: float = 0.0
-    """Measured contact force beyond which a step fails the episode, as ``limits.force`` does on a
-    robot; 0 for none [N]."""
+    """Contact force beyond which an episode has failed, as with ``limits.force`` of a robot; 0 for
+    none. Looked at once a step, so briefer peaks pass: the mean of the step in MuJoCo, what a twin
+    reports at its end [N]."""
     threads: int = 0
     """Physics threads; 0 takes one per core."""
     divergence_folder: str = "runs/diverged"

@@ -34,7 +34,7 @@ class TaskEnv(Closing):
     _tool: ToolState
     """As measured."""
     _wrench: np.ndarray
-    """As measured, without the noise of it in MuJoCo. Shape (worlds, 6) [N, N m]."""
+    """As the arm reports it, in MuJoCo before noise is added. Shape (worlds, 6) [N, N m]."""
 
     def __init__(self, task: Task, num_envs: int, config: EnvConfig | None) -> None:
         self.task = task
@@ -163,7 +163,7 @@ class TaskEnv(Closing):
         worlds = self._worlds()
         shown = self._observation(worlds, np.arange(self.num_envs))
         lost = self._presses_too_hard()
-        final, truth = self._seen(shown), self._truth(worlds, ~(diverged | lost))
+        final, truth = self._seen(shown), self._truth(worlds, ~diverged)
         over = (self._elapsed >= self.task.horizon) | diverged
         moments = self._moments(worlds, shown, truth)
         judgement = self._rewards.judge(moments, over, diverged | lost)
@@ -175,7 +175,8 @@ class TaskEnv(Closing):
             "diverged": diverged,
         }
         if not is_tasks_own(self._rewards):
-            info |= {Info.READINGS: judgement.readings, Info.TRUE_SUCCESS: truth.success}
+            true = truth.success & ~lost
+            info |= {Info.READINGS: judgement.readings, Info.TRUE_SUCCESS: true}
             info |= {Info.JUDGED: moments.beside(final)}
         terminated = judgement.terminated & ~diverged
         truncated = over & ~terminated
@@ -188,7 +189,7 @@ class TaskEnv(Closing):
         return np.linalg.norm(self._wrench[:, :3], axis=1) > limit
 
     def _truth(self, worlds: Worlds, valid: np.ndarray) -> Verdict:
-        """What the task knows; nothing where the physics diverged or the episode is lost."""
+        """What the task knows; nothing where the physics diverged."""
         terms = {
             name: np.where(valid, weight * term(worlds), 0.0)
             for name, (weight, term) in self.task.reward_terms.items()

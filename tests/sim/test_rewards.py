@@ -95,6 +95,7 @@ def test_pressing_too_hard_fails_as_on_a_robot(name: str, anywhere: str) -> None
     assert np.linalg.norm(stopped.info[Info.FINAL_OBSERVATION]["state"][0, felt]) > 80
     assert stopped.terminated[0]
     assert not stopped.info[Info.SUCCESS][0]
+    assert not stopped.info[Info.TRUE_SUCCESS][0]
     assert stopped.reward[0] == 0
 
 
