@@ -23,6 +23,8 @@ BAR = 1.3
 """Wanted: cost of sampling over that of the bare gather."""
 BYTES_PER_FRAME = 49_300
 """Wanted for 128 x 128 x 3, of which the pixels are 49,152."""
+BYTES_PER_TRANSITION = 99_000
+"""Wanted for two of them, in long episodes."""
 CAMERA = ArraySpec((128, 128, 3), "uint8", low=0, high=255)
 STATE = {"state": ArraySpec((36,))}
 IMAGES = {"images/front": CAMERA, "images/wrist": CAMERA}
@@ -127,10 +129,12 @@ def frame_bytes() -> list[Row]:
     one = Replay({"images/wrist": CAMERA}, ACTION, 1000)
     two = Replay(STATE | IMAGES, ACTION, 1000)
     image = one.nbytes / one.spec.frame_capacity
+    transition = two.nbytes / two.spec.capacity
     each_of_two = two.nbytes / two.spec.frame_capacity / 2
     return [
         Row("replay/image_bytes/one_camera", image, "B", BYTES_PER_FRAME),
         Row("replay/image_bytes/two_cameras_and_state", each_of_two, "B", BYTES_PER_FRAME),
+        Row("replay/transition_bytes/two_cameras_and_state", transition, "B", BYTES_PER_TRANSITION),
     ]
 
 

@@ -15,13 +15,15 @@ import numpy as np
 
 from robot_rl import arrays
 from robot_rl.batch import ONE_STEP, Batch, Window
-from robot_rl.env import ArraySpec, Info, Observation, Step
+from robot_rl.env import IMAGES, ArraySpec, Info, Observation, Step
 from robot_rl.frames import FrameRing
 from robot_rl.replay_spec import AHEAD, IDS, ROW_PREFIX, ReplaySpec
 from robot_rl.schema import SchemaError, check_arrays, differences
 from robot_rl.transition import Source, Transition, WorldIds
 
 Columns = dict[str, np.ndarray]
+_RUN, _RUN_OF_IMAGES = 8, 256
+"""Transitions for which there is room for one frame more."""
 
 
 class Replay:
@@ -35,7 +37,8 @@ class Replay:
         capacity: Number of transitions.
         frame_capacity: Number of frames; an episode or burst of T transitions takes T + 1. When
             frames run out first, the oldest transitions go early. None adds an eighth to
-            ``capacity``, which is enough for runs of 8 steps.
+            ``capacity``, which is enough for runs of 8 steps; of images, which are large, one in
+            256, so that of runs of 40 steps 2 % fewer are held.
         frame_stack: Frames that a sampled observation consists of. The first frame of an episode,
             or after a gap in the steps, repeats.
         path: Folder of memory-mapped files; one that holds a replay is opened to go on. A killed
@@ -60,7 +63,9 @@ class Replay:
         path: str | Path | None = None,
     ) -> None:
         if frame_capacity is None:
-            frame_capacity = capacity + max(capacity // 8, 4 * frame_stack)
+            sees = any(key.startswith(IMAGES) for key in observation_spec)
+            share = _RUN_OF_IMAGES if sees else _RUN
+            frame_capacity = capacity + max(capacity // share, 4 * frame_stack)
         spec = ReplaySpec(
             dict(observation_spec), action_spec, capacity, frame_capacity, frame_stack
         )
