@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from robot_rl.learner import Learner
 from robot_rl.offer import Offer
 from robot_rl.policy import Policy
 from robot_rl.recorded import demonstrated, learnable, useful, without_base
-from robot_rl.recorded_cameras import require_good_cameras
+from robot_rl.recorded_cameras import RecordedCameras, looked_at
 from robot_rl.replay import Replay, mix
 from robot_rl.rlif import rlif_returns, without_rewards
 from robot_rl.run import Run
@@ -63,13 +63,13 @@ class Beginning:
             CameraError: A camera was covered, frozen or swapped while it was shown.
             FileNotFoundError: The simulator's run has lost what it did.
         """
-        if self.shown is not None:
-            keys = self.offer.schema.observation
-            require_good_cameras(useful(Episodes(self.shown)), keys, self.shown)
         if self.buffer is not None:  # First, for what comes first is forgotten first.
             replay.absorb(Replay.load(self.buffer))
-        for path in (self.simulated, self.shown):
-            self._read(path, replay)
+        self._read(self.simulated, replay)
+        cameras = RecordedCameras(looked_at(self.offer.agent, self.offer.schema.observation))
+        self._read(self.shown, replay, cameras.see)
+        if self.shown is not None:
+            cameras.require(self.shown)
 
     def teach(self, learner: Learner, updates: int) -> Metrics:
         """Loads the simulator's policy, or clones; then so many updates on demonstrations alone.
@@ -103,12 +103,14 @@ class Beginning:
         agent.keep_clone()
         return metrics
 
-    def _read(self, path: Path | None, replay: Replay) -> None:
+    def _read(
+        self, path: Path | None, replay: Replay, see: Callable[[Episode], Episode] = lambda one: one
+    ) -> None:
         if path is None:
             return
         keys, store = self.offer.schema.observation.keys(), Episodes(path)
         told = proposals_for(self.offer.schema)
-        for episode in map(told, useful(store)):
+        for episode in map(told, map(see, useful(store))):
             transitions = (_seen(one, keys) for one in episode.transitions())
             replay.extend(without_rewards(transitions) if self.offer.rlif else transitions)
 

@@ -52,11 +52,11 @@ class Looks(nn.Module):
 
     def observe(self, observation: Observation) -> None:
         """Lets it see images of shape (batch, height, width, channels), uint8."""
-        grey = [_grey(observation[key]) for key in self.keys]
-        total = self.count + len(grey[0])
-        share = len(grey[0]) / total
-        self.mean.lerp_(torch.stack([_small(one).mean(0) for one in grey]), share)
-        self.contrast.lerp_(torch.stack([_contrast(one).mean() for one in grey]), share)
+        images = [observation[key] for key in self.keys]
+        total = self.count + len(images[0])
+        share = len(images[0]) / total
+        self.mean.lerp_(torch.stack([look_of(one).mean(0) for one in images]), share)
+        self.contrast.lerp_(torch.stack([contrast_of(one).mean() for one in images]), share)
         self.count.copy_(total)
 
     def forget(self) -> None:
@@ -93,11 +93,12 @@ class CameraWatch:
             self._find_frozen(key, observation[key][0], state)
         if not self._looks.count:
             return
-        grey = {key: _grey(observation[key])[0] for key in self._looks.keys}
-        for number, (key, image) in enumerate(grey.items()):
-            self._find_covered(key, float(_contrast(image)), float(self._looks.contrast[number]))
-        for first, second in combinations(range(len(grey)), 2):
-            self._find_swapped(list(grey.values()), first, second)
+        images = [observation[key][:1] for key in self._looks.keys]
+        for number, (key, image) in enumerate(zip(self._looks.keys, images, strict=True)):
+            self._find_covered(key, float(contrast_of(image)), float(self._looks.contrast[number]))
+        looks = torch.cat([look_of(image) for image in images])
+        for first, second in combinations(range(len(looks)), 2):
+            self._find_swapped(looks, first, second)
 
     def _normalised(self, observation: Observation) -> np.ndarray:
         if STATE not in observation:
@@ -124,10 +125,10 @@ class CameraWatch:
                 "after its driver"
             )
 
-    def _find_swapped(self, images: list[Tensor], first: int, second: int) -> None:
+    def _find_swapped(self, looks: Tensor, first: int, second: int) -> None:
         keys, pair = self._looks.keys, [first, second]
-        small = torch.stack([_small(images[number][None])[0] for number in pair])
-        if self._lasts(f"{first} swapped {second}", are_swapped(small, self._looks.mean[pair])):
+        swapped = are_swapped(looks[pair], self._looks.mean[pair])
+        if self._lasts(f"{first} swapped {second}", swapped):
             raise CameraError(
                 f"{keys[first]} and {keys[second]} look like each other did while the task was "
                 "demonstrated; swap the cameras, or their names"
@@ -139,23 +140,23 @@ class CameraWatch:
         return self._rows[what] >= PATIENCE
 
 
+def look_of(images: np.ndarray) -> Tensor:
+    """What is remembered of images. Shape (batch, h, w, c), uint8 -> (batch, side, side)."""
+    return F.adaptive_avg_pool2d(_grey(images)[:, None], _SIDE)[:, 0]
+
+
+def contrast_of(images: np.ndarray) -> Tensor:
+    """Standard deviation over the pixels. Shape (batch, h, w, c), uint8 -> (batch,)."""
+    return _grey(images).flatten(-2).std(-1)
+
+
 def _grey(images: np.ndarray) -> Tensor:
     """Of stacked frames the newest. Shape (batch, h, w, c) -> (batch, h, w)."""
     return torch.as_tensor(images[..., -3:]).float().mean(-1)
 
 
-def _small(grey: Tensor) -> Tensor:
-    """Shape (batch, h, w) -> (batch, side, side)."""
-    return F.adaptive_avg_pool2d(grey[:, None], _SIDE)[:, 0]
-
-
-def _contrast(grey: Tensor) -> Tensor:
-    """Standard deviation over the pixels. Shape (..., h, w) -> (...)."""
-    return grey.flatten(-2).std(-1)
-
-
 def are_swapped(images: Tensor, looks: Tensor) -> bool:
-    """Whether each of two cameras shows what the other did. Shape (2, side, side) both."""
+    """Whether two cameras show what the other did, each of them. Shape (2, side, side) both."""
     pairs = zip(images, looks.flip(0), looks, strict=True)
     liker = [_likeness(one, other) - _likeness(one, own) for one, other, own in pairs]
     return min(liker) > 0 and sum(liker) > 2 * _LIKER

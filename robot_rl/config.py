@@ -623,7 +623,8 @@ class DatasetConfig:
     repair: bool = False
     """With verify: move broken and unfinished episodes to quarantine/."""
     episode: str = ""
-    """With drop: number of the episode, -1 for the last, or the beginning of its uuid."""
+    """With drop: number of the episode, -1 for the last, or the beginning of its uuid; those after
+    it have other numbers from then on."""
 
     def __post_init__(self) -> None:
         if self.repair and self.action != "verify":
@@ -631,11 +632,13 @@ class DatasetConfig:
                 f"repair goes with verify alone; type: robot-rl dataset verify {self.dataset} "
                 "--repair"
             )
-        if bool(self.episode) != (self.action == "drop"):
+        if self.action == "drop" and not self.episode:
             raise RangeError(
-                "drop takes an episode out, and it alone needs one; type: robot-rl dataset drop "
-                f"{self.dataset} --episode NUMBER"
+                f"drop takes an episode out; type: robot-rl dataset drop {self.dataset} --episode "
+                "NUMBER"
             )
+        if self.episode and self.action != "drop":
+            raise RangeError(f"episode goes with drop alone; leave --episode {self.episode} out")
 
 
 @dataclass(frozen=True)

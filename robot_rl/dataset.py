@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from robot_rl.dataset_report import report_on
 from robot_rl.episodes import Episodes
 
 
@@ -27,8 +26,11 @@ def info(path: Path) -> int:
 
 def report(path: Path) -> int:
     """Prints what the episodes are like and what to do about it; returns the exit status."""
+    # It looks at pictures with torch, which takes its time to load.
+    from robot_rl.dataset_report import report_on
+
     store = Episodes(path)
-    print(*report_on(store.schema, list(store)), sep="\n")
+    print(*report_on(store.schema, store), sep="\n")
     return 0
 
 

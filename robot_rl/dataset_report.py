@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from robot_rl.action_history import history_of
-from robot_rl.classifier_frames import images_of
-from robot_rl.env import STATE
+from robot_rl.env import IMAGES, STATE
 from robot_rl.episode import Episode
 from robot_rl.idleness import busy, idle, stays
 from robot_rl.metadata import ATTEMPT
-from robot_rl.recorded_cameras import camera_faults
+from robot_rl.recorded_cameras import RecordedCameras
 from robot_rl.schema import Schema
 
 _FEW = 20
@@ -41,12 +41,14 @@ class Advice(NamedTuple):
         return f"{self.topic}: {self.found}" + (f"\n  -> {self.advice}" if self.advice else "")
 
 
-def report_on(schema: Schema, episodes: Sequence[Episode]) -> list[Advice]:
-    """All that is to be said of some episodes.
+def report_on(schema: Schema, recorded: Iterable[Episode]) -> list[Advice]:
+    """All that is to be said of some episodes; their pictures are looked at one by one.
 
     Raises:
         ValueError: If there are none.
     """
+    cameras = RecordedCameras()
+    episodes = [_without_pictures(cameras.see(episode)) for episode in recorded]
     if not episodes:
         raise ValueError("there are no episodes to look at; record some first")
     return [
@@ -57,7 +59,7 @@ def report_on(schema: Schema, episodes: Sequence[Episode]) -> list[Advice]:
         *_lag(schema, episodes),
         *_ranges(schema, episodes),
         *_starts(schema, episodes),
-        *_cameras(episodes),
+        *_cameras(cameras),
     ]
 
 
@@ -182,11 +184,19 @@ def _named(names: Sequence[str], chosen: np.ndarray) -> str:
     return ", ".join(name for name, one in zip(names, chosen, strict=True) if one)
 
 
-def _cameras(episodes: Sequence[Episode]) -> Iterator[Advice]:
+def _cameras(cameras: RecordedCameras) -> Iterator[Advice]:
     """Whether those that have shown anything have shown the same in all episodes."""
-    if not (images := sorted({key for episode in episodes for key in images_of(episode)})):
+    if not cameras.keys:
         return
-    faults = camera_faults(episodes, images)
-    found = "; ".join(faults) or f"{len(images)}, and no episode differs much from the others"
-    advice = "look at them; robot-rl dataset drop DATASET --episode UUID leaves one out"
+    faults = list(cameras.faults())
+    found = "; ".join(faults) or f"{', '.join(cameras.keys)}: no episode differs much"
+    advice = "look at them; robot-rl dataset drop DATASET --episode ITS_NAME leaves one out"
     yield Advice("cameras", found, advice if faults else "")
+
+
+def _without_pictures(episode: Episode) -> Episode:
+    observation, extra = (
+        {key: value for key, value in part.items() if IMAGES not in key}
+        for part in (episode.observation, episode.extra)
+    )
+    return replace(episode, observation=observation, extra=extra)

@@ -6,7 +6,7 @@
     store/mistaken.jsonl                      which ones a person later said were no success
     store/episodes/000000-<uuid>.zarr         a committed episode, a zarr 3 group
     store/episodes/.writing-<uuid>.zarr       one being written, or left behind by a crash
-    store/quarantine/                         what ``repair`` moved out of the way
+    store/quarantine/                         what ``repair`` and ``drop`` moved out of the way
 """
 
 from __future__ import annotations

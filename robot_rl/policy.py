@@ -40,6 +40,8 @@ FORMAT = 2
 SUFFIX = ".policy"
 POLICY = f"finetuned{SUFFIX}"
 """File of a run on a robot with the policy of its last checkpoint."""
+PRACTISED = "practised"
+"""Of the origin of a policy: whether it has learned on a robot, wherever it began."""
 
 
 class PolicyError(ValueError):
@@ -160,9 +162,17 @@ class Policy:
         Raises:
             CameraError: A camera of the one world is covered, frozen or swapped.
         """
+        self.watch(observation)
+        return self.agent.act(observation, greedy=True)
+
+    def watch(self, observation: Observation) -> None:
+        """Looks after the cameras of one world; of several it knows nothing.
+
+        Raises:
+            CameraError: A camera is covered, frozen or swapped.
+        """
         if self._cameras is not None and all(len(array) == 1 for array in observation.values()):
             self._cameras.see(observation)
-        return self.agent.act(observation, greedy=True)
 
     def __call__(self, observation: Observation) -> np.ndarray:
         """As ``act``."""
@@ -170,6 +180,8 @@ class Policy:
 
     def propose(self, observation: Observation, where: np.ndarray) -> np.ndarray:
         """What it would do now, and how much of its plan it will have done then, 1 without any.
+
+        Whoever lets it act thereby looks after the cameras with ``watch``.
 
         Args:
             observation: Arrays of shape (worlds, ...).
@@ -180,7 +192,8 @@ class Policy:
         """
         if isinstance(self.agent, Planner):
             return self.agent.propose(observation, where)
-        return np.hstack([self.act(observation), np.ones((len(where), 1))])
+        action = self.agent.act(observation, greedy=True)
+        return np.hstack([action, np.ones((len(where), 1))])
 
     def forget(self, ended: np.ndarray) -> None:
         """These worlds begin anew with the next observation. Shape (worlds,), bool."""
@@ -243,7 +256,7 @@ class Policy:
             PolicyError: If it does not fit; the message lists how they differ.
         """
         self.require_fit(env)
-        simulated = "robot" not in self.schema.contract
+        simulated = "robot" not in self.schema.contract and not self.origin.get(PRACTISED)
         if self._cameras is not None and simulated and isinstance(env, HasContract):
             self._cameras.forget()
 

@@ -30,7 +30,7 @@ from robot_rl.machine import boot, describe_machine
 from robot_rl.message import MessageError, decode
 from robot_rl.offer import Offer
 from robot_rl.outbox import Key
-from robot_rl.policy import POLICY, Policy, base_of
+from robot_rl.policy import POLICY, PRACTISED, Policy, base_of
 from robot_rl.replay import Replay
 from robot_rl.run import Run
 from robot_rl.schema import SchemaError
@@ -236,7 +236,12 @@ class RemoteLearner(Closing):
             "demonstrated": self.learner.demonstrations.appended,
         }
         self._run.save_checkpoint(state, self.steps, self._schema)
-        origin = {"run": str(self._run.folder), "steps": self.steps, "machine": describe_machine()}
+        origin = {
+            "run": str(self._run.folder),
+            "steps": self.steps,
+            "machine": describe_machine(),
+            PRACTISED: True,
+        }
         policy = Policy(self.learner.agent, self._offer.schema, origin, self._base)
         policy.save(self._run.folder / POLICY)
         self._log.write(self.steps, {**self._metrics, "updates": self._paid, "owed": self.owed})

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from robot_rl.agent_config import ConfigT, PixelConfig
+from robot_rl.agent_config import ConfigT
 from robot_rl.agents import make_agent
 from robot_rl.config import Products, TrainConfig
 from robot_rl.demonstrations import (
@@ -40,7 +40,7 @@ from robot_rl.judge import Judge
 from robot_rl.learner import Learner
 from robot_rl.log import Log
 from robot_rl.recorded import useful
-from robot_rl.recorded_cameras import require_good_cameras
+from robot_rl.recorded_cameras import RecordedCameras, looked_at
 from robot_rl.replay import Replay
 from robot_rl.run import FACTS, Run, resumable
 from robot_rl.schema import Schema
@@ -101,8 +101,8 @@ def train(config: TrainConfig, watch: Watch = lambda progress: None) -> Run:
     with Training(config, watch) as training:
         if config.teacher is not None:  # Said before anything is on disk.
             demonstrator(config).close()
-        training.look_at_cameras()
         training.load_encoder()
+        training.look_at_cameras()
         run = Run.create(config.folder or default_folder(config.env), config, config.seed)
         with resumable(run):
             training.start(run)
@@ -247,8 +247,12 @@ class Training(Closing):
         Raises:
             CameraError: One was covered, frozen or swapped.
         """
-        if (path := self.config.dataset) and isinstance(self.config.agent, PixelConfig):
-            require_good_cameras(useful(Episodes(path)), self.schema.observation, path)
+        images = looked_at(self.config.agent, self.schema.observation)
+        if (path := self.config.dataset) and images:
+            cameras = RecordedCameras(images)
+            for episode in useful(Episodes(path)):
+                cameras.see(episode)
+            cameras.require(path)
 
     def resume(self, run: Run) -> None:
         """Goes back to the last checkpoint; the worlds start new episodes."""

@@ -72,6 +72,7 @@ class WithBase(Wrapper):
 
     def _with_base(self, observation: Observation, where: np.ndarray) -> Observation:
         """With what the base would do in some worlds, which move on in these."""
+        self._base.watch(observation)
         with self._noise.drawn():
             told = self._base.propose(observation, where)
         return observation | {BASE: told.astype(np.float32)}

@@ -1,5 +1,6 @@
 """A policy file acts as its run did, and refuses what it was not trained for."""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from robot_rl.config import DrqConfig, SacConfig
 from robot_rl.drq import Drq
 from robot_rl.env import ArraySpec
 from robot_rl.offer import Offer
-from robot_rl.policy import Policy, PolicyError
+from robot_rl.policy import PRACTISED, Policy, PolicyError
 from robot_rl.sac import Sac
 from robot_rl.schema import Schema, SchemaError
 from robot_rl.toy import PointEnv
@@ -119,6 +120,16 @@ def test_without_a_task_the_home_says_how_the_tool_is_held(task: str, fits: bool
         offer.require_fit(robot)
 
 
+class SeeingRobot(PointRobot):
+    """A point with two cameras."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        image = ArraySpec((SIZE, SIZE, 3), "uint8")
+        self.observation_spec = {"state": ArraySpec((3,)), **dict.fromkeys(KEYS, image)}
+        self.action_spec = ArraySpec((2,), low=-1, high=1)
+
+
 def _seeing() -> Policy:
     """Acts by two cameras, which it has seen for a while."""
     spec = {"state": ArraySpec((3,)), **dict.fromkeys(KEYS, ArraySpec((SIZE, SIZE, 3), "uint8"))}
@@ -137,4 +148,24 @@ def test_a_policy_whose_camera_is_covered_stops(tmp_path: Path) -> None:
     for seen in [*[worlds] * PATIENCE, *blind[:-1]]:
         policy.act(seen)
     with pytest.raises(CameraError, match="images/front shows nearly nothing"):
+        policy.act(blind[-1])
+
+
+@pytest.mark.parametrize(
+    ("contract", "practised", "known"),
+    [({}, False, False), ({}, True, True), ({"robot": ROBOT}, False, True)],
+    ids=["a simulator's", "that practised", "learned there"],
+)
+def test_on_a_robot_a_policy_does_not_ask_for_the_looks_of_a_simulator(
+    contract: dict[str, Any], practised: bool, known: bool
+) -> None:
+    agent, rng = _seeing().agent, np.random.default_rng(1)
+    robot = SeeingRobot()
+    schema = Schema(robot.observation_spec, robot.action_spec, robot.dt, "table", contract)
+    policy = Policy(agent, schema, {PRACTISED: True} if practised else {})
+    policy.settle_in(robot)
+    blind = [table(rng) | {KEYS[0]: covered(rng)} for _ in range(PATIENCE)]
+    for seen in blind[:-1]:
+        policy.act(seen)
+    with pytest.raises(CameraError) if known else contextlib.nullcontext():
         policy.act(blind[-1])
