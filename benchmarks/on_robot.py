@@ -305,7 +305,7 @@ def _draw(setting: Setting) -> Path:
     axes.axhline(BAR, color="grey", ls=":", label=f"{BAR:.0%}")
     axes.set(xlabel="minutes of robot time", ylabel=f"success on {setting.gap}", ylim=(-0.02, 1.02))
     axes.legend(frameon=False, loc="lower right")
-    path = RUNS / f"curves-{setting.gap}-{setting.delay:g}.png"
+    path = RUNS / f"curves-{setting.gap}-{setting.delay:g}-{setting.force:g}.png"
     figure.savefig(path, dpi=150)
     return path
 
@@ -325,7 +325,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Setting]:
     parser = parser_of(__doc__, STUDIES, "seeds side by side, a core each")
     pairs: Any = {"nargs": "*", "metavar": "NAME=VALUE"}
     parser.add_argument("--delay", type=float, default=0.08, help="as ROS 2 adds [s]")
-    parser.add_argument("--force", type=float, default=80.0, help="that fails an episode [N]")
+    parser.add_argument(
+        "--force", type=float, default=80.0, help="that fails an episode, 0 for none [N]"
+    )
     parser.add_argument("--tool", **pairs, default=(), help="options of simulator and robot")
     parser.add_argument("--randomization", default="robot", help="of the simulator: none, robot")
     parser.add_argument("--steps", type=int, default=600, help="of the simulator")
