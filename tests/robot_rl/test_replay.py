@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
@@ -575,16 +576,19 @@ def test_a_killed_process_leaves_a_mapped_replay_without_wrong_frames(tmp_path: 
         )
         for i in range(3)
     ]
-    for i, writer in enumerate(writers):
-        assert writer.stdout
-        assert writer.stdout.readline() == b"writing\n"
-        time.sleep(rng.uniform(0.01, 0.1))
-        writer.send_signal(signal.SIGKILL)
-        writer.communicate()
-        replay = make(100, path=tmp_path / str(i), frame_capacity=FRAMES)
-        assert replay.appended > 200
-        assert len(replay) >= 99
-        assert wrong(replay, [ids(n) for n in range(replay.appended)]) == 0
+    with contextlib.ExitStack() as stack:
+        for writer in writers:
+            stack.callback(writer.kill)  # Whatever fails, none goes on for ever.
+        for i, writer in enumerate(writers):
+            assert writer.stdout
+            assert writer.stdout.readline() == b"writing\n"
+            time.sleep(rng.uniform(0.01, 0.1))
+            writer.send_signal(signal.SIGKILL)
+            writer.communicate()
+            replay = make(100, path=tmp_path / str(i), frame_capacity=FRAMES)
+            assert replay.appended > 200
+            assert len(replay) >= 99
+            assert wrong(replay, [ids(n) for n in range(replay.appended)]) == 0
 
 
 def ids(number: int) -> Ids:
