@@ -7,9 +7,12 @@ import pytest
 import torch
 
 from robot_rl.camera_watch import PATIENCE, CameraError, CameraWatch, Looks
+from robot_rl.drq import Drq
+from robot_rl.drqv2 import DrqV2
 from robot_rl.env import Observation
 from robot_rl.networks import Normalizer
 from tests.robot_rl.looking import KEYS, covered, table
+from tests.robot_rl.pixel_batches import ACTIONS, ROWS, SPEC, batch
 
 
 @pytest.fixture
@@ -109,3 +112,14 @@ def test_of_another_robot_looks_know_nothing_until_they_have_seen_it() -> None:
     fresh.observe(seen)
     for known, expected in zip(looks.buffers(), fresh.buffers(), strict=True):
         torch.testing.assert_close(known, expected)
+
+
+@pytest.mark.parametrize("kind", [Drq, DrqV2])
+def test_another_robots_cameras_look_as_they_are_shown_there(kind: type[Drq] | type[DrqV2]) -> None:
+    simulated, real = kind(SPEC, ACTIONS), kind(SPEC, ACTIONS)
+    simulated.observe(batch(0).observation)
+    real.load_policy(simulated.state_dict())
+    assert not real.senses.looks.count
+    real.look(batch(1).observation)
+    assert real.senses.looks.count == ROWS
+    np.testing.assert_array_equal(real.senses.normalizer.mean, simulated.senses.normalizer.mean)

@@ -252,13 +252,3 @@ def test_another_robot_begins_with_the_policy_and_new_critics() -> None:
     other.load_policy(agent.state_dict())
     np.testing.assert_array_equal(_mean(agent), _mean(other))
     assert torch.equal(parameters(other.critics, other.target_critics), fresh)
-
-
-def test_another_robots_cameras_look_as_they_are_shown_there() -> None:
-    simulated, real = _agent(), _agent()
-    simulated.observe(batch(0).observation)
-    real.load_policy(simulated.state_dict())
-    assert not real.senses.looks.count
-    real.look(batch(1).observation)
-    assert real.senses.looks.count == ROWS
-    np.testing.assert_array_equal(real.senses.normalizer.mean, simulated.senses.normalizer.mean)

@@ -130,13 +130,13 @@ class SeeingRobot(PointRobot):
         self.action_spec = ArraySpec((2,), low=-1, high=1)
 
 
-def _seeing() -> Policy:
+def _seeing(contract: dict[str, Any] | None = None, practised: bool = False) -> Policy:
     """Acts by two cameras, which it has seen for a while."""
-    spec = {"state": ArraySpec((3,)), **dict.fromkeys(KEYS, ArraySpec((SIZE, SIZE, 3), "uint8"))}
-    action = ArraySpec((2,), low=-1, high=1)
-    agent = Drq(spec, action, DrqConfig(hidden=(16,), features=8), seed=0)
+    schema = Schema.of(robot := SeeingRobot(), "table", contract)
+    config = DrqConfig(hidden=(16,), features=8)
+    agent = Drq(robot.observation_spec, robot.action_spec, config, seed=0)
     agent.observe(table(np.random.default_rng(0), 100))
-    return Policy(agent, Schema(spec, action, 0.05, "table"), {})
+    return Policy(agent, schema, {PRACTISED: True} if practised else {})
 
 
 def test_a_policy_whose_camera_is_covered_stops(tmp_path: Path) -> None:
@@ -159,11 +159,8 @@ def test_a_policy_whose_camera_is_covered_stops(tmp_path: Path) -> None:
 def test_on_a_robot_a_policy_does_not_ask_for_the_looks_of_a_simulator(
     contract: dict[str, Any], practised: bool, known: bool
 ) -> None:
-    agent, rng = _seeing().agent, np.random.default_rng(1)
-    robot = SeeingRobot()
-    schema = Schema(robot.observation_spec, robot.action_spec, robot.dt, "table", contract)
-    policy = Policy(agent, schema, {PRACTISED: True} if practised else {})
-    policy.settle_in(robot)
+    policy, rng = _seeing(contract, practised), np.random.default_rng(1)
+    policy.settle_in(SeeingRobot())
     blind = [table(rng) | {KEYS[0]: covered(rng)} for _ in range(PATIENCE)]
     for seen in blind[:-1]:
         policy.act(seen)
