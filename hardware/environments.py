@@ -72,8 +72,9 @@ class RobotFactory:
                 f"a robot has no option {', '.join(sorted(unknown))}; choose from "
                 f"{', '.join(sorted(names))}"
             )
-        if isinstance(options.get("cameras"), str):
-            options["cameras"] = (options["cameras"],)
+        for name in ("cameras", "crop"):
+            if isinstance(options.get(name), str):
+                options[name] = (options[name],)
         chosen = _filled(Robot, options)
         contract = load_contract(chosen.robot)
         if not chosen.task:

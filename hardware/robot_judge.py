@@ -24,6 +24,9 @@ class RobotJudge:
         view: What is seen.
         task: What is done, if it is a task.
         rewards: Who judges; the task by default. Without either there is no reward.
+
+    Raises:
+        ValueError: One of them has learned from another part of a camera's pictures.
     """
 
     def __init__(
@@ -31,6 +34,7 @@ class RobotJudge:
     ) -> None:
         self._link, self._view, self._task = link, view, task
         self._rewards = rewards or Rewards([] if task is None else [TaskReward()])
+        self._rewards.require_crops(view.crops)
         self._said: bool | None = None
         self._keys: list[Key] = []
 

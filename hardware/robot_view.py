@@ -8,13 +8,14 @@ import numpy as np
 
 from controllers.proprioception import LEAD, PROPRIOCEPTION, proprioception
 from controllers.tool_control import ToolAim
-from hardware.contract import Camera, Contract
+from hardware.contract import Contract
 from hardware.endpoints import IMAGES
 from hardware.link import Link
 from hardware.robot_config import RobotConfig
 from hardware.streams import Aligned
 from hardware.task import RobotTask, Upright, as_worlds
 from hardware.tool_reader import Arm, ToolReader
+from robot_rl.crop import WHOLE, crops_of
 from robot_rl.env import ArraySpec, Observation
 
 WAIT = 1.0
@@ -34,6 +35,7 @@ class RobotView:
 
     Attributes:
         arm: As of the last ``look``.
+        crops: What is kept of pictures, by camera.
 
     Raises:
         ValueError: If the contract lacks a camera, or has one of smaller pictures than are asked.
@@ -52,8 +54,9 @@ class RobotView:
     ) -> None:
         contract.require_cameras(config.cameras)
         self._cameras = {camera.name: camera for camera in contract.cameras}
+        self.crops = crops_of(config.crop, self._cameras)
         for name in config.cameras:
-            _require_pixels(self._cameras[name], config.image_size)
+            _require_pixels(name, self._shape(name), config.image_size)
         self._name, self._link, self._reader, self._aim = contract.name, link, reader, aim
         self._task, self._config = task, config
         # Whoever judges by pictures alone must not make the policy see the arm as late as they are.
@@ -69,10 +72,11 @@ class RobotView:
         if self._task is not None and self._config.privileged:
             names = (*names, *self._task.observation_names)
         specs = {"state": ArraySpec((len(names),), names=names)}
-        for camera in map(self._cameras.__getitem__, self._config.cameras):
+        for camera in self._config.cameras:
             size = self._config.image_size
-            shape = (size or camera.height, size or camera.width, 3)
-            specs[IMAGES + camera.name] = ArraySpec(shape, "uint8", 0, 255)
+            shape = (size, size, 3) if size else (*self._shape(camera), 3)
+            crop = self.crops.get(camera, ())
+            specs[IMAGES + camera] = ArraySpec(shape, "uint8", 0, 255, crop=crop)
         return specs
 
     @property
@@ -122,14 +126,18 @@ class RobotView:
         if self._task is not None and self._config.privileged:
             parts.append(self._task.observe(self.worlds(elapsed)))
         observation = {"state": np.hstack(parts).astype(np.float32)}
-        for key in (IMAGES + camera for camera in self._config.cameras):
-            observation[key] = self._shrunk(self._aligned.samples[key].value)[None]
+        for key, image in self.images(self._config.cameras).items():
+            observation[key] = self._shrunk(image[0])[None]
         return observation
 
     def images(self, cameras: tuple[str, ...]) -> Observation:
-        """Of the last look, by ``images/<camera>``. Arrays of shape (1, height, width, 3)."""
-        keys = [IMAGES + camera for camera in cameras]
-        return {key: self._aligned.samples[key].value[None] for key in keys}
+        """Of the last look, cropped, by ``images/<camera>``. Shape (1, height, width, 3) each."""
+        samples = self._aligned.samples
+        seen = {camera: samples[IMAGES + camera].value for camera in cameras}
+        return {
+            IMAGES + camera: self.crops.get(camera, WHOLE).of(image)[None]
+            for camera, image in seen.items()
+        }
 
     def image_stamps(self, cameras: tuple[str, ...]) -> dict[str, np.ndarray]:
         """When they were taken. Arrays of shape (1,) [s]."""
@@ -160,14 +168,22 @@ class RobotView:
 
         return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
 
+    def _shape(self, name: str) -> tuple[int, int]:
+        """Height and width of the camera's pictures, cropped [pixels]."""
+        camera = self._cameras[name]
+        kept = self.crops.get(name, WHOLE).of(np.empty((camera.height, camera.width)))
+        return kept.shape[0], kept.shape[1]
+
     def _objects(self) -> dict[str, np.ndarray]:
         names = () if self._task is None else self._task.objects
         return {name: self._aligned.samples[f"extra/{name}"].value for name in names}
 
 
-def _require_pixels(camera: Camera, size: int) -> None:
-    if size > min(camera.height, camera.width):
+def _require_pixels(camera: str, shape: tuple[int, int], size: int) -> None:
+    height, width = shape
+    if size > min(shape):
         raise ValueError(
-            f"image_size is {size}, and camera {camera.name} gives pictures of {camera.height} x "
-            f"{camera.width} pixels; choose a size that is no larger, or train with such pictures"
+            f"image_size is {size}, and camera {camera} gives pictures of {height} x {width} "
+            "pixels, or so much is kept of them; choose a size that is no larger, or train with "
+            "such pictures"
         )

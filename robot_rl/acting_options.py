@@ -8,6 +8,7 @@ from typing import Any
 
 from controllers.tool_control import ToolSettings
 from robot_rl.action_history import history_of
+from robot_rl.crop import Crop
 from robot_rl.env import IMAGES, STATE, Env, HasContract
 from robot_rl.environments import BASE, FRAMES, HISTORY, ROBOT, parse_options
 from robot_rl.schema import Schema, differences
@@ -63,9 +64,15 @@ def acting_options(schema: Schema) -> dict[str, Any]:
     images = {k: spec for k, spec in schema.observation.items() if k.startswith(IMAGES)}
     kept = (*KEPT, BASE, FRAMES) if images else (*KEPT, BASE)
     options = {name: trained[name] for name in kept if name in trained}
-    cameras = tuple(key.removeprefix(IMAGES) for key in images)
+    cameras = tuple(map(_camera, images))
     history = history_of(schema.observation[STATE]) if STATE in schema.observation else 0
     options |= {HISTORY: history} if history else {}
     options |= {"cameras": cameras} if cameras else {}
+    crops = [Crop(*spec.crop).typed(_camera(k)) for k, spec in images.items() if spec.crop]
+    options |= {"crop": tuple(crops)} if crops else {}
     sides = {side for spec in images.values() for side in spec.shape[:2]}
     return options | ({"image_size": sides.pop()} if len(sides) == 1 else {})
+
+
+def _camera(key: str) -> str:
+    return key.removeprefix(IMAGES)

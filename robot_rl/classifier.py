@@ -41,6 +41,8 @@ class SuccessClassifier:
     """Added then: it learns from batches half of which are successes, and sees fewer of them."""
     contrast: dict[str, float] = field(default_factory=dict)
     """By camera: standard deviation over an image below which the camera counts as covered."""
+    crops: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """By camera: what it has seen of the camera's pictures, as ``robot_rl.crop.Crop``."""
     card: dict[str, Any] = field(default_factory=dict)
     """Where it came from and how good it was, as JSON values."""
 
@@ -93,6 +95,7 @@ class SuccessClassifier:
             "temperature": self.temperature,
             "bias": self.bias,
             "contrast": self.contrast,
+            "crops": {camera: list(crop) for camera, crop in self.crops.items()},
             "card": json.dumps(self.card),
             "state": self.network.state_dict(),
         }
@@ -121,7 +124,8 @@ class SuccessClassifier:
         network.load_state_dict(content["state"])
         kept = ("size", "threshold", "frames", "temperature", "bias", "contrast")
         chosen = {name: content[name] for name in kept}
-        return cls(network, card=json.loads(content["card"]), **chosen)
+        crops = {camera: tuple(crop) for camera, crop in content.get("crops", {}).items()}
+        return cls(network, crops=crops, card=json.loads(content["card"]), **chosen)
 
 
 def probability(logits: np.ndarray) -> np.ndarray:

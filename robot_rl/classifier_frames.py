@@ -12,8 +12,9 @@ from torch import Tensor
 
 from robot_rl.acting_options import task_of
 from robot_rl.classifier_network import shrunk
+from robot_rl.crop import Crop, as_texts
 from robot_rl.env import IMAGES
-from robot_rl.environments import ROBOT
+from robot_rl.environments import ROBOT, parse_options
 from robot_rl.episode import Episode
 from robot_rl.episodes import Episodes
 from robot_rl.mistaken import MISTAKEN
@@ -71,6 +72,33 @@ def cameras_of(paths: Sequence[Path], wanted: Sequence[str]) -> tuple[str, ...]:
             "--options cameras=front,wrist"
         )
     return tuple(wanted) or common
+
+
+def crops_in(paths: Sequence[Path], cameras: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    """What the datasets show of these cameras' pictures, by those that they do not show whole.
+
+    Raises:
+        ValueError: If they do not show the same.
+    """
+    first, *others = paths
+    crops = _crops(first, cameras)
+    for path in others:
+        if _crops(path, cameras) != crops:
+            raise ValueError(
+                f"{path} and {first} show other parts of their cameras' pictures; record both with "
+                "the same --options crop=..."
+            )
+    return crops
+
+
+def _crops(path: Path, cameras: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    schema = Episodes(path).schema
+    typed = parse_options(schema.contract.get("options", ())).get("crop", ())
+    # Pictures that only a judge saw have no spec.
+    crops: dict[str, tuple[float, ...]] = dict(map(Crop.parse, as_texts(typed)))
+    specs = schema.observation
+    crops |= {one: specs[IMAGES + one].crop for one in cameras if IMAGES + one in specs}
+    return {one: crops[one] for one in cameras if crops.get(one)}
 
 
 def _cameras(path: Path) -> list[str]:

@@ -5,6 +5,7 @@ A camera that is covered, or shows the same picture again, pays nothing, and the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,11 @@ class ClassifierReward:
     def cameras(self) -> tuple[str, ...]:
         """Cameras that the classifier looks at."""
         return self.classifier.cameras
+
+    @property
+    def crops(self) -> Mapping[str, tuple[float, ...]]:
+        """What it knows of the pictures of cameras that it has not seen whole."""
+        return self.classifier.crops
 
     def judge(self, moments: Moments) -> Verdict:
         """Success, and as readings score, frames in a row, and what is wrong with the cameras."""

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from robot_rl.classifier import SuccessClassifier, spread
-from robot_rl.classifier_frames import Clip, cameras_of, clips_of, hold_out, stacked
+from robot_rl.classifier_frames import Clip, cameras_of, clips_of, crops_in, hold_out, stacked
 from robot_rl.classifier_judgement import (
     Scored,
     area_under,
@@ -52,6 +52,7 @@ def train_classifier(
     network = fit(_network(config, cameras, given), learned, config, watch)
     classifier = SuccessClassifier(network, config.size, frames=config.frames)
     classifier.contrast = _least_contrast(learned)
+    classifier.crops = crops_in(config.datasets, cameras)
     calibrate(classifier, held, config.false_rate)
     classifier.card = _card(config, learned, held, known) | {"held_out": measures(classifier, held)}
     return classifier, held
@@ -169,6 +170,12 @@ def not_learned_from(
     Those by which its threshold was chosen had one.
     """
     cameras = cameras_of(paths, classifier.cameras)
+    if (shown := crops_in(paths, cameras)) != classifier.crops:
+        raise ValueError(
+            f"it has learned from pictures cropped to {classifier.crops or 'nothing less'}, and "
+            f"{', '.join(map(str, paths))} shows {shown or 'whole ones'}; record with the same "
+            "--options crop=..."
+        )
     clips = clips_of(paths, cameras, classifier.size)
     known = {
         uuid for part in ("learned_from", "judged_by") for uuid in classifier.card.get(part, ())

@@ -84,6 +84,8 @@ class ArraySpec:
     high: float = np.inf
     names: tuple[str, ...] = ()
     """One name for each element of a vector, e.g. ``("x", "y", "z")``; empty if they have none."""
+    crop: tuple[float, ...] = ()
+    """What images show of the camera's pictures, as ``robot_rl.crop.Crop``; empty if all."""
 
     def __post_init__(self) -> None:
         if self.names and (len(self.names),) != self.shape:

@@ -504,7 +504,7 @@ def _mapped(folder: Path, spec: ReplaySpec) -> dict[str, np.ndarray]:
     found = arrays.read_description(folder)
     if found is None:
         return arrays.create_mapped(folder, spec.layout(), spec.to_json())
-    if lines := differences(spec.to_json(), found):
+    if lines := differences(spec.to_json(), ReplaySpec.from_json(found).to_json()):
         raise SchemaError(
             f"{folder} holds another replay; choose another path or delete it:\n  "
             + "\n  ".join(lines)

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from robot_rl.crop import WHOLE, Crop
 from robot_rl.env import Observation
 
 SUCCESS = "success"
@@ -111,6 +112,21 @@ class ChargesTakeovers(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsPictures(Protocol):
+    """A source that has learned from pictures, and must be shown the same part of them."""
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Cameras whose images it must see."""
+        ...
+
+    @property
+    def crops(self) -> Mapping[str, tuple[float, ...]]:
+        """As ``robot_rl.crop.Crop``, by camera; the others are seen whole."""
+        ...
+
+
 class Judgement(NamedTuple):
     """What the sources say together."""
 
@@ -154,6 +170,20 @@ class Rewards:
     def cameras(self) -> tuple[str, ...]:
         """All cameras that must be seen, each once."""
         return tuple(dict.fromkeys(name for source in self.sources for name in source.cameras))
+
+    def require_crops(self, crops: Mapping[str, tuple[float, ...]]) -> None:
+        """Checks that the sources are shown what they have learned from.
+
+        Args:
+            crops: By camera; the others are shown whole.
+
+        Raises:
+            ValueError: One has learned from another part of a camera's pictures.
+        """
+        for source in self.sources:
+            if isinstance(source, KnowsPictures):
+                for camera in source.cameras:
+                    _require_crop(source, camera, crops.get(camera, WHOLE))
 
     def return_range(self, task_sparse: bool) -> tuple[float, float] | None:
         """Which returns are possible: 0 to 1 where success alone is paid, else None, not known.
@@ -205,3 +235,13 @@ class Rewards:
         self._lasted[worlds] = 0
         for source in self.sources:
             source.forget(worlds)
+
+
+def _require_crop(source: KnowsPictures, camera: str, shown: tuple[float, ...]) -> None:
+    known = Crop(*source.crops.get(camera, WHOLE))
+    if shown != known:
+        raise ValueError(
+            f"what judges has learned from {camera} cropped to {known.typed(camera)}, and is shown "
+            f"{Crop(*shown).typed(camera)}; add --options crop={known.typed(camera)}, or train it "
+            "with pictures as they are here"
+        )

@@ -86,7 +86,8 @@ def spec_to_json(spec: ArraySpec) -> dict[str, Any]:
     content = asdict(spec)
     for bound in ("low", "high"):
         content[bound] = content[bound] if math.isfinite(content[bound]) else None
-    return content | {"shape": list(spec.shape), "names": list(spec.names)}
+    lists = {name: list(content[name]) for name in ("shape", "names", "crop")}
+    return content | lists
 
 
 def spec_from_json(content: dict[str, Any]) -> ArraySpec:
@@ -97,6 +98,7 @@ def spec_from_json(content: dict[str, Any]) -> ArraySpec:
         low=-math.inf if content["low"] is None else content["low"],
         high=math.inf if content["high"] is None else content["high"],
         names=tuple(content["names"]),
+        crop=tuple(content.get("crop", ())),  # Older files have whole pictures.
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 
 import numpy as np
 
 from controllers.proprioception import LEAD, PROPRIOCEPTION
 from controllers.serial_chain import SerialChain, ToolState
 from controllers.tool_control import ToolControl
+from robot_rl.crop import crops_of
 from robot_rl.env import ArraySpec, Closing, Info, Observation, Step
 from robot_rl.reward import Moments, Verdict
 from robot_rl.reward_file import load_rewards
@@ -49,6 +51,8 @@ class TaskEnv(Closing):
                 "leave out the kind label, or choose the environment robot"
             )
         self._watched = tuple(dict.fromkeys((*self.config.cameras, *self._rewards.cameras)))
+        self._crops = crops_of(self.config.crop, self._watched)
+        self._rewards.require_crops(self._crops)
         self._chain = SerialChain.from_mujoco(self.model, panda.ARM_JOINTS, panda.TOOL_SITE)
         self._control = ToolControl(self._chain, panda.Q_READY, self.config)
         self._elapsed = np.zeros(num_envs, np.int64)
@@ -63,7 +67,8 @@ class TaskEnv(Closing):
         size = self.config.image_size
         image = ArraySpec((size, size, 3), "uint8", 0, 255)
         return {"state": ArraySpec((len(names),), names=names)} | {
-            f"images/{camera}": image for camera in self.config.cameras
+            f"images/{camera}": replace(image, crop=self._crops.get(camera, ()))
+            for camera in self.config.cameras
         }
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from robot_rl.crop import WHOLE
 from robot_rl.env import Info, Observation, Step
 from sim.config import EnvConfig
 from sim.gap import GapProfile
@@ -108,11 +109,11 @@ class TwinEnv(TaskEnv):
         felt_now = felt(seen, self._wrench, frame)
         self._stamps = {"state": self._measured.stamp}
         observation = {"state": self._state(felt_now, seen)}
-        size = self.config.image_size
         for camera in self._watched:
-            picture = self.twin.image(camera, (size, size))
+            crop = self._crops.get(camera, WHOLE)
+            picture = self.twin.image(camera, crop.whole(self.config.image_size))
             self._stamps[f"images/{camera}"] = picture.stamp
-            observation[f"images/{camera}"] = picture.pixels[None].copy()
+            observation[f"images/{camera}"] = crop.of(picture.pixels)[None].copy()
         return observation
 
     def _image_stamps(self) -> dict[str, np.ndarray]:

@@ -1,5 +1,7 @@
 """What actions and observations mean, on an arm that is at once where it is asked to be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -137,3 +139,14 @@ def test_pictures_are_not_made_larger() -> None:
     config = RobotConfig(cameras=("wrist",), image_size=256)
     with pytest.raises(ValueError, match=r"image_size is 256, and camera wrist gives .* 128 x 128"):
         HardwareEnv(TWIN, ObedientArm(), TASK, config=config)
+
+
+def test_pictures_are_cropped_and_then_shrunk() -> None:
+    config = RobotConfig(cameras=("front",), image_size=32, crop=("front:0.25:0:0.75:0.5",))
+    with HardwareEnv(TWIN, SeeingArm(), TASK, config=config) as env:
+        seen, spec = env.reset().observation["images/front"], env.observation_spec["images/front"]
+    wanted = RAMP[:64, 32:96].reshape(32, 2, 32, 2, 3).mean((1, 3))
+    assert np.abs(seen[0] - wanted).max() <= 0.5
+    assert (spec.shape, spec.crop) == ((32, 32, 3), (0.25, 0, 0.75, 0.5))
+    with pytest.raises(ValueError, match=r"image_size is 96, and camera front gives .* 64 x 64"):
+        HardwareEnv(TWIN, SeeingArm(), TASK, config=replace(config, image_size=96))

@@ -19,6 +19,7 @@ from robot_rl.schema import Schema
         ("relative_frame=True", "translation=0.02", "privileged=False", "clearance=0.0005"),
         ("cameras=front,wrist", "image_size=32"),
         ("cameras=front", "image_size=32", "frame_stack=3"),
+        ("cameras=front,wrist", "image_size=32", "crop=wrist:0.25:0.35:0.75:0.85"),
     ],
 )
 def test_what_is_made_with_them_observes_the_same(options: tuple[str, ...]) -> None:

@@ -39,6 +39,7 @@ from robot_rl.transition import Transition
 
 SIZE, LENGTH, DEEP = 32, 14, 20
 FRONT = "images/front"
+CROP = (0.25, 0.35, 0.75, 0.85)
 
 
 def frame(depth: float, rng: np.random.Generator) -> np.ndarray:
@@ -51,10 +52,16 @@ def frame(depth: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def write_episodes(
-    path: Path, count: int, rng: np.random.Generator, judged: bool = False, env: str = ""
+    path: Path,
+    count: int,
+    rng: np.random.Generator,
+    judged: bool = False,
+    env: str = "",
+    crop: tuple[float, ...] = (),
 ) -> Path:
     """Every other episode stops short; ``judged``: the policy sees no pictures, its judge does."""
-    spec = {"state": ArraySpec((1,)), FRONT: ArraySpec((SIZE, SIZE, 3), "uint8", 0, 255)}
+    front = ArraySpec((SIZE, SIZE, 3), "uint8", 0, 255, crop=crop)
+    spec = {"state": ArraySpec((1,)), FRONT: front}
     if judged:
         del spec[FRONT]
     store = Episodes(path, Schema(spec, ArraySpec((1,), low=-1, high=1), 0.05, env))
@@ -123,6 +130,22 @@ class TestTraining:
         others = write_episodes(tmp_path / "others", 6, np.random.default_rng(7))
         told = evaluate(ClassifierEvaluateConfig(file, (data, others)))
         assert "6 episodes; 16 that it has learned from or was set by are left out" in told
+
+    def test_it_is_shown_the_part_of_pictures_that_it_has_learned_from(
+        self, trained: tuple[Path, Path, str], tmp_path: Path
+    ) -> None:
+        data, whole, _ = trained
+        cropped = write_episodes(tmp_path / "cropped", 16, np.random.default_rng(0), crop=CROP)
+        config = ClassifierTrainConfig((cropped,), tmp_path / "x", size=SIZE, updates=1)
+        with pytest.raises(ValueError, match="show other parts of their cameras' pictures"):
+            train_classifier(replace(config, datasets=(data, cropped)))
+        with pytest.raises(ValueError, match=r"and .*cropped shows .*front.* record with the same"):
+            evaluate(ClassifierEvaluateConfig(whole, (cropped,)))
+        train_classifier(config)[0].save(config.output)
+        rewards = Rewards([ClassifierReward(ClassifierSettings(config.output))])
+        rewards.require_crops({"front": CROP})
+        with pytest.raises(ValueError, match=r"crop=front:0\.25:0\.35:0\.75:0\.85, or train it"):
+            rewards.require_crops({})
 
     def test_what_its_encoder_has_learned_from_is_never_held_out(
         self, trained: tuple[Path, Path, str], tmp_path: Path

@@ -43,3 +43,24 @@ def test_close_can_be_repeated() -> None:
         env.render("front"), before
     )  # A renderer opens when it is wanted.
     env.close()
+
+
+def test_a_crop_is_a_part_of_a_larger_picture() -> None:
+    wide, close = (
+        EnvConfig(image_size=96),
+        EnvConfig(image_size=48, cameras=("wrist",), crop=("wrist:0.25:0.5:0.75:1",)),
+    )
+    with MujocoEnv(Reach(), config=wide) as env:
+        env.reset(seed=1)
+        whole = env.render("wrist")
+    with MujocoEnv(Reach(), config=close) as env:
+        seen = env.reset(seed=1).observation["images/wrist"][0]
+        spec = env.observation_spec["images/wrist"]
+    np.testing.assert_array_equal(seen, whole[48:, 24:72])
+    assert (spec.shape, spec.crop) == ((48, 48, 3), (0.25, 0.5, 0.75, 1))
+
+
+def test_a_crop_of_a_camera_that_nobody_looks_at_is_refused() -> None:
+    config = EnvConfig(cameras=("front",), crop=("wrist:0.25:0.5:0.75:1",))
+    with pytest.raises(ValueError, match=r"camera 'wrist' is not looked at; choose .* front"):
+        MujocoEnv(Reach(), config=config)

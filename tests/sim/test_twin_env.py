@@ -164,3 +164,11 @@ def test_options_reach_task_configuration_and_profile() -> None:
 def test_an_unknown_option_is_answered_with_the_valid_ones() -> None:
     with pytest.raises(TypeError, match=r"reach has no option gab; choose from .*gap.*tolerance"):
         environments.make_twin_reach(gab="lab-1")
+
+
+def test_a_crop_is_a_part_of_a_larger_picture() -> None:
+    seen = []
+    for options in ({"image_size": 64}, {"image_size": 32, "crop": "wrist:0.25:0.5:0.75:1"}):
+        with environments.make_twin(Reach, cameras="wrist", **options) as env:
+            seen.append(env.reset(seed=1).observation["images/wrist"])
+    np.testing.assert_array_equal(seen[1], seen[0][:, 32:, 16:48])
