@@ -89,6 +89,9 @@ class SimulationConfig:
     """Seed of environment, demonstrations and networks."""
     demonstrations: int = field(default=20, kw_only=True)
     """Successful scripted episodes to record first; train with 0 learns from reward alone."""
+    demonstration_noise: float = field(default=0.1, kw_only=True)
+    """Standard deviation of their tremble, in units of the action. Who strays shows the way back
+    (DART): more of it helps where cameras alone tell how far off a policy is."""
     dataset: Path | None = field(default=None, kw_only=True)
     """Learn from this dataset's episodes instead of recording new ones."""
     teacher: Path | None = field(default=None, kw_only=True)
@@ -114,6 +117,7 @@ class SimulationConfig:
             self,
             seed=at_least(0),
             demonstrations=at_least(0),
+            demonstration_noise=at_least(0),
             evaluation_episodes=at_least(1),
             evaluation_envs=at_least(1),
             threads=at_least(1),

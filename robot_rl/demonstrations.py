@@ -165,7 +165,7 @@ def load_or_record(config: SimulationConfig, folder: Path) -> list[Episode]:
             store = Episodes(folder, schema_of(env, config.env, config.options))
             if (missing := config.demonstrations - len(store)) > 0:
                 with nullcontext(env) if config.teacher is None else demonstrator(config) as shown:
-                    record(shown, store, missing, seed=config.seed)
+                    record(shown, store, missing, config.demonstration_noise, config.seed)
         schema = schema_of(env, config.env, config.options)
     told = proposals_for(schema)
     episodes = [told(episode) for episode in store if episode.metadata.is_demonstration]

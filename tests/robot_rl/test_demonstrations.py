@@ -77,6 +77,16 @@ def test_the_first_recording_does_not_depend_on_what_comes_later(tmp_path: Path)
     assert _actions(Episodes(tmp_path / "once")) < _actions(Episodes(tmp_path / "twice"))
 
 
+def test_it_trembles_as_much_as_it_was_asked_to(tmp_path: Path) -> None:
+    def jerks(noise: float) -> float:
+        config = replace(REACH, demonstration_noise=noise)
+        episodes = load_or_record(config, tmp_path / f"{noise}")
+        assert {episode.metadata.config["noise"] for episode in episodes} == {noise}
+        return float(np.mean([np.abs(np.diff(e.action, axis=0)).mean() for e in episodes]))
+
+    assert jerks(0.3) > 2 * jerks(0.0)
+
+
 def test_an_episode_says_how_it_was_recorded(tmp_path: Path) -> None:
     options = ("dense=True",)
     with make_env("reach", 1, dense=True) as env:

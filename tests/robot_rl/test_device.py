@@ -1,5 +1,6 @@
 """Where torch learns; who acts needs no more than a processor."""
 
+import platform
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from robot_rl.config import SacConfig, TrainConfig
 from robot_rl.environments import make_env
+from robot_rl.perception import precision
 from robot_rl.policy import Policy
 from robot_rl.train import prepare_torch, train
 
@@ -21,6 +23,18 @@ def test_a_device_that_is_not_there_is_refused() -> None:
     assert torch.zeros(1).device.type == "cpu"
     with pytest.raises(ValueError, match=r"device is 'gpu', and .*; choose cpu"):
         prepare_torch(1, "float32", "gpu")
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="the system does not tell")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="units have other names")
+def test_narrow_products_are_taken_where_the_processor_has_them() -> None:
+    capable = "avx512bw" in Path("/proc/cpuinfo").read_text().split()
+    try:
+        prepare_torch(1, "bfloat16")
+        assert precision() is (torch.bfloat16 if capable else torch.float32)
+    finally:
+        prepare_torch(1, "float32")
+    assert precision() is torch.float32
 
 
 @pytest.mark.skipif(not GPU, reason="no GPU")
