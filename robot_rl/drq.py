@@ -14,6 +14,7 @@ import copy
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -70,6 +71,12 @@ class Drq(Sac):
 
     def _of_critics(self) -> list[nn.Parameter]:
         return [*super()._of_critics(), *self._of_senses()]
+
+    def act(
+        self, observation: Observation, greedy: bool | np.ndarray = False, exploration: float = 1.0
+    ) -> np.ndarray:
+        """As every agent; what a frozen encoder sees, the clone sees as well, and is told."""
+        return super().act(observation | self.senses.fixed(observation), greedy, exploration)
 
     def camera_watch(self) -> CameraWatch:
         """What looks after the cameras of one world."""

@@ -39,8 +39,8 @@ class Taught(Wrapper):
         if lines := learned.differences(here):
             raise ValueError(
                 f"the teacher was trained for {teacher.schema.env}, and what its pupil does "
-                "differs; train it with the same --options but for cameras, image_size and "
-                "privileged:" + "".join(f"\n  {line}" for line in lines)
+                "differs; train it with the same --options but for cameras, image_size, crop "
+                "and privileged:" + "".join(f"\n  {line}" for line in lines)
             )
         super().__init__(env)
         self._seen, self._teacher, self._needed = dict(seen), teacher, needed

@@ -163,6 +163,16 @@ def test_a_clone_acts_by_what_a_frozen_encoder_saw() -> None:
         learner.update()
 
 
+def test_who_acts_looks_once_with_a_frozen_encoder() -> None:
+    agent = _cloned(frozen=True, shift=0)
+    looks: list[int] = []
+    for senses in (agent.senses, agent.cloned_senses):
+        for encoder in senses.encoders:
+            encoder.register_forward_hook(lambda *seen: looks.append(1))
+    agent.act({key: batch().observation[key] for key in SPEC})
+    assert len(looks) == len(KEYS)
+
+
 def test_another_encoder_sees_other_maps(tmp_path: Path) -> None:
     agent = Drq(SPEC, ACTIONS, replace(CONFIG, frozen=True, shift=0), seed=0)
     learner = _learner(agent)
