@@ -8,7 +8,7 @@ BIN := .venv/bin
 export UV_TORCH_BACKEND ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-learning bench format clean
+.PHONY: help demo test check check-learning check-gpu bench format clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,10 @@ check-learning: .venv/.dev  ## train every claim anew; writes build/learning.jso
 
 bench: .venv/.bench  ## measure speed; writes build/bench.json
 	@$(BIN)/python -m benchmarks
+
+check-gpu: .venv/.bench  ## where there is a GPU: its tests, and the speed of learning from cameras
+	@$(BIN)/python -m pytest tests/robot_rl/test_device.py
+	@$(BIN)/python -m benchmarks.pixels cuda
 
 format: .venv/.dev  ## format, and mend what lint can mend
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .

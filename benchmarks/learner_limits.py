@@ -23,15 +23,23 @@ UPDATES = 40
 
 
 def peak(products: str) -> float:
-    """Fastest matrix product of this processor in that precision [floating-point operations/s]."""
+    """Fastest matrix product of this device in that precision [floating-point operations/s]."""
     best = 0.0
     for size in (256, 512, 1024, 2048):
         factor = torch.randn(size, size).to(getattr(torch, products))
         for _ in range(5):
+            wait()
             start = time.perf_counter()
             torch.mm(factor, factor)
+            wait()
             best = max(best, 2 * size**3 / (time.perf_counter() - start))
     return best
+
+
+def wait() -> None:
+    """Until the device has done what it was told; a processor always has."""
+    if torch.get_default_device().type != "cpu":
+        torch.accelerator.synchronize()
 
 
 def operations(update: Learner) -> float:

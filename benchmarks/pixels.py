@@ -2,12 +2,14 @@
 
 Random numbers in the place of pictures. Updates of DrQ-v2 at its published sizes, of DrQ with two
 cameras, the random shift with its conversion, and one action. What is left of the processor's peak
-stands beside each.
+stands beside each. ``python -m benchmarks.pixels cuda`` measures the same on a GPU (``make
+check-gpu``).
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.learner_limits import peak
+from benchmarks.learner_limits import peak, wait
 from benchmarks.plain_drqv2 import DISCOUNT, PlainDrqV2, plain_shift
 from benchmarks.replay import durations
 from benchmarks.table import Row, show_rows
@@ -30,6 +32,7 @@ from robot_rl.drqv2 import DrqV2
 from robot_rl.env import ArraySpec
 from robot_rl.random_shift import random_shift
 from robot_rl.replay_spec import ReplaySpec
+from robot_rl.train import prepare_torch
 
 ROUNDS = 5
 ACTION = ArraySpec((7,), low=-1, high=1)
@@ -43,8 +46,13 @@ SHIFT_BAR, DRQ_BAR, ACTION_BAR = 60, 7, 1.2
 """Shifts of them a second; updates from two cameras a second; median of an action [ms]."""
 
 
-def rows() -> list[Row]:
-    """All of it, on all cores but for the action, which has one."""
+def rows(device: str = "cpu") -> list[Row]:
+    """All of it, on all cores but for the action, which has one.
+
+    Raises:
+        ValueError: There is no such device here.
+    """
+    prepare_torch(1, "float32", device)
     before = torch.get_num_threads(), torch.get_float32_matmul_precision()
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     try:
@@ -59,9 +67,9 @@ def _shift() -> Iterator[Row]:
     first = images.permute(0, 3, 1, 2).contiguous()
     ours, half, plain = durations(
         [
-            lambda: random_shift(images),
-            lambda: random_shift(images, torch.bfloat16),
-            lambda: plain_shift(first.float()) / 255 - 0.5,
+            _done(lambda: random_shift(images)),
+            _done(lambda: random_shift(images, torch.bfloat16)),
+            _done(lambda: plain_shift(first.float()) / 255 - 0.5),
         ],
         10,
     )
@@ -147,9 +155,10 @@ def _updates(agents: dict[str, Agent], batch: Batch) -> dict[str, Callable[[], N
 
 def _in_turn(calls: dict[str, Callable[[], None]]) -> dict[str, float]:
     """Median duration of each [s], after one turn that warms up."""
-    for call in calls.values():
+    whole = [_done(call) for call in calls.values()]
+    for call in whole:
         call()
-    return dict(zip(calls, durations(list(calls.values()), ROUNDS), strict=True))
+    return dict(zip(calls, durations(whole, ROUNDS), strict=True))
 
 
 def _shares(
@@ -172,6 +181,16 @@ def _precision(products: str) -> Iterator[None]:
         torch.set_float32_matmul_precision("highest")
 
 
+def _done(call: Callable[[], object]) -> Callable[[], object]:
+    """The call, and what the device still has to do then."""
+
+    def run() -> None:
+        call()
+        wait()
+
+    return run
+
+
 def _timed(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
@@ -179,4 +198,4 @@ def _timed(call: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    show_rows(rows())
+    show_rows(rows(*sys.argv[1:2]))

@@ -21,6 +21,8 @@ from robot_rl.transition import WorldIds, split_step
 BATCH = 256
 BAR = 1.3
 """Wanted: cost of sampling over that of the bare gather."""
+BATCHES = 200
+"""Wanted of batches with two cameras a second, of a replay that no cache holds."""
 BYTES_PER_FRAME = 49_300
 """Wanted for 128 x 128 x 3, of which the pixels are 49,152."""
 BYTES_PER_TRANSITION = 99_000
@@ -118,6 +120,7 @@ def sampling(name: str, spec: dict[str, ArraySpec], capacity: int, repeats: int)
         Row(f"replay/sample_{BATCH}/{name}", sample, "us", 1e6 * by_index),
         Row(f"replay/sample_{BATCH}/{name}/against_take", sample, "us", 1e6 * by_take),
         Row(f"replay/sample_{BATCH}/{name}/out", into, "us", 1e6 * by_index),
+        Row(f"replay/batches_of_{BATCH}/{name}", 1e6 / into, "1/s", BATCHES),
         Row(f"replay/mix_{BATCH}/{name}", mixed, "us", 1e6 * by_index),
         Row(f"replay/over_bare_gather/{name}", spent[0] / by_index, "ratio", BAR),
         Row(f"replay/append_{NUM_ENVS}/{name}", 1e6 * append, "us"),
