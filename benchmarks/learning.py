@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,6 +54,7 @@ class Study:
         return replace(self.config, seed=seed, folder=self.folder(seed))
 
 
+Keep = Callable[[Study, int, Sequence[LogRow]], None]
 PEG = TrainConfig(env="peg_insert", steps=16_000, evaluate_every=1_000, threads=1)
 PICK = replace(PEG, env="pick_cube", steps=12_000)
 DISCRETE = replace(PICK, sac=replace(PICK.sac, gripper="discrete"))
@@ -122,14 +123,17 @@ def tell(outcomes: Sequence[Outcome], rows: Sequence[Row], suite: str, title: st
     console.print(f"{write_rows(rows, suite)}\n{_write_report(outcomes, rows, suite, title)}")
 
 
-def train_all(studies: Sequence[Study]) -> list[Outcome]:
-    """One process per core; every run has a core of its own."""
+def train_all(
+    studies: Sequence[Study], keep: Keep = lambda study, seed, log: None
+) -> list[Outcome]:
+    """One process per core; every run has a core of its own. ``keep`` is called as each ends."""
     context, console = multiprocessing.get_context("spawn"), Console()
     with ProcessPoolExecutor(usable_cores(), mp_context=context) as pool:
         jobs = {pool.submit(_train, s, seed): (s, seed) for s in studies for seed in s.seeds}
         for job in as_completed(jobs):
             study, seed = jobs[job]
             last = job.result()[-1]
+            keep(study, seed, job.result())
             console.print(
                 f"{study.name}, seed {seed}: {last['greedy_success']:.0%} after "
                 f"{last['step']:,.0f} steps and {last['seconds'] / 60:.1f} minutes"
