@@ -43,7 +43,7 @@ PEG = TrainConfig(
     algorithm="drq",
     env="peg_insert",
     options=(*SEEN, PEG_CROP),
-    steps=8_000,
+    steps=10_000,
     demonstrations=50,
     demonstration_noise=0.3,
     capacity=20_000,
@@ -51,7 +51,7 @@ PEG = TrainConfig(
     evaluation_episodes=50,
     drq=DRQ,
 )
-PICK = replace(PEG, env="pick_cube", options=(*SEEN, PICK_CROP))
+PICK = replace(PEG, env="pick_cube", options=(*SEEN, PICK_CROP), steps=4_000)
 
 
 def _by_v2(config: TrainConfig) -> TrainConfig:
@@ -64,7 +64,11 @@ STUDIES = (
     Study("pick_cube, DrQ", PICK, suite=SUITE),
     Study("pick_cube, DrQ-v2", _by_v2(PICK), suite=SUITE),
     Study("peg_insert, DrQ, images stay", replace(PEG, drq=replace(DRQ, shift=0)), suite=SUITE),
-    Study("peg_insert, DrQ, no demonstrations", replace(PEG, demonstrations=0), suite=SUITE),
+    Study(
+        "peg_insert, DrQ, no demonstrations",
+        replace(PEG, demonstrations=0, steps=5_000),
+        suite=SUITE,
+    ),
 )
 DOCS = Path(__file__).parents[1] / "docs"
 CURVES, PLOT = DOCS / f"{SUITE}.csv", DOCS / f"{SUITE}.png"

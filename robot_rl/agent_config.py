@@ -225,6 +225,9 @@ class DrqV2Config(PixelConfig):
     """Noise on the actions that updates draw, at most."""
     imitation_weight: float = 1.0
     """How strongly the actor is drawn to the demonstrated actions of each batch."""
+    imitation_trains_encoder: bool = True
+    """Whether what is demonstrated trains the encoder as well, beside the critics: else what a
+    cloned actor sees by changes under it."""
     critic_warmup: int = 500
     """Updates in which a cloned actor imitates alone, until its critics know something."""
 

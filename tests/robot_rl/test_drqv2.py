@@ -197,6 +197,24 @@ def test_only_demonstrated_actions_are_imitated() -> None:
     assert torch.equal(learned(1.0, nothing), learned(0.0, nothing))
 
 
+def test_the_encoder_keeps_what_imitation_sees_by() -> None:
+    shown = np.arange(ROWS) < 4
+
+    def learned(given: Any, **settings: Any) -> torch.Tensor:
+        agent = _agent(**settings)
+        torch.manual_seed(1)
+        before = parameters(agent.actor, agent.actor_heads)
+        agent._update_critics(agent.senses(given.observation), given)
+        assert torch.equal(parameters(agent.actor, agent.actor_heads), before)
+        return parameters(agent.senses)
+
+    once, nothing = batch(is_demonstration=shown), batch()
+    alone = {"imitation_trains_encoder": False}
+    assert not torch.equal(learned(once), learned(once, **alone))
+    assert torch.equal(learned(once, imitation_weight=0.0), learned(once, **alone))
+    assert torch.equal(learned(nothing), learned(nothing, **alone))
+
+
 def test_demonstrations_are_cloned_from_what_the_camera_shows() -> None:
     agent = _agent({KEYS[0]: IMAGE}, learning_rate=1e-3)
     for seed in range(80):
