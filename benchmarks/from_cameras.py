@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
@@ -24,6 +25,7 @@ import numpy as np
 from benchmarks.learning import Outcome, Study, success_rows, train_all
 from benchmarks.studies import digest
 from benchmarks.table import Row, show_rows, write_rows
+from robot_rl import durable
 from robot_rl.config import DrqConfig, DrqV2Config, TrainConfig
 from robot_rl.log import Row as LogRow
 
@@ -70,6 +72,8 @@ STUDIES = (
         suite=SUITE,
     ),
 )
+VERSION = 1
+"""Goes up when a learner, or a default of it, changes: what was measured before counts no more."""
 DOCS = Path(__file__).parents[1] / "docs"
 CURVES, PLOT = DOCS / f"{SUITE}.csv", DOCS / f"{SUITE}.png"
 _NUMBERS = ("step", "greedy_success", "sampled_success", "greedy_length", "seconds")
@@ -117,13 +121,14 @@ def _keep(study: Study, seed: int, log: Sequence[LogRow]) -> None:
     """Writes the file anew with this log, and without those of other settings."""
     logs = read_curves() | {(study.name, seed): list(log)}
     settings = {study.name: _setting(study) for study in STUDIES}
-    with CURVES.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        for (name, seed), log in sorted(logs.items()):
-            for row in log:
-                numbers = (f"{row[number]:g}" for number in _NUMBERS)
-                writer.writerow((name, settings[name], seed, *numbers))
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for (name, seed), log in sorted(logs.items()):
+        for row in log:
+            numbers = (f"{row[number]:g}" for number in _NUMBERS)
+            writer.writerow((name, settings[name], seed, *numbers))
+    durable.replace(CURVES, file.getvalue().encode())
 
 
 def draw(outcomes: Sequence[Outcome]) -> Path:
@@ -138,7 +143,8 @@ def draw(outcomes: Sequence[Outcome]) -> Path:
             _draw_study(panel, found[study.name], f"C{number}")
         panel.axhline(GOAL, color="grey", ls=":")
         panel.set(title=title, xlabel="environment steps", ylim=(-0.02, 1.02))
-        panel.legend(frameon=False, loc="lower right")
+        if panel.get_legend_handles_labels()[0]:
+            panel.legend(frameon=False, loc="lower right")
     axes[0].set_ylabel("success, greedy")
     figure.savefig(PLOT, dpi=150)
     return PLOT
@@ -162,7 +168,7 @@ def _outcomes(known: Curves) -> list[Outcome]:
 
 
 def _setting(study: Study) -> str:
-    return digest(_typed(study.config))
+    return digest(VERSION, _typed(study.config))
 
 
 def _typed(config: Any) -> dict[str, Any]:

@@ -8,14 +8,14 @@ import numpy as np
 
 from controllers.proprioception import LEAD, PROPRIOCEPTION, proprioception
 from controllers.tool_control import ToolAim
-from hardware.contract import Contract
+from hardware.contract import Camera, Contract
 from hardware.endpoints import IMAGES
 from hardware.link import Link
 from hardware.robot_config import RobotConfig
 from hardware.streams import Aligned
 from hardware.task import RobotTask, Upright, as_worlds
 from hardware.tool_reader import Arm, ToolReader
-from robot_rl.crop import WHOLE, crops_of
+from robot_rl.crop import WHOLE, crops_of, shrunk
 from robot_rl.env import ArraySpec, Observation
 
 WAIT = 1.0
@@ -56,7 +56,7 @@ class RobotView:
         self._cameras = {camera.name: camera for camera in contract.cameras}
         self.crops = crops_of(config.crop, self._cameras)
         for name in config.cameras:
-            _require_pixels(name, self._shape(name), config.image_size)
+            _require_pixels(self._cameras[name], self._shape(name), config.image_size)
         self._name, self._link, self._reader, self._aim = contract.name, link, reader, aim
         self._task, self._config = task, config
         # Whoever judges by pictures alone must not make the policy see the arm as late as they are.
@@ -127,7 +127,8 @@ class RobotView:
             parts.append(self._task.observe(self.worlds(elapsed)))
         observation = {"state": np.hstack(parts).astype(np.float32)}
         for key, image in self.images(self._config.cameras).items():
-            observation[key] = self._shrunk(image[0])[None]
+            size = self._config.image_size
+            observation[key] = (shrunk(image[0], size) if size else image[0].copy())[None]
         return observation
 
     def images(self, cameras: tuple[str, ...]) -> Observation:
@@ -159,15 +160,6 @@ class RobotView:
             elapsed=np.array([elapsed]),
         )
 
-    def _shrunk(self, image: np.ndarray) -> np.ndarray:
-        """A copy, each pixel the mean of those that it stands for."""
-        size = self._config.image_size
-        if not size or image.shape[:2] == (size, size):
-            return image.copy()
-        import cv2  # It needs libGL, which whoever sees nothing may lack.
-
-        return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-
     def _shape(self, name: str) -> tuple[int, int]:
         """Height and width of the camera's pictures, cropped [pixels]."""
         camera = self._cameras[name]
@@ -179,11 +171,12 @@ class RobotView:
         return {name: self._aligned.samples[f"extra/{name}"].value for name in names}
 
 
-def _require_pixels(camera: str, shape: tuple[int, int], size: int) -> None:
-    height, width = shape
+def _require_pixels(camera: Camera, shape: tuple[int, int], size: int) -> None:
     if size > min(shape):
+        whole, kept = (camera.height, camera.width), f"{shape[0]} x {shape[1]}"
+        crop = f", of which crop keeps {kept}" if shape != whole else ""
         raise ValueError(
-            f"image_size is {size}, and camera {camera} gives pictures of {height} x {width} "
-            "pixels, or so much is kept of them; choose a size that is no larger, or train with "
-            "such pictures"
+            f"image_size is {size}, and camera {camera.name} gives pictures of {whole[0]} x "
+            f"{whole[1]} pixels{crop}; choose a size that is no larger, a camera with larger "
+            "pictures, or train with such pictures"
         )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from robot_rl.acting_options import task_of
 from robot_rl.classifier_network import shrunk
-from robot_rl.crop import Crop, as_texts
+from robot_rl.crop import WHOLE, Crop, as_texts
 from robot_rl.env import IMAGES
 from robot_rl.environments import ROBOT, parse_options
 from robot_rl.episode import Episode
@@ -93,12 +93,12 @@ def crops_in(paths: Sequence[Path], cameras: Sequence[str]) -> dict[str, tuple[f
 
 def _crops(path: Path, cameras: Sequence[str]) -> dict[str, tuple[float, ...]]:
     schema = Episodes(path).schema
-    typed = parse_options(schema.contract.get("options", ())).get("crop", ())
-    # Pictures that only a judge saw have no spec.
-    crops: dict[str, tuple[float, ...]] = dict(map(Crop.parse, as_texts(typed)))
     specs = schema.observation
-    crops |= {one: specs[IMAGES + one].crop for one in cameras if IMAGES + one in specs}
-    return {one: crops[one] for one in cameras if crops.get(one)}
+    crops = {one: specs[IMAGES + one].crop for one in cameras if IMAGES + one in specs}
+    if len(crops) < len(cameras):  # Pictures that only a judge saw have no spec.
+        typed = parse_options(schema.contract.get("options", ())).get("crop", ())
+        crops = dict(map(Crop.parse, as_texts(typed))) | crops
+    return {one: crops[one] for one in cameras if crops.get(one, ()) not in ((), WHOLE)}
 
 
 def _cameras(path: Path) -> list[str]:

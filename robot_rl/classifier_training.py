@@ -45,14 +45,20 @@ def train_classifier(
     """
     torch.set_num_threads(config.threads)
     cameras = cameras_of(config.datasets, config.cameras)
+    crops = crops_in(config.datasets, cameras)
     clips = clips_of(config.datasets, cameras, config.size)
     given = None if config.encoder is None else SuccessClassifier.load(config.encoder)
     known = () if given is None else given.card.get("learned_from", ())
     learned, held = hold_out(clips, config.hold_out, config.seed, known)
+    if given is not None and given.crops != crops:
+        raise ValueError(
+            f"{config.encoder} has learned from pictures cropped to {given.crops or 'nothing less'}"
+            f", and these show {crops or 'whole ones'}; leave --encoder out"
+        )
     network = fit(_network(config, cameras, given), learned, config, watch)
     classifier = SuccessClassifier(network, config.size, frames=config.frames)
     classifier.contrast = _least_contrast(learned)
-    classifier.crops = crops_in(config.datasets, cameras)
+    classifier.crops = crops
     calibrate(classifier, held, config.false_rate)
     classifier.card = _card(config, learned, held, known) | {"held_out": measures(classifier, held)}
     return classifier, held

@@ -29,23 +29,24 @@ class Crop(NamedTuple):
         """The camera and what is kept of its pictures, of ``camera:left:top:right:bottom``.
 
         Raises:
-            ValueError: It is something else, or the corners lie outside, or apart.
+            ValueError: It is something else, or the corners lie outside, or too near each other.
         """
         camera, *corners = str(text).split(":")
         try:
             crop = cls(*(float(corner) for corner in corners))
         except (TypeError, ValueError):
             raise ValueError(f"crop is {text!r}; {_FORM}") from None
-        if not (0 <= crop.left < crop.right <= 1 and 0 <= crop.top < crop.bottom <= 1):
+        inside = all(0 <= corner <= 1 for corner in crop)
+        if not inside or min(crop.right - crop.left, crop.bottom - crop.top) < _LEAST:
             raise ValueError(
-                f"crop is {text!r}, which keeps nothing; {_FORM}, left below right and top below "
-                "bottom"
+                f"crop is {text!r}, which keeps less than {_LEAST} of a side, or lies outside; "
+                f"{_FORM}, left below right and top below bottom"
             )
         return camera, crop
 
     def typed(self, camera: str) -> str:
         """Inverse of ``parse``."""
-        return ":".join((camera, *(f"{corner:g}" for corner in self)))
+        return ":".join((camera, *(repr(float(corner)) for corner in self)))
 
     def of(self, picture: np.ndarray) -> np.ndarray:
         """That part of a picture, a view. Shape (height, width, 3)."""
@@ -54,13 +55,24 @@ class Crop(NamedTuple):
             _pixels(self.top, self.bottom, height), _pixels(self.left, self.right, width)
         ]
 
-    def whole(self, size: int) -> tuple[int, int]:
-        """Width and height of a picture whose kept part has ``size`` pixels on each side."""
-        return round(size / (self.right - self.left)), round(size / (self.bottom - self.top))
+    def whole(self, size: int) -> int:
+        """Side of a square picture whose kept part has no side of less than ``size`` pixels."""
+        return round(size / min(self.right - self.left, self.bottom - self.top))
 
 
 WHOLE = Crop(0, 0, 1, 1)
 """All of it."""
+_LEAST = 0.05
+"""Share of a side that is kept at least: a simulator draws the whole picture, as large as that."""
+
+
+def shrunk(picture: np.ndarray, size: int) -> np.ndarray:
+    """A copy with ``size`` pixels on each side, each the mean of those that it stands for."""
+    if picture.shape[:2] == (size, size):
+        return picture.copy()
+    import cv2  # It needs libGL, which whoever sees nothing may lack.
+
+    return cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
 
 
 def _pixels(low: float, high: float, size: int) -> slice:
@@ -70,12 +82,20 @@ def _pixels(low: float, high: float, size: int) -> slice:
 
 
 def as_texts(typed: str | Iterable[str]) -> tuple[str, ...]:
-    """One that was typed alone is a text, and several are many."""
-    return (typed,) if isinstance(typed, str) else tuple(typed)
+    """One that was typed alone is a text, and several are many.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if isinstance(typed, str):
+        return (typed,)
+    if not isinstance(typed, Iterable):
+        raise ValueError(f"crop is {typed!r}; {_FORM}")
+    return tuple(typed)
 
 
 def crops_of(texts: str | Iterable[str], cameras: Collection[str]) -> dict[str, Crop]:
-    """What is kept of each camera that is named.
+    """What is kept of each camera that is named, and not whole.
 
     Args:
         texts: As ``Crop.parse`` has them; at most one for each camera.
@@ -88,10 +108,10 @@ def crops_of(texts: str | Iterable[str], cameras: Collection[str]) -> dict[str, 
     for text in as_texts(texts):
         camera, crop = Crop.parse(text)
         if camera not in cameras or camera in crops:
-            why = "is there twice" if camera in crops else "is not looked at"
+            why = "is there twice" if camera in crops else "is not there"
             raise ValueError(
                 f"crop is {text!r}, and camera {camera!r} {why}; choose one for each of "
                 f"{', '.join(cameras) or 'the cameras, of which there are none'}"
             )
         crops[camera] = crop
-    return crops
+    return {camera: crop for camera, crop in crops.items() if crop != WHOLE}

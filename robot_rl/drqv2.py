@@ -159,7 +159,8 @@ class DrqV2(Agent):
         if self.predictor is not None:
             beside, measured = self.predictor.beside(state, action, following)
             loss, metrics = loss + beside, metrics | measured
-        if self.config.imitation_trains_encoder and np.any(batch.is_demonstration):
+        trains = self.config.imitation_trains_encoder and not self.config.frozen
+        if trains and np.any(batch.is_demonstration):
             # What this leaves in the actor is gone before its own update.
             imitation = _imitation(self._mean(maps, batch.observation), batch)
             loss = loss + self.config.imitation_weight * imitation

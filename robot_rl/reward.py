@@ -117,6 +117,11 @@ class KnowsPictures(Protocol):
     """A source that has learned from pictures, and must be shown the same part of them."""
 
     @property
+    def name(self) -> str:
+        """Of the source."""
+        ...
+
+    @property
     def cameras(self) -> tuple[str, ...]:
         """Cameras whose images it must see."""
         ...
@@ -240,8 +245,10 @@ class Rewards:
 def _require_crop(source: KnowsPictures, camera: str, shown: tuple[float, ...]) -> None:
     known = Crop(*source.crops.get(camera, WHOLE))
     if shown != known:
+        add = f"crop to {known.typed(camera)}, beside the crops of others"
+        what = f"leave the crop of {camera} out" if known == WHOLE else add
         raise ValueError(
-            f"what judges has learned from {camera} cropped to {known.typed(camera)}, and is shown "
-            f"{Crop(*shown).typed(camera)}; add --options crop={known.typed(camera)}, or train it "
-            "with pictures as they are here"
+            f"reward source {source.name} has learned from {camera} cropped to "
+            f"{known.typed(camera)}, and is shown {Crop(*shown).typed(camera)}; {what}, or train "
+            "it with pictures as they are here"
         )

@@ -163,8 +163,8 @@ def default_folder(env: str) -> Path:
 def prepare_torch(threads: int, products: Products, device: str = "cpu") -> None:
     """Sets, for the whole process, torch's threads, the precision of its products, and where it is.
 
-    A processor without units for bfloat16 computes convolutions in it many times slower, and so
-    goes on with float32.
+    A processor that has no kernels for bfloat16 computes convolutions in it many times slower, and
+    so goes on with float32.
 
     Raises:
         ValueError: There is no such device here.

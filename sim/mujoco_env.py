@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from robot_rl.crop import WHOLE
+from robot_rl.crop import WHOLE, shrunk
 from robot_rl.env import Observation, Step
 from sim import panda
 from sim.batch import Batch
@@ -130,8 +130,9 @@ class MujocoEnv(TaskEnv):
     def render(self, camera: str, world: int = 0) -> np.ndarray:
         """What a camera of one world sees. Shape (image_size, image_size, 3), uint8."""
         crop = self._crops.get(camera, WHOLE)
-        size = crop.whole(self.config.image_size)
-        return crop.of(self._cameras.render(*self._batch.view(world), camera, size))
+        size, side = self.config.image_size, crop.whole(self.config.image_size)
+        whole = self._cameras.render(*self._batch.view(world), camera, (side, side))
+        return shrunk(crop.of(whole), size)
 
     def picture(self, width: int, height: int) -> np.ndarray:
         """What a spectator of the first world sees. Shape (height, width, 3), uint8."""

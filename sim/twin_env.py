@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from robot_rl.crop import WHOLE
+from robot_rl.crop import WHOLE, shrunk
 from robot_rl.env import Info, Observation, Step
 from sim.config import EnvConfig
 from sim.gap import GapProfile
@@ -110,10 +110,10 @@ class TwinEnv(TaskEnv):
         self._stamps = {"state": self._measured.stamp}
         observation = {"state": self._state(felt_now, seen)}
         for camera in self._watched:
-            crop = self._crops.get(camera, WHOLE)
-            picture = self.twin.image(camera, crop.whole(self.config.image_size))
+            crop, size = self._crops.get(camera, WHOLE), self.config.image_size
+            picture = self.twin.image(camera, (crop.whole(size), crop.whole(size)))
             self._stamps[f"images/{camera}"] = picture.stamp
-            observation[f"images/{camera}"] = crop.of(picture.pixels)[None].copy()
+            observation[f"images/{camera}"] = shrunk(crop.of(picture.pixels), size)[None]
         return observation
 
     def _image_stamps(self) -> dict[str, np.ndarray]:

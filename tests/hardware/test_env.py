@@ -13,6 +13,8 @@ from hardware.environments import box_of
 from hardware.robot_config import RobotConfig
 from hardware.streams import Streams
 from robot_rl.env import Info
+from robot_rl.reward import Rewards
+from robot_rl.reward_sources import TaskReward
 from tests.hardware.obedient_arm import ROBOT as TWIN
 from tests.hardware.obedient_arm import TASK, ObedientArm
 
@@ -148,5 +150,18 @@ def test_pictures_are_cropped_and_then_shrunk() -> None:
     wanted = RAMP[:64, 32:96].reshape(32, 2, 32, 2, 3).mean((1, 3))
     assert np.abs(seen[0] - wanted).max() <= 0.5
     assert (spec.shape, spec.crop) == ((32, 32, 3), (0.25, 0, 0.75, 0.5))
-    with pytest.raises(ValueError, match=r"image_size is 96, and camera front gives .* 64 x 64"):
+    with pytest.raises(ValueError, match=r"image_size is 96, .* 128 pixels, .* keeps 64 x 64; ch"):
         HardwareEnv(TWIN, SeeingArm(), TASK, config=replace(config, image_size=96))
+
+
+class Knowing(TaskReward):
+    """Has learned from the left half of what a camera shows."""
+
+    cameras, crops = ("front",), {"front": (0.0, 0.0, 0.5, 1.0)}
+
+
+def test_who_judges_is_shown_what_it_has_learned_from() -> None:
+    config, rewards = RobotConfig(crop=("front:0:0:0.5:1",)), Rewards([Knowing()])
+    HardwareEnv(TWIN, SeeingArm(), TASK, config=config, rewards=rewards).close()
+    with pytest.raises(ValueError, match=r"source task has .* front:0\.0:0\.0:0\.5:1\.0, beside"):
+        HardwareEnv(TWIN, SeeingArm(), TASK, rewards=rewards)

@@ -29,7 +29,7 @@ from robot_rl.classifier_run import evaluate, train
 from robot_rl.classifier_training import train_classifier
 from robot_rl.config import ClassifierEvaluateConfig, ClassifierTrainConfig
 from robot_rl.env import ArraySpec
-from robot_rl.environments import ROBOT
+from robot_rl.environments import ROBOT, make_env
 from robot_rl.episodes import Episodes
 from robot_rl.reward import Moments, Rewards
 from robot_rl.reward_file import load_rewards
@@ -144,8 +144,15 @@ class TestTraining:
         train_classifier(config)[0].save(config.output)
         rewards = Rewards([ClassifierReward(ClassifierSettings(config.output))])
         rewards.require_crops({"front": CROP})
-        with pytest.raises(ValueError, match=r"crop=front:0\.25:0\.35:0\.75:0\.85, or train it"):
+        with pytest.raises(ValueError, match=r"crop to front:0\.25:0\.35:0\.75:0\.85, beside"):
             rewards.require_crops({})
+        with pytest.raises(ValueError, match=r"cropped to .*0\.85.*, and these show whole ones"):
+            train_classifier(replace(config, datasets=(data,), encoder=config.output))
+        (tmp_path / "rewards.yaml").write_text("- kind: classifier\n  file: x\n")
+        shown = {"cameras": "front", "image_size": SIZE, "rewards": str(tmp_path / "rewards.yaml")}
+        make_env("reach", crop="front:0.25:0.35:0.75:0.85", **shown).close()
+        with pytest.raises(ValueError, match="source classifier has learned from front cropped"):
+            make_env("reach", **shown)
 
     def test_what_its_encoder_has_learned_from_is_never_held_out(
         self, trained: tuple[Path, Path, str], tmp_path: Path

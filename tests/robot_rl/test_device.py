@@ -1,6 +1,5 @@
 """Where torch learns; who acts needs no more than a processor."""
 
-import platform
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +24,8 @@ def test_a_device_that_is_not_there_is_refused() -> None:
         prepare_torch(1, "float32", "gpu")
 
 
-@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="the system does not tell")
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="units have other names")
-def test_narrow_products_are_taken_where_the_processor_has_them() -> None:
-    capable = "avx512bw" in Path("/proc/cpuinfo").read_text().split()
+def test_narrow_products_are_taken_where_the_processor_has_kernels_for_them() -> None:
+    capable = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     try:
         prepare_torch(1, "bfloat16")
         assert precision() is (torch.bfloat16 if capable else torch.float32)

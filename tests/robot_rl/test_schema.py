@@ -46,5 +46,16 @@ def test_other_settings_of_the_same_environment_are_listed() -> None:
     ]
 
 
+def test_older_descriptions_are_of_whole_pictures() -> None:
+    image = ArraySpec((32, 32, 3), "uint8", 0, 255)
+    pictures = replace(CUBE, observation={"images/front": image})
+    content = pictures.to_json()
+    del content["observation"]["images/front"]["crop"]
+    assert Schema.from_json(content) == pictures
+    cropped = {"images/front": replace(image, crop=(0.25, 0.35, 0.75, 0.85))}
+    [_, line] = _refusal(pictures, replace(pictures, observation=cropped))
+    assert line.endswith("crop: expected [], got [0.25, 0.35, 0.75, 0.85]")
+
+
 def test_contracts_may_differ() -> None:
     CUBE.expect(replace(CUBE, contract={}), "data/cube")

@@ -62,5 +62,5 @@ def test_a_crop_is_a_part_of_a_larger_picture() -> None:
 
 def test_a_crop_of_a_camera_that_nobody_looks_at_is_refused() -> None:
     config = EnvConfig(cameras=("front",), crop=("wrist:0.25:0.5:0.75:1",))
-    with pytest.raises(ValueError, match=r"camera 'wrist' is not looked at; choose .* front"):
+    with pytest.raises(ValueError, match=r"camera 'wrist' is not there; choose .* front"):
         MujocoEnv(Reach(), config=config)
