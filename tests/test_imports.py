@@ -22,11 +22,14 @@ RECORDED = (
 REWARDS = ("robot_rl.reward", "robot_rl.reward_file", "robot_rl.reward_sources")
 """What judges a step, of a simulator's as of a robot's; numpy alone, until a file asks for more."""
 
+SEEN = ("robot_rl.env", "robot_rl.crop")
+"""What is observed, of simulators as of robots; numpy alone."""
+
 MAY_IMPORT = {
     "controllers": ("controllers",),
     "robot_rl": ("robot_rl", "controllers"),
-    "sim": ("sim", "robot_rl.env", *REWARDS, "controllers"),
-    "hardware": ("hardware", "robot_rl.env", *REWARDS, "controllers", *RECORDED),
+    "sim": ("sim", *SEEN, *REWARDS, "controllers"),
+    "hardware": ("hardware", *SEEN, *REWARDS, "controllers", *RECORDED),
 }
 """First-party modules, at load or later; what is not listed goes by a lazy name from a table."""
 
