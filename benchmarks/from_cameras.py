@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from benchmarks.table import Row, show_rows, write_rows
 from robot_rl import durable
 from robot_rl.config import DrqConfig, DrqV2Config, TrainConfig
 from robot_rl.log import Row as LogRow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SUITE = "from_cameras"
 GOAL, MINUTES = 0.9, 45.0
@@ -150,12 +153,12 @@ def draw(outcomes: Sequence[Outcome]) -> Path:
     return PLOT
 
 
-def _draw_study(axes: object, outcome: Outcome, color: str) -> None:
+def _draw_study(axes: Axes, outcome: Outcome, color: str) -> None:
     values = np.array([[row["greedy_success"] for row in log] for log in outcome.logs])
     steps = [row["step"] for row in outcome.logs[0]]
     label = f"{outcome.study.name.partition(', ')[2]} ({len(values)})"
-    axes.plot(steps, values.T, color=color, alpha=0.35, lw=1)  # pyright: ignore
-    axes.plot(steps, values.mean(0), "o-", ms=3, color=color, lw=2, label=label)  # pyright: ignore
+    axes.plot(steps, values.T, color=color, alpha=0.35, lw=1)
+    axes.plot(steps, values.mean(0), "o-", ms=3, color=color, lw=2, label=label)
 
 
 def _outcomes(known: Curves) -> list[Outcome]:

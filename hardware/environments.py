@@ -72,9 +72,8 @@ class RobotFactory:
                 f"a robot has no option {', '.join(sorted(unknown))}; choose from "
                 f"{', '.join(sorted(names))}"
             )
-        for name in ("cameras", "crop"):
-            if isinstance(options.get(name), str):
-                options[name] = (options[name],)
+        if isinstance(options.get("cameras"), str):
+            options["cameras"] = (options["cameras"],)
         chosen = _filled(Robot, options)
         contract = load_contract(chosen.robot)
         if not chosen.task:

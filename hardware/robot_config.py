@@ -18,7 +18,7 @@ class RobotConfig(ToolSettings):
     """Cameras of the contract that are observed as ``images/<camera>``."""
     image_size: int = 0
     """Height and width to which their pictures are shrunk; 0 leaves them as they are."""
-    crop: tuple[str, ...] = ()
+    crop: str | tuple[str, ...] = ()
     """What images show of their camera's pictures, before they are shrunk, by corners in shares of
     them, e.g. wrist:0.25:0.35:0.75:0.85 (left, top, right, bottom); all by default."""
     apart: bool = False

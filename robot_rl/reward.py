@@ -113,18 +113,8 @@ class ChargesTakeovers(Protocol):
 
 
 @runtime_checkable
-class KnowsPictures(Protocol):
+class KnowsPictures(RewardSource, Protocol):
     """A source that has learned from pictures, and must be shown the same part of them."""
-
-    @property
-    def name(self) -> str:
-        """Of the source."""
-        ...
-
-    @property
-    def cameras(self) -> tuple[str, ...]:
-        """Cameras whose images it must see."""
-        ...
 
     @property
     def crops(self) -> Mapping[str, tuple[float, ...]]:

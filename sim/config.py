@@ -34,7 +34,7 @@ class EnvConfig(ToolSettings):
     """Cameras to render into ``images/<camera>``."""
     image_size: int = 128
     """Height and width of the images."""
-    crop: tuple[str, ...] = ()
+    crop: str | tuple[str, ...] = ()
     """What images show of their camera's pictures, by corners in shares of them, e.g.
     wrist:0.25:0.35:0.75:0.85 (left, top, right, bottom); all by default."""
     randomization: Randomization = field(default_factory=Randomization)

@@ -110,9 +110,8 @@ def _split(
         )
     if isinstance(name := options.get("randomization"), str):
         options["randomization"] = _randomization(name)
-    for name in ("cameras", "crop"):
-        if isinstance(one := options.get(name), str):
-            options[name] = (one,)
+    if isinstance(camera := options.get("cameras"), str):
+        options["cameras"] = (camera,)
     config = _filled(EnvConfig, {k: v for k, v in options.items() if k in of_env})
     return _filled(task, {k: v for k, v in options.items() if k in of_task}), config
 
