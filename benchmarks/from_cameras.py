@@ -52,11 +52,11 @@ PEG = TrainConfig(
     demonstrations=50,
     demonstration_noise=0.3,
     capacity=20_000,
-    evaluate_every=1_000,
+    evaluate_every=2_000,
     evaluation_episodes=50,
     drq=DRQ,
 )
-PICK = replace(PEG, env="pick_cube", options=(*SEEN, PICK_CROP), steps=4_000)
+PICK = replace(PEG, env="pick_cube", options=(*SEEN, PICK_CROP), steps=4_000, evaluate_every=1_000)
 
 
 def _by_v2(config: TrainConfig) -> TrainConfig:

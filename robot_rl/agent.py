@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from robot_rl.agent_config import AgentConfig
 from robot_rl.batch import Batch
@@ -62,9 +60,9 @@ class Agent(ABC):
         """What looks after the cameras of one world, where the agent sees any."""
         return None
 
+    @abstractmethod
     def act_cloned(self, observation: Observation) -> np.ndarray:
         """Actions of the clone alone, where there is one. Shape (batch, action)."""
-        return self.act(observation, greedy=True)
 
     @property
     def has_fixed(self) -> bool:
@@ -144,14 +142,3 @@ class Agent(ABC):
         for name in names:
             if (part := getattr(self, name)) is not None:
                 part.load_state_dict(state[name])
-
-    def _returns(self, batch: Batch, value: Tensor) -> Tensor:
-        """What the critics should say: rewards, and the value of what came after them.
-
-        Nothing comes after a success or failure; time-outs go on. Shape (batch,) each.
-        """
-        alive = 1 - torch.as_tensor(batch.terminated).float()
-        discount = self.config.discount ** torch.as_tensor(batch.steps)
-        target = torch.as_tensor(batch.reward) + alive * discount * value
-        bounds = self.config.return_range
-        return target if bounds is None else target.clamp(*bounds)

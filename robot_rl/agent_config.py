@@ -43,6 +43,14 @@ class AgentConfig:
     """Critic updates per environment step."""
     cloning_steps: int = 1500
     """Updates that clone the demonstrations into the actor before learning; 0 starts from noise."""
+    critic_warmup: int = 1500
+    """Critic updates before the cloned actor starts to change."""
+    cloning_weight: tuple[float, float] = (5.0, 0.5)
+    """How strongly the actor is drawn to the cloned policy: at first, and in the end."""
+    cloning_decay: int = 6_000
+    """Environment steps, after the warm-up, over which that weight falls (geometrically)."""
+    imitation_bootstrap: bool = True
+    """Act and bootstrap with the cloned action wherever the critics value it more (IBRL)."""
 
     def __post_init__(self) -> None:
         check(
@@ -57,6 +65,9 @@ class AgentConfig:
             batch_size=at_least(2),
             utd_ratio=above(0),
             cloning_steps=at_least(0),
+            critic_warmup=at_least(0),
+            cloning_weight=each(above(0)),
+            cloning_decay=at_least(1),
         )
 
 
@@ -85,14 +96,6 @@ class SacConfig(AgentConfig):
     """Entropy that the temperature aims at [nats]; None takes -action dimension / 2."""
     entropy_backup: bool = False
     """Whether the target value counts the entropy of the next action."""
-    critic_warmup: int = 1500
-    """Critic updates before the cloned actor starts to change."""
-    cloning_weight: tuple[float, float] = (5.0, 0.5)
-    """How strongly the actor is drawn to the cloned policy: at first, and in the end."""
-    cloning_decay: int = 6_000
-    """Environment steps, after the warm-up, over which that weight falls (geometrically)."""
-    imitation_bootstrap: bool = True
-    """Act and bootstrap with the cloned action wherever the critics value it more (IBRL)."""
     gripper: GripperName = "continuous"
     """Discrete: close, keep or open, chosen by a critic of its own (HIL-SERL)."""
     gripper_penalty: float = 0.02
@@ -113,9 +116,6 @@ class SacConfig(AgentConfig):
             critic_updates_per_actor_update=at_least(1),
             initial_temperature=above(0),
             temperature_learning_rate=above(0),
-            critic_warmup=at_least(0),
-            cloning_weight=each(above(0)),
-            cloning_decay=at_least(1),
             gripper_penalty=at_least(0),
             gripper_epsilon=within(0, 1),
             gripper_open=within(0, 1),
@@ -228,8 +228,6 @@ class DrqV2Config(PixelConfig):
     imitation_trains_encoder: bool = True
     """Whether what is demonstrated trains the encoder as well, beside the critics: else what a
     cloned actor sees by changes under it."""
-    critic_warmup: int = 500
-    """Updates in which a cloned actor imitates alone, until its critics know something."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -239,5 +237,4 @@ class DrqV2Config(PixelConfig):
             noise_steps=at_least(1),
             noise_clip=at_least(0),
             imitation_weight=at_least(0),
-            critic_warmup=at_least(0),
         )

@@ -3,16 +3,15 @@
 ``update`` is that of ``sac.py``; here stands what sees. Convolutions, and heads that reduce their
 maps to a vector, are trained with the critics and never by the loss of the actor, who gets the
 vector without its gradient (DrQ: Kostrikov et al., 2020). Targets have slow heads over the same
-maps. Observation and next observation are moved by their own few pixels. The clone keeps the eyes
-with which it was made, for those that learn change all the time. Other than in SERL what the state
-becomes is trained with the critics, too, and nothing is dropped out.
+maps. Observation and next observation are moved by their own few pixels. Other than in SERL what
+the state becomes is trained with the critics, too, and nothing is dropped out. What it shares with
+DrQ-v2 stands in ``seeing.py``.
 """
 
 from __future__ import annotations
 
 import copy
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,18 +20,15 @@ from torch import Tensor, nn
 from robot_rl.agent import Metrics
 from robot_rl.agent_config import DrqConfig
 from robot_rl.batch import Batch
-from robot_rl.camera_watch import CameraWatch
 from robot_rl.descent import descend, follow
 from robot_rl.env import ArraySpec, Observation
 from robot_rl.perception import Senses
 from robot_rl.sac import Sac, imitation_loss
+from robot_rl.seeing import Seeing
 from robot_rl.self_prediction import make_predictor
 
-_CLONED = "cloned_action"
-"""Key of what the clone would do, where it is known already."""
 
-
-class Drq(Sac):
+class Drq(Seeing, Sac):
     """``Sac`` for images (``images/<camera>``) and, where there is one, a vector (``state``)."""
 
     ACTING: ClassVar = (
@@ -78,51 +74,14 @@ class Drq(Sac):
         """As every agent; what a frozen encoder sees, the clone sees as well, and is told."""
         return super().act(observation | self.senses.fixed(observation), greedy, exploration)
 
-    def camera_watch(self) -> CameraWatch:
-        """What looks after the cameras of one world."""
-        return self.senses.watch()
-
-    def observe(self, observation: Observation) -> None:
-        """Lets the normaliser see new observations."""
-        self.senses.observe(observation)
-
-    def look(self, observation: Observation) -> None:
-        """Remembers how the cameras look."""
-        self.senses.looks.observe(observation)
-
-    def load_encoder(self, path: Path) -> None:
-        """As every agent."""
-        self.senses.load_encoder(path)
-        self._keep_senses()
-
     def keep_clone(self) -> None:
         """Takes the actor, and what it sees with, for the clone that stays."""
         super().keep_clone()
         self._keep_senses()
 
-    def _load_senses(self, state: dict[str, Any]) -> None:
-        self.senses.load_state_dict(state["senses"])
-        self.senses.looks.forget()
-        self.heads.load_state_dict(state["heads"])
-        self._keep_senses()
-
-    @property
-    def has_fixed(self) -> bool:
-        """Whether there is a clone, or an encoder that sees each image one way."""
-        return self.has_clone or self.senses.are_fixed
-
-    def fixed(self, observation: Observation) -> Observation:
-        """Maps that never change, and what the clone would do."""
-        known = self.senses.fixed(observation)
-        if self.has_clone:
-            known[_CLONED] = self._cloned_action(observation | known).cpu().numpy()
-        return known
-
     def _keep_senses(self) -> None:
-        self.fixed_version += 1
-        self.cloned_senses.load_state_dict(self.senses.state_dict())
-        for heads in (self.cloned_heads, self.target_heads):
-            heads.load_state_dict(self.heads.state_dict())
+        super()._keep_senses()
+        self.target_heads.load_state_dict(self.heads.state_dict())
 
     def _follow(self) -> None:
         super()._follow()
@@ -135,13 +94,6 @@ class Drq(Sac):
         maps, reduce = self.senses(observation, augment), self.senses.reduce
         own = reduce(self.heads, maps, observation)
         return own, reduce(self.target_heads, maps, observation)
-
-    @torch.no_grad()
-    def _cloned_action(self, observation: Observation) -> Tensor:
-        if _CLONED in observation:
-            return torch.as_tensor(observation[_CLONED])
-        maps = self.cloned_senses(observation)
-        return self.cloned.greedy(self.cloned_senses.reduce(self.cloned_heads, maps, observation))
 
     def _loss_beside(
         self, state: Tensor, judged: Tensor, batch: Batch

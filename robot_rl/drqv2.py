@@ -2,13 +2,13 @@
 
 ``update`` is the outline of the paper: critics with the encoder below them, then the actor on the
 same maps, without their gradient. Actor and critics reduce the maps by heads of their own. There is
-no slow encoder. Noise falls with time; rewards are summed over several steps.
+no slow encoder. Noise falls with time; rewards are summed over several steps. What it shares with
+DrQ stands in ``seeing.py``.
 """
 
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from robot_rl.agent import Agent, Metrics
+from robot_rl.agent import Metrics
 from robot_rl.agent_config import DrqV2Config
 from robot_rl.batch import Batch
-from robot_rl.camera_watch import CameraWatch
 from robot_rl.descent import descend, follow
 from robot_rl.env import ArraySpec, Observation
 from robot_rl.networks import Critics, DeterministicActor, make_head, orthogonal
 from robot_rl.perception import Heads, Senses
+from robot_rl.seeing import Seeing
 from robot_rl.self_prediction import make_predictor
 
 _CRITICS = 2
@@ -31,12 +31,15 @@ _INSIDE = 1e-6
 """How far within its bounds an action with noise stays."""
 
 
-class DrqV2(Agent):
+class DrqV2(Seeing):
     """Actor, two critics and an encoder for images and, where there is one, a vector."""
 
-    ACTING: ClassVar = ("senses", "actor_heads", "actor")
+    ACTING: ClassVar = (
+        *("senses", "heads", "actor", "target_heads", "target_critics"),
+        *("cloned_senses", "cloned_heads", "cloned"),
+    )
     LEARNING: ClassVar = (
-        *("critic_heads", "critics", "target_heads", "target_critics"),
+        *("critic_heads", "critics"),
         *("_actor_optimizer", "_critic_optimizer", "predictor"),
     )
     config: DrqV2Config
@@ -51,20 +54,23 @@ class DrqV2(Agent):
         self.config = config = config or DrqV2Config()  # pyright: ignore[reportIncompatibleVariableOverride]
         torch.manual_seed(seed)
         self.senses = Senses(observation_spec, config)
-        self.actor_heads, self.critic_heads = (
+        self.heads, self.critic_heads = (
             self.senses.make_heads(config.features, spatial=False) for _ in range(2)
         )
-        features, actions = self.actor_heads.outputs, action_spec.shape[0]
+        features, actions = self.heads.outputs, action_spec.shape[0]
         self.actor = DeterministicActor(features, config.hidden, actions)
         head = make_head(config, config.return_range)
         self.critics = Critics(features + actions, config.hidden, _CRITICS, head, config.layer_norm)
-        for part in (self.actor_heads, self.critic_heads, self.actor, self.critics):
+        for part in (self.heads, self.critic_heads, self.actor, self.critics):
             part.apply(orthogonal)
         self.target_heads = copy.deepcopy(self.critic_heads).requires_grad_(False)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
+        self.cloned_senses = copy.deepcopy(self.senses).requires_grad_(False)
+        self.cloned_heads = copy.deepcopy(self.heads).requires_grad_(False)
+        self.cloned = copy.deepcopy(self.actor).requires_grad_(False)
         self.predictor = make_predictor(config, features, action_spec)
         rate = config.learning_rate
-        acting = [*self.actor.parameters(), *self.actor_heads.parameters()]
+        acting = [*self.actor.parameters(), *self.heads.parameters()]
         judging = [*self.critics.parameters(), *self.critic_heads.parameters()]
         seeing = list(self.senses.parameters())
         self._actor_optimizer = torch.optim.Adam(acting, rate, fused=True)
@@ -75,40 +81,17 @@ class DrqV2(Agent):
     def act(
         self, observation: Observation, greedy: bool | np.ndarray = False, exploration: float = 1.0
     ) -> np.ndarray:
-        """As every agent."""
+        """As every agent; where the critics value the cloned action more, that."""
+        observation = observation | self.senses.fixed(observation)
         with torch.inference_mode():
-            mean = self._mean(self.senses(observation), observation)
-            if greedy is True:
-                return mean.cpu().numpy()
-            noise = exploration * self.noise * torch.randn_like(mean)
-            noisy = (mean + noise).clamp(-1, 1)
-            return torch.where(torch.as_tensor(greedy)[..., None], mean, noisy).cpu().numpy()
-
-    def camera_watch(self) -> CameraWatch:
-        """What looks after the cameras of one world."""
-        return self.senses.watch()
-
-    @property
-    def has_fixed(self) -> bool:
-        """Whether the encoder sees each image one way."""
-        return self.senses.are_fixed
-
-    def fixed(self, observation: Observation) -> Observation:
-        """Maps that never change."""
-        return self.senses.fixed(observation)
-
-    def load_encoder(self, path: Path) -> None:
-        """As every agent."""
-        self.senses.load_encoder(path)
-        self.fixed_version += 1
-
-    def observe(self, observation: Observation) -> None:
-        """Lets the normaliser see new observations."""
-        self.senses.observe(observation)
-
-    def look(self, observation: Observation) -> None:
-        """Remembers how the cameras look."""
-        self.senses.looks.observe(observation)
+            maps = self.senses(observation)
+            action = self._mean(maps, observation)
+            if greedy is not True:
+                noise = exploration * self.noise * torch.randn_like(action)
+                noisy = (action + noise).clamp(-1, 1)
+                action = torch.where(torch.as_tensor(greedy)[..., None], action, noisy)
+            judged = self._reduce(self.target_heads, maps, observation)
+            return self._best(observation, judged, action).cpu().numpy()
 
     def clone(self, batch: Batch) -> Metrics:
         """One behaviour-cloning update of actor and encoder on a batch of demonstrations."""
@@ -118,17 +101,19 @@ class DrqV2(Agent):
         return {"cloning_loss": loss.item()}
 
     def keep_clone(self) -> None:
-        """Nothing stays of cloning but the actor that learning goes on from."""
+        """Takes the actor, and what it sees with, for the clone that stays."""
+        self.cloned.load_state_dict(self.actor.state_dict())
         self.has_clone = True
+        self._keep_senses()
 
     def update(self, batch: Batch) -> Metrics:
         """One update of critics and encoder, and one of the actor."""
         maps = self.senses(batch.observation, augment=True)
         metrics = self._update_critics(maps, batch)
+        self.updates += 1
         metrics |= self._update_actor([one.detach() for one in maps], batch)
         follow(self.target_critics, self.critics, self.config.tau)
         follow(self.target_heads, self.critic_heads, self.config.tau)
-        self.updates += 1
         return metrics
 
     @property
@@ -139,16 +124,12 @@ class DrqV2(Agent):
             return last
         return first + (last - first) * min(self.practised / self.config.noise_steps, 1.0)
 
-    @property
-    def _is_warm(self) -> bool:
-        return not self.has_clone or self.updates >= self.config.critic_warmup
-
     def load_policy(self, state: dict[str, Any]) -> None:
-        """As every agent: what acts, and critics that begin anew."""
-        self._load(self.ACTING, state)
-        self.senses.looks.forget()
+        """As every agent; the policy as it is stays as the clone."""
+        self._load_senses(state)
+        for actor in (self.actor, self.cloned):
+            actor.load_state_dict(state["actor"])
         self.has_clone = True
-        self.fixed_version += 1
 
     def _update_critics(self, maps: list[Tensor], batch: Batch) -> Metrics:
         target, following = self._target(batch)
@@ -171,30 +152,39 @@ class DrqV2(Agent):
     def _target(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Rewards of the window + discounted lower Q of the next action with clipped noise.
 
-        And what the slow heads see after the window. Shapes (batch,), (batch, s).
+        Or of what the clone would do there, whichever is more; and what the slow heads see after
+        the window. Shapes (batch,), (batch, s).
         """
         seen = batch.next_observation
         maps = self.senses(seen, augment=True)
         action = self._noisy(self._mean(maps, seen))
         state = self._reduce(self.target_heads, maps, seen)
-        return self._returns(batch, self.target_critics.value(state, action).amin(0)), state
+        values = self._smallest(state, self._candidates(seen, action))
+        return self._returns(batch, values.amax(0)), state
 
     def _update_actor(self, maps: list[Tensor], batch: Batch) -> Metrics:
-        """Uphill on the lower critic, and towards what was demonstrated."""
+        """Uphill on the lower critic, towards what was demonstrated, and drawn to the clone."""
         with torch.no_grad():
             state = self._reduce(self.critic_heads, maps, batch.observation)
         mean = self._mean(maps, batch.observation)
         self.critics.requires_grad_(False)  # Saves the products for gradients that nobody uses.
         value = self.critics.value(state, self._noisy(mean)).amin(0).mean()
         imitation = _imitation(mean, batch)
-        climbed = value if self._is_warm else 0.0
-        descend(self._actor_optimizer, self.config.imitation_weight * imitation - climbed)
+        metrics = {"q": value.item(), "imitation": imitation.item(), "noise": self.noise}
+        loss = self.config.imitation_weight * imitation
+        if self._is_warm:
+            loss = loss - value
+        if self.has_clone:
+            deviation = F.mse_loss(mean, self._cloned_action(batch.observation))
+            loss = loss + self._cloning_weight * deviation
+            metrics["deviation"] = deviation.item()
+        descend(self._actor_optimizer, loss)
         self.critics.requires_grad_(True)
-        return {"q": value.item(), "imitation": imitation.item(), "noise": self.noise}
+        return metrics
 
     def _mean(self, maps: list[Tensor], observation: Observation) -> Tensor:
         """The greedy action. Shape (batch, a)."""
-        return self.actor(self._reduce(self.actor_heads, maps, observation))
+        return self.actor.greedy(self._reduce(self.heads, maps, observation))
 
     def _reduce(self, heads: Heads, maps: list[Tensor], observation: Observation) -> Tensor:
         return self.senses.reduce(heads, maps, observation)

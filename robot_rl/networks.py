@@ -244,8 +244,8 @@ class DeterministicActor(nn.Module):
         self.trunk = EnsembleTrunk(1, inputs, hidden, norm=False)
         self.head = nn.Linear(hidden[-1], actions)
 
-    def forward(self, state: Tensor) -> Tensor:
-        """Shape (batch, s) -> (batch, a)."""
+    def greedy(self, state: Tensor) -> Tensor:
+        """The mean. Shape (batch, s) -> (batch, a)."""
         return torch.tanh(self.head(self.trunk(state)[0]))
 
 

@@ -4,9 +4,8 @@
 ``networks.py``, the 50/50 batches of demonstrations and online data (RLPD: Ball et al., 2023) in
 ``replay.py``. With a sparse reward of 0 and 1 the details decide between learning and collapse:
 critics have LayerNorm, their targets stay within the returns that are possible, the entropy is not
-part of the value, and the temperature starts low. With demonstrations a clone of them stays in the
-loop: it acts and bootstraps wherever the critics value its action more (IBRL: Hu et al., 2024), and
-the actor is drawn to it.
+part of the value, and the temperature starts low. How a clone of demonstrations stays in the loop
+stands in ``actor_critic.py``.
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from robot_rl.agent import Agent, Metrics
+from robot_rl.actor_critic import ActorCritic
+from robot_rl.agent import Metrics
 from robot_rl.agent_config import SacConfig
 from robot_rl.batch import Batch
 from robot_rl.descent import descend, follow
@@ -37,7 +37,7 @@ from robot_rl.networks import (
 )
 
 
-class Sac(Agent):
+class Sac(ActorCritic):
     """Actor, critics, temperature and clone for vector observations (``state``).
 
     With ``config.gripper`` "discrete" a critic of its own chooses what the gripper does, and all of
@@ -198,10 +198,6 @@ class Sac(Agent):
         """Moves the targets a little."""
         follow(self.target_critics, self.critics, self.config.tau)
 
-    @property
-    def _is_warm(self) -> bool:
-        return not self.has_clone or self.updates > self.config.critic_warmup
-
     def _update_critics(self, state: Tensor, batch: Batch) -> Metrics:
         target, judged = self._target(batch)
         output = self.critics(state, self._arm_action(batch))
@@ -232,36 +228,10 @@ class Sac(Agent):
             values[0] -= self.log_temperature.exp() * log_probability
         return self._returns(batch, values.amax(0)), judged
 
-    def _candidates(self, observation: Observation, action: Tensor) -> Tensor:
-        """The action and, where demonstrations were cloned, the cloned one (IBRL).
-
-        Shape (batch, a) -> (1 or 2, batch, a).
-        """
-        if not (self.has_clone and self.config.imitation_bootstrap):
-            return action[None]
-        return torch.stack([action, self._cloned_action(observation)])
-
-    def _smallest(self, state: Tensor, candidates: Tensor, members: Members = None) -> Tensor:
-        """Smallest value of each action over some of the target critics.
-
-        Shapes (batch, s), (n, batch, a) -> (n, batch).
-        """
-        states = state.expand(len(candidates), *state.shape).flatten(0, 1)
-        values = self.target_critics.value(states, candidates.flatten(0, 1), members)
-        return values.amin(0).view(candidates.shape[:-1])
-
     def _draw_subset(self) -> Members:
         """The random critics that make one target."""
         size = self.config.subset
         return torch.randperm(self.config.ensemble)[:size] if size < self.config.ensemble else None
-
-    def _best(self, observation: Observation, judged: Tensor, action: Tensor) -> Tensor:
-        """The action, or the cloned one where the critics value it more. Shape (batch, a)."""
-        candidates = self._candidates(observation, action)
-        if len(candidates) == 1:
-            return action
-        values = self._smallest(judged, candidates)
-        return torch.where((values[1] > values[0])[:, None], candidates[1], action)
 
     def _await_critics(self, state: Tensor, batch: Batch) -> Metrics:
         """In place of an update of the actor while the critics are cold."""
@@ -286,14 +256,6 @@ class Sac(Agent):
         follow(self.averaged, self.actor, self.config.actor_tau)
         self.critics.requires_grad_(True)
         return metrics | self._update_temperature(log_probability.detach())
-
-    @property
-    def _cloning_weight(self) -> float:
-        """Strong while the critics know little beyond the demonstrations, weak later."""
-        first, last = self.config.cloning_weight
-        before = max(self.config.critic_warmup, self.studied)
-        steps = max(self.updates - before, 0) / self.config.utd_ratio
-        return first * (last / first) ** min(steps / self.config.cloning_decay, 1.0)
 
     @property
     def _gripper_cloning_weight(self) -> float:

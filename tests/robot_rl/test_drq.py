@@ -16,18 +16,11 @@ from robot_rl.drq import Drq
 from robot_rl.env import ArraySpec
 from robot_rl.ranges import RangeError
 from tests.robot_rl.pixel_batches import (
-    ACTION,
     ACTIONS,
-    IMAGE,
-    KEYS,
     ROWS,
-    SIZE,
     SPEC,
-    VECTOR,
     batch,
     parameters,
-    pointing,
-    tried,
 )
 
 CONFIG = DrqConfig(hidden=(32, 32), features=16, batch_size=ROWS, return_range=(0.0, 1.0))
@@ -104,100 +97,6 @@ def test_slow_heads_follow_over_the_same_trunk() -> None:
     torch.testing.assert_close(moved, 0.25 * (parameters(agent.heads) - before))
 
 
-def test_the_clone_acts_as_it_did_whatever_is_learned() -> None:
-    agent = _cloned(critic_warmup=2)
-    seen = batch(9).observation
-    before = agent.act_cloned(seen)
-    for seed in range(6):
-        agent.update(batch(seed))
-    np.testing.assert_array_equal(agent.act_cloned(seen), before)
-    assert not np.array_equal(agent.act(seen, greedy=True), before)
-
-
-def test_the_actor_stays_with_the_clone_while_the_critics_change_what_it_sees() -> None:
-    agent = _cloned(critic_warmup=1000, learning_rate=1e-3)
-    seen = pointing(0).observation
-    wanted = agent.act_cloned(seen)
-    reward = np.linspace(0, 1, 64).astype(np.float32)
-    for seed in range(60):
-        agent.update(pointing(seed)._replace(reward=reward, terminated=np.ones(64, bool)))
-    with torch.inference_mode():
-        got = agent.averaged.greedy(agent._state(seen)).numpy()
-    assert np.abs(got - wanted).max() < 0.1
-
-
-def test_demonstrations_are_cloned_from_what_the_camera_shows() -> None:
-    agent = _agent({KEYS[0]: IMAGE}, learning_rate=1e-3)
-    for seed in range(80):
-        agent.clone(pointing(seed))
-    agent.keep_clone()
-    shown = pointing(1000)
-    for act in (agent.act_cloned, lambda seen: agent.act(seen, greedy=True)):
-        assert (np.sign(act(shown.observation)[:, 0]) == np.sign(shown.action[:, 0])).mean() > 0.95
-
-
-def test_the_critics_learn_what_the_camera_shows() -> None:
-    agent = _agent({KEYS[0]: IMAGE}, learning_rate=1e-3)
-    rng = np.random.default_rng(0)
-    for seed in range(200):
-        agent.update(tried(seed, rng))
-    shown, act = pointing(1000), agent.act
-    right = np.sign(act(shown.observation, True)[:, 0]) == np.sign(shown.action[:, 0])
-    assert right.mean() > 0.9
-
-
-def test_a_restored_learner_goes_on_as_if_nothing_had_happened() -> None:
-    agent = _cloned(critic_warmup=2)
-    for seed in range(4):
-        agent.update(batch(seed))
-    other = _agent(critic_warmup=2)
-    other.load_state_dict(agent.state_dict())
-    for one in (agent, other):
-        torch.manual_seed(7)
-        for seed in range(4):
-            one.update(batch(seed))
-    seen = batch(9).observation
-    np.testing.assert_array_equal(agent.act(seen, greedy=True), other.act(seen, greedy=True))
-    np.testing.assert_array_equal(agent.act_cloned(seen), other.act_cloned(seen))
-
-
-def test_what_acts_can_be_given_to_another() -> None:
-    agent, other = _cloned(critic_warmup=2), _agent()
-    for seed in range(4):
-        agent.update(batch(seed))
-    other.load_acting_state(agent.acting_state())
-    seen = batch(9).observation
-    np.testing.assert_array_equal(agent.act(seen, greedy=True), other.act(seen, greedy=True))
-
-
-def test_another_robot_begins_with_the_policy_and_new_critics() -> None:
-    agent, other = _cloned(critic_warmup=2), _agent()
-    for seed in range(4):
-        agent.update(batch(seed))
-    fresh = parameters(other.critics)
-    other.load_policy(agent.state_dict())
-    seen = batch(9).observation
-    with torch.inference_mode():
-        policy = agent.averaged.greedy(agent._state(seen)).numpy()
-    np.testing.assert_array_equal(other.act_cloned(seen), policy)
-    assert torch.equal(parameters(other.critics), fresh)
-
-
-def test_images_alone_are_enough() -> None:
-    agent = _agent({KEYS[0]: IMAGE})
-    agent.observe(batch().observation)
-    agent.update(batch())
-    assert agent.act(batch().observation).shape == (ROWS, ACTION)
-
-
-@pytest.mark.parametrize("channels", [1, 4])
-def test_depth_may_be_among_the_channels(channels: int) -> None:
-    image = ArraySpec((SIZE, SIZE, channels), "uint8", 0, 255)
-    agent = _agent({"images/front": image})
-    seen = {"images/front": np.zeros((2, *image.shape), np.uint8)}
-    assert agent.act(seen).shape == (2, ACTION)
-
-
 def test_half_precision_learns_the_same_shapes() -> None:
     torch.set_float32_matmul_precision("medium")
     agent = _cloned(critic_warmup=1)
@@ -208,11 +107,6 @@ def test_half_precision_learns_the_same_shapes() -> None:
     assert not torch.equal(parameters(agent.senses), before)
     assert all(np.isfinite(value) for value in metrics.values())
     assert agent.act(batch().observation).dtype == np.float32
-
-
-def test_observations_without_images_are_answered() -> None:
-    with pytest.raises(ValueError, match=r"these observations are state; add cameras.*sac"):
-        _agent({"state": ArraySpec((VECTOR,))})
 
 
 def test_a_discrete_gripper_is_refused() -> None:

@@ -58,7 +58,7 @@ def test_with_its_defaults_it_has_the_published_sizes() -> None:
     actor = 50 * 1024 + 1024 + 1024 * 1024 + 1024 + 1024 * 6 + 6
     critic = 56 * 1024 + 1024 + 1024 * 1024 + 1024 + 1024 + 1
     assert len(parameters(agent.senses)) == encoder
-    assert len(parameters(agent.actor_heads)) == len(parameters(agent.critic_heads)) == head
+    assert len(parameters(agent.heads)) == len(parameters(agent.critic_heads)) == head
     assert len(parameters(agent.actor)) == actor
     assert len(parameters(agent.critics)) == 2 * critic
     assert isinstance(agent.critics.head, ScalarHead)
@@ -116,7 +116,7 @@ def test_actions_at_the_bounds_stay_inside_and_keep_their_gradient() -> None:
 
 def test_critics_train_the_encoder_and_the_actor_does_not() -> None:
     agent = _agent()
-    acting = agent.actor_heads, agent.actor
+    acting = agent.heads, agent.actor
     judging = agent.senses, agent.critic_heads, agent.critics
     before = parameters(*judging), parameters(*acting)
     maps = agent.senses(batch().observation, augment=True)
@@ -158,8 +158,8 @@ def test_a_cloned_actor_imitates_alone_until_the_critics_are_warm() -> None:
         agent._update_actor(agent.senses(given.observation), given)
         return parameters(agent.actor)
 
-    assert torch.equal(learned(True, 1, 1), learned(True, 1, -1))
-    assert not torch.equal(learned(True, 2, 1), learned(True, 2, -1))
+    assert torch.equal(learned(True, 2, 1), learned(True, 2, -1))
+    assert not torch.equal(learned(True, 3, 1), learned(True, 3, -1))
     assert not torch.equal(learned(False, 0, 1), learned(False, 0, -1))
 
 
@@ -203,9 +203,9 @@ def test_the_encoder_keeps_what_imitation_sees_by() -> None:
     def learned(given: Any, **settings: Any) -> torch.Tensor:
         agent = _agent(**settings)
         torch.manual_seed(1)
-        before = parameters(agent.actor, agent.actor_heads)
+        before = parameters(agent.actor, agent.heads)
         agent._update_critics(agent.senses(given.observation), given)
-        assert torch.equal(parameters(agent.actor, agent.actor_heads), before)
+        assert torch.equal(parameters(agent.actor, agent.heads), before)
         return parameters(agent.senses)
 
     once, nothing = batch(is_demonstration=shown), batch()
@@ -213,25 +213,6 @@ def test_the_encoder_keeps_what_imitation_sees_by() -> None:
     assert not torch.equal(learned(once), learned(once, **alone))
     assert torch.equal(learned(once, imitation_weight=0.0), learned(once, **alone))
     assert torch.equal(learned(nothing), learned(nothing, **alone))
-
-
-def test_demonstrations_are_cloned_from_what_the_camera_shows() -> None:
-    agent = _agent({KEYS[0]: IMAGE}, learning_rate=1e-3)
-    for seed in range(80):
-        agent.clone(pointing(seed))
-    shown = pointing(1000)
-    acted = agent.act(shown.observation, greedy=True)
-    assert (np.sign(acted[:, 0]) == np.sign(shown.action[:, 0])).mean() > 0.95
-
-
-def test_it_learns_what_the_camera_shows() -> None:
-    agent = _agent({KEYS[0]: IMAGE}, learning_rate=1e-3)
-    rng = np.random.default_rng(0)
-    for seed in range(200):
-        agent.update(tried(seed, rng))
-    shown = pointing(1000)
-    acted = agent.act(shown.observation, greedy=True)
-    assert (np.sign(acted[:, 0]) == np.sign(shown.action[:, 0])).mean() > 0.9
 
 
 def test_its_critics_may_predict_a_histogram() -> None:
@@ -246,27 +227,3 @@ def test_its_critics_may_predict_a_histogram() -> None:
         right, wrong = (agent.critics.value(state, a).amin(0) for a in (action, -action))
     assert (right > wrong).float().mean() > 0.9
     assert 0 <= wrong.min() <= right.max() <= 1
-
-
-def test_a_restored_learner_goes_on_as_if_nothing_had_happened() -> None:
-    agent, other = _agent(), _agent()
-    agent.observe(batch().observation)
-    for seed in range(3):
-        agent.update(batch(seed))
-    other.load_state_dict(agent.state_dict())
-    for one in (agent, other):
-        torch.manual_seed(7)
-        for seed in range(3):
-            one.update(batch(seed))
-    np.testing.assert_array_equal(_mean(agent), _mean(other))
-    assert agent.updates == other.updates == 6
-
-
-def test_another_robot_begins_with_the_policy_and_new_critics() -> None:
-    agent, other = _agent(), _agent()
-    for seed in range(3):
-        agent.update(batch(seed))
-    fresh = parameters(other.critics, other.target_critics)
-    other.load_policy(agent.state_dict())
-    np.testing.assert_array_equal(_mean(agent), _mean(other))
-    assert torch.equal(parameters(other.critics, other.target_critics), fresh)

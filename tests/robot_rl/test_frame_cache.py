@@ -82,8 +82,9 @@ def _fill(replay: Replay, seed: int, steps: int) -> None:
         )
 
 
-def _cloned(**settings: object) -> Drq:
-    agent = Drq(SPEC, ACTIONS, replace(CONFIG, **settings), seed=0)
+def _cloned(kind: type[Drq | DrqV2] = Drq, **settings: object) -> Drq | DrqV2:
+    config = replace(CONFIG if kind is Drq else V2, **settings)
+    agent = kind(SPEC, ACTIONS, config, seed=0)  # pyright: ignore[reportArgumentType]
     agent.keep_clone()
     return agent
 
@@ -94,8 +95,9 @@ def _require_known(drawn: Batch, agent: Agent) -> None:
         np.testing.assert_allclose(seen["cloned_action"], wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_batches_bring_what_the_clone_would_do() -> None:
-    agent = _cloned()
+@pytest.mark.parametrize("kind", [Drq, DrqV2])
+def test_batches_bring_what_the_clone_would_do(kind: type[Drq | DrqV2]) -> None:
+    agent = _cloned(kind)
     learner = _learner(agent, capacity=20)
     _fill(learner.demonstrations, 0, 15)
     for seed in range(1, 6):  # Twice around the ring, and once more.
@@ -150,9 +152,10 @@ def test_what_a_frozen_encoder_sees_is_kept(kind: type[Drq | DrqV2]) -> None:
     agent.update(drawn)
 
 
-def test_a_clone_acts_by_what_a_frozen_encoder_saw() -> None:
+@pytest.mark.parametrize("kind", [Drq, DrqV2])
+def test_a_clone_acts_by_what_a_frozen_encoder_saw(kind: type[Drq | DrqV2]) -> None:
     torch.set_float32_matmul_precision("medium")
-    agent = _cloned(frozen=True, shift=0, critic_warmup=0)
+    agent = _cloned(kind, frozen=True, shift=0, critic_warmup=0)
     learner = _learner(agent)
     _fill(learner.replay, 0, 20)
     drawn = learner._sample()
@@ -163,8 +166,9 @@ def test_a_clone_acts_by_what_a_frozen_encoder_saw() -> None:
         learner.update()
 
 
-def test_who_acts_looks_once_with_a_frozen_encoder() -> None:
-    agent = _cloned(frozen=True, shift=0)
+@pytest.mark.parametrize("kind", [Drq, DrqV2])
+def test_who_acts_looks_once_with_a_frozen_encoder(kind: type[Drq | DrqV2]) -> None:
+    agent = _cloned(kind, frozen=True, shift=0)
     looks: list[int] = []
     for senses in (agent.senses, agent.cloned_senses):
         for encoder in senses.encoders:
