@@ -24,9 +24,10 @@ import numpy as np
 
 from benchmarks.learning import Outcome, Study, success_rows, train_all
 from benchmarks.studies import digest
-from benchmarks.table import Row, show_rows, write_rows
+from benchmarks.table import BUILD, Row, show_rows, write_rows
 from robot_rl import durable
 from robot_rl.config import DrqConfig, DrqV2Config, TrainConfig
+from robot_rl.lock import alone_in
 from robot_rl.log import Row as LogRow
 
 if TYPE_CHECKING:
@@ -41,7 +42,13 @@ PEG_CROP = "crop=front:0.28:0.31:0.78:0.81,wrist:0.36:0.46:0.64:0.74"
 PICK_CROP = "crop=front:0.28:0.27:0.78:0.77,wrist:0.25:0.36:0.75:0.86"
 DRQ = DrqConfig(batch_size=64, shift=2)
 V2 = DrqV2Config(
-    batch_size=64, shift=2, utd_ratio=1.0, encoder="small", head="categorical", layer_norm=True
+    batch_size=64,
+    shift=2,
+    utd_ratio=1.0,
+    encoder="small",
+    head="categorical",
+    layer_norm=True,
+    cloning_steps=2_000,
 )
 """With what made DrQ-v2 good with demonstrations besides; its encoder would take all the time."""
 PEG = TrainConfig(
@@ -100,7 +107,8 @@ def main(arguments: list[str]) -> int:
         for study in STUDIES
         if study.name in asked.studies and (study.name, seed) not in known
     ]
-    train_all(missing, _keep)
+    with alone_in(BUILD / SUITE):
+        train_all(missing, _keep)
     outcomes = _outcomes(read_curves())
     rows = [row for outcome in outcomes for row in _rows(outcome)]
     show_rows(rows)

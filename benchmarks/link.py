@@ -41,7 +41,9 @@ _SPAWN = multiprocessing.get_context("spawn")
 def rows() -> Iterator[Row]:
     """Time and rate of transitions, size of weights, time until a killed learner is back."""
     with make_env(ENV) as env:
-        weights = weights_message(0, Sac(env.observation_spec, env.action_spec).acting_state())
+        weights = weights_message(
+            Sac(env.observation_spec, env.action_spec).acting_state(), version=0
+        )
         seen, action = (spec.zeros() for spec in (env.observation_spec["state"], env.action_spec))
         message = to_message(
             Transition({"state": seen}, {"state": seen}, action, action, 0.0, False, False)
@@ -96,7 +98,7 @@ def _learner(address: str, weights: bytes) -> BaseProcess:
 
 
 def _take_all(address: str, weights: bytes, there: Event) -> None:
-    with LearnerLink(encode({}), weights, address) as link:
+    with LearnerLink(encode({}), encode({}), weights, address) as link:
         there.set()
         while True:
             link.say(version=0)

@@ -17,7 +17,8 @@ from robot_rl.outbox import Key, Outbox
 from robot_rl.zenoh_session import ADDRESS, open_session
 
 PREFIX = "robot_rl"
-TRANSITION, TAKEN, STATUS, OFFER, WEIGHTS = "transition", "taken", "status", "offer", "weights"
+TRANSITION, TAKEN, STATUS = "transition", "taken", "status"
+OFFER, CLONE, WEIGHTS = "offer", "clone", "weights"
 """Keys under the prefix; the first is followed by the learner's boot, the robot's name, and which
 transition it is."""
 AWAY = 1.0
@@ -29,6 +30,8 @@ _WINDOW = 64
 """Messages under way at once."""
 _AGAIN = 0.5
 """What nobody has answered for so long is sent again [s]."""
+_COMING = 300.0
+"""So long may weights be under way: a slow network carries them beside everything else [s]."""
 FIRST = b"first"
 """Goes with a transition before which nothing waits: what came before it comes no more."""
 
@@ -50,6 +53,8 @@ class ActorLink(Closing):
         self._status: dict[str, Any] = {}
         self.heard = self._answered = -float("inf")
         self._boot, self._sent = "", -1
+        self._coming: Any = None
+        self._clone: Message | None = None
         self._version, self._weights = -1, None
         self._failed: Exception | None = None
         self._ending = threading.Event()
@@ -140,10 +145,39 @@ class ActorLink(Closing):
         """A learner that is another one, or has come back, is sent all that waits."""
         if boot != self._boot:
             self._boot, self._sent = boot, -1
+            self._clone = self._coming = None
 
     def _fetch(self, version: int) -> None:
-        if version != self._version and (newest := self._ask(WEIGHTS)) is not None:
-            self._version, self._weights = newest.facts["version"], newest
+        """Asks for what acts, once the clone is here, or looks whether it has come."""
+        if self._coming is None:
+            if version != self._version:
+                self._coming = self._request(WEIGHTS if self._clone else CLONE)
+            return
+        arrived = self._arrived()
+        if arrived is None:
+            return
+        if self._clone is None:
+            self._clone = arrived
+        else:
+            self._version = arrived.facts["version"]
+            self._weights = Message(arrived.facts, self._clone.arrays | arrived.arrays)
+
+    def _request(self, what: str) -> Any:
+        """Where the answer will be; it lets all else pass."""
+        later = zenoh.Priority.BACKGROUND
+        return self._session.get(f"{PREFIX}/{what}", timeout=_COMING, priority=later)
+
+    def _arrived(self) -> Message | None:
+        """What was asked for, if it has come by now; nobody may have answered."""
+        try:
+            reply = self._coming.try_recv()
+        except zenoh.ZError:
+            self._coming = None
+            return None
+        if reply is None:
+            return None
+        self._coming = None
+        return decode(reply.ok.payload.to_bytes()) if reply.ok is not None else None
 
     def _send(self) -> None:
         """Sends what comes next; goes back when nothing is answered any more."""

@@ -29,6 +29,10 @@ class Agent(ABC):
 
     ACTING: ClassVar[tuple[str, ...]]
     """Names of what acting needs, as they are saved; an agent may have None in the place of one."""
+    CLONE: ClassVar[tuple[str, ...]]
+    """Names of the clone, which stays as it is."""
+    CHOOSING: ClassVar[tuple[str, ...]]
+    """Names of what chooses between the policy and the clone."""
     LEARNING: ClassVar[tuple[str, ...]]
     """Names of what only learning needs."""
     config: AgentConfig
@@ -113,26 +117,48 @@ class Agent(ABC):
         It forgets how the cameras looked.
         """
 
-    def acting_state(self) -> dict[str, Any]:
-        """A copy of what acting needs, and no more."""
-        counts = {"updates": self.updates, "studied": self.studied}
-        return self._copies(self.ACTING) | {"has_clone": self.has_clone} | counts
+    def acting_state(self, clone: bool = True) -> dict[str, Any]:
+        """A copy of what acting needs, and no more.
+
+        Args:
+            clone: Whether with the clone, where there is one; it is the same each time.
+        """
+        beside = self.CHOOSING + (self.CLONE if clone else ())
+        names = self.ACTING + (beside if self.has_clone else ())
+        return self._copies(names) | self._counts()
+
+    def clone_state(self) -> dict[str, Any]:
+        """A copy of the clone, where there is one: what ``acting_state`` may leave out."""
+        return self._copies(self.CLONE if self.has_clone else ())
 
     def load_acting_state(self, state: dict[str, Any]) -> None:
         """Restores what ``acting_state`` gave."""
-        self._load(self.ACTING, state)
         self.has_clone, self.updates = state["has_clone"], state["updates"]
+        self._load(self.ACTING, state)
+        if self.has_clone:
+            self._load((*self.CLONE, *self.CHOOSING), state)
         self.studied = state.get("studied", 0)  # Older files do not tell, and most have none.
         self.fixed_version += 1
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of everything that learning goes on from."""
-        return self.acting_state() | self._copies(self.LEARNING)
+        return self._copies(self._parts()) | self._counts()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what ``state_dict`` gave."""
         self.load_acting_state(state)
-        self._load(self.LEARNING, state)
+        self._load(self._parts(), state)
+
+    def _parts(self) -> tuple[str, ...]:
+        """Names of all that is saved."""
+        return (*self.ACTING, *self.CLONE, *self.CHOOSING, *self.LEARNING)
+
+    def _counts(self) -> dict[str, Any]:
+        return {
+            "has_clone": self.has_clone,
+            "updates": self.updates,
+            "studied": self.studied,
+        }
 
     def _copies(self, names: tuple[str, ...]) -> dict[str, Any]:
         parts = {name: part for name in names if (part := getattr(self, name)) is not None}

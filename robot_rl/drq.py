@@ -31,10 +31,7 @@ from robot_rl.self_prediction import make_predictor
 class Drq(Seeing, Sac):
     """``Sac`` for images (``images/<camera>``) and, where there is one, a vector (``state``)."""
 
-    ACTING: ClassVar = (
-        *("averaged", "cloned", "target_critics"),
-        *("senses", "heads", "target_heads", "cloned_senses", "cloned_heads"),
-    )
+    ACTING: ClassVar = ("senses", "heads", "averaged")
     LEARNING: ClassVar = (*Sac.LEARNING, "predictor")
     config: DrqConfig  # pyright: ignore[reportIncompatibleVariableOverride]
 

@@ -34,10 +34,7 @@ _INSIDE = 1e-6
 class DrqV2(Seeing):
     """Actor, two critics and an encoder for images and, where there is one, a vector."""
 
-    ACTING: ClassVar = (
-        *("senses", "heads", "actor", "target_heads", "target_critics"),
-        *("cloned_senses", "cloned_heads", "cloned"),
-    )
+    ACTING: ClassVar = ("senses", "heads", "actor")
     LEARNING: ClassVar = (
         *("critic_heads", "critics"),
         *("_actor_optimizer", "_critic_optimizer", "predictor"),

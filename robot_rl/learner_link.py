@@ -12,7 +12,9 @@ import queue
 import secrets
 from typing import Any, NamedTuple
 
-from robot_rl.actor_link import FIRST, OFFER, PREFIX, STATUS, TAKEN, TRANSITION, WEIGHTS
+import zenoh
+
+from robot_rl.actor_link import CLONE, FIRST, OFFER, PREFIX, STATUS, TAKEN, TRANSITION, WEIGHTS
 from robot_rl.env import Closing
 from robot_rl.message import Message, MessageError, decode, encode
 from robot_rl.outbox import Key
@@ -35,7 +37,8 @@ class LearnerLink(Closing):
 
     Args:
         offer: What is learned here, as a message.
-        weights: What acts, as a message; ``publish`` replaces it.
+        clone: The part of what acts that stays as it is, as a message.
+        weights: The rest of what acts, as a message; ``publish`` replaces it.
         address: Where to listen.
 
     Attributes:
@@ -45,10 +48,10 @@ class LearnerLink(Closing):
         OSError: If somebody else listens there.
     """
 
-    def __init__(self, offer: bytes, weights: bytes, address: str = ADDRESS) -> None:
+    def __init__(self, offer: bytes, clone: bytes, weights: bytes, address: str = ADDRESS) -> None:
         self.refused = 0
         self._boot = secrets.token_hex(8)
-        self._answers = {OFFER: offer, WEIGHTS: weights}
+        self._answers = {OFFER: offer, CLONE: clone, WEIGHTS: weights}
         self._arrived: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self._session = open_session(listen=address)
         self._open = True
@@ -70,7 +73,7 @@ class LearnerLink(Closing):
 
     def took(self, robot: str, key: Key) -> None:
         """Tells an actor that a transition, and those of its stream before it, have arrived."""
-        self._session.put(f"{PREFIX}/{TAKEN}/{robot}", encode(key._asdict()))
+        self._tell(f"{TAKEN}/{robot}", key._asdict())
 
     def refuse(self, robot: str, key: Key) -> None:
         """Counts what nobody can learn from, and tells that it was taken, or it came for ever."""
@@ -83,13 +86,18 @@ class LearnerLink(Closing):
 
     def say(self, **status: Any) -> None:
         """Tells all actors how learning stands; it must have the ``version`` of the weights."""
-        self._session.put(f"{PREFIX}/{STATUS}", encode({"boot": self._boot, **status}))
+        self._tell(STATUS, {"boot": self._boot, **status})
 
     def close(self) -> None:
         """Ends the link; safe to call twice."""
         if self._open:
             self._open = False
             self._session.close()  # pyright: ignore[reportAttributeAccessIssue]
+
+    def _tell(self, key: str, facts: dict[str, Any]) -> None:
+        """Says something short, ahead of weights that are under way."""
+        urgent = zenoh.Priority.INTERACTIVE_HIGH
+        self._session.put(f"{PREFIX}/{key}", encode(facts), priority=urgent)
 
     def _hear(self, sample: Any) -> None:
         *_, robot, text = str(sample.key_expr).split("/")

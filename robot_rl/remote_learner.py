@@ -111,7 +111,8 @@ class RemoteLearner(Closing):
         if not run.steps:  # Or who is killed soon would begin anew, and give out a version twice.
             self._checkpoint()
         # Last, for nobody closes it where the rest fails, or is interrupted.
-        self._link = LearnerLink(self._offer.to_message(), self._weights(), config.address)
+        clone = weights_message(agent.clone_state())
+        self._link = LearnerLink(self._offer.to_message(), clone, self._weights(), config.address)
 
     @property
     def _ratio(self) -> float:
@@ -204,7 +205,8 @@ class RemoteLearner(Closing):
             self._link.publish(self._weights())
 
     def _weights(self) -> bytes:
-        return weights_message(self._version, self.learner.agent.acting_state())
+        state = self.learner.agent.acting_state(clone=False)
+        return weights_message(state, version=self._version)
 
     def _speak(self) -> None:
         if (since := time.monotonic() - self._spoke) < _SPEAK:

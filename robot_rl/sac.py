@@ -44,7 +44,9 @@ class Sac(ActorCritic):
     these act on the other dimensions alone.
     """
 
-    ACTING: ClassVar = ("normalizer", "averaged", "cloned", "target_critics", "gripper")
+    ACTING: ClassVar = ("normalizer", "averaged", "gripper")
+    CLONE: ClassVar = ("cloned",)
+    CHOOSING: ClassVar = ("target_critics",)
     LEARNING: ClassVar = (
         *("actor", "critics", "gripper_critic"),
         *("_actor_optimizer", "_critic_optimizer", "_temperature_optimizer"),

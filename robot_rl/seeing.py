@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -27,6 +27,9 @@ class Seeing(ActorCritic):
         senses, heads, actor: From images and vector to maps, to what the actor sees, to actions.
         cloned_senses, cloned_heads, cloned: The same as they were when the clone was made.
     """
+
+    CLONE: ClassVar = ("cloned_senses", "cloned_heads", "cloned")
+    CHOOSING: ClassVar = ("target_heads", "target_critics")
 
     senses: Senses
     heads: Heads

@@ -12,8 +12,8 @@ from robot_rl.message import Message, MessageError, encode
 _SEPARATOR = "/"
 
 
-def weights_message(version: int, state: dict[str, Any]) -> bytes:
-    """The message of a version of ``Agent.acting_state``."""
+def weights_message(state: dict[str, Any], **more: Any) -> bytes:
+    """The message of ``Agent.acting_state``, or of a part of it, and of ``more`` facts."""
     facts = {name: value for name, value in state.items() if not isinstance(value, dict)}
     arrays = {
         f"{module}{_SEPARATOR}{name}": tensor.cpu().numpy()
@@ -21,11 +21,11 @@ def weights_message(version: int, state: dict[str, Any]) -> bytes:
         if isinstance(tensors, dict)
         for name, tensor in tensors.items()
     }
-    return encode({"version": version, "state": facts}, arrays)
+    return encode({"state": facts} | more, arrays)
 
 
 def acting_state(message: Message) -> dict[str, Any]:
-    """Inverse of ``weights_message``, less the version.
+    """Inverse of ``weights_message``, less the other facts.
 
     Raises:
         MessageError: If these are no weights.

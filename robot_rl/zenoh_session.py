@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 ADDRESS = "tcp/127.0.0.1:7447"
 """Where the learner listens unless told otherwise: this machine only."""
+_BUFFER = 262_144
+"""Bytes on their way into the network; enough for 100 Mbit/s and answers after 20 ms."""
 
 
 def open_session(*, listen: str | None = None, connect: str | None = None) -> zenoh.Session:
@@ -37,6 +39,9 @@ def open_session(*, listen: str | None = None, connect: str | None = None) -> ze
         "scouting/gossip/enabled": False,
         "listen/endpoints": [listen] if listen else [],
         "connect/endpoints": [connect] if connect else [],
+        # What waits in the kernel cannot be overtaken by what is urgent.
+        "transport/link/tcp/so_sndbuf": _BUFFER,
+        "transport/shared_memory/enabled": False,
         "connect/timeout_ms": -1,
         "connect/exit_on_failure": False,
         "connect/retry": {

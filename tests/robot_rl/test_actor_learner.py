@@ -21,7 +21,7 @@ from robot_rl.episodes import Episodes
 from robot_rl.finetune import ROBOTS, finetune
 from robot_rl.free_port import free_port
 from robot_rl.learner_link import LearnerLink
-from robot_rl.message import encode
+from robot_rl.message import Message, encode
 from robot_rl.metadata import Metadata
 from robot_rl.offer import Offer
 from robot_rl.outbox import Key, Outbox
@@ -34,7 +34,9 @@ from robot_rl.schema import Schema, SchemaError
 from robot_rl.telling import numbers
 from robot_rl.train import DEMONSTRATIONS
 from robot_rl.transition import Transition
+from robot_rl.weights_message import acting_state
 from tests.forked import Forked
+from tests.robot_rl.slow_network import slow_network
 from tests.waiting import PATIENCE, wait_for
 
 
@@ -615,7 +617,7 @@ def test_a_robot_waits_between_episodes_while_its_learner_is_far_behind(
 def test_a_learner_in_a_long_update_has_not_forgotten_what_it_said(tmp_path: Path) -> None:
     address = f"tcp/127.0.0.1:{free_port()}"
     with (
-        LearnerLink(encode({}), encode({"version": 0}), address) as slow,
+        LearnerLink(encode({}), encode({}), encode({"version": 0}), address) as slow,
         ActorLink("left", Outbox(tmp_path), address) as link,
     ):
 
@@ -626,6 +628,44 @@ def test_a_learner_in_a_long_update_has_not_forgotten_what_it_said(tmp_path: Pat
         wait_for(told, "a word")
         wait_for(lambda: not link.status, "silence")
         assert link.said()["behind"]
+
+
+def test_a_slow_network_carries_weights_beside_everything_else(tmp_path: Path) -> None:
+    """They take some seconds, in which the learner is heard and takes what was done."""
+    clone, rest = (np.random.default_rng(i).integers(0, 256, 2_000_000, np.uint8) for i in (0, 1))
+    port, key = free_port(), Key(1, 0, 0)
+    messages = (
+        encode({}),
+        encode({"state": {}}, {"cloned/weight": clone}),
+        encode({"version": 7, "state": {"has_clone": True}}, {"actor/weight": rest}),
+    )
+    with (
+        slow_network(port, rate=1.5e6) as entrance,
+        LearnerLink(*messages, f"tcp/127.0.0.1:{port}") as learner,
+        ActorLink("left", Outbox(tmp_path), f"tcp/127.0.0.1:{entrance}") as link,
+    ):
+        taken, away = 0, 0
+
+        def arrived() -> Message | None:
+            nonlocal taken, away, key
+            learner.say(version=7)
+            away += bool(taken) and not link.status
+            if link.waiting < 20:
+                link.send(key, encode({}, {"image": np.zeros(10_000, np.uint8)}))
+                key = key._replace(step=key.step + 1)
+            arrival = learner.take(0.005)
+            if arrival is not None:
+                learner.took(arrival.robot, arrival.key)
+                taken += 1
+            return link.weights()
+
+        weights = wait_for(arrived, "weights")
+        state = acting_state(weights)
+        assert weights.facts["version"] == 7
+        np.testing.assert_array_equal(state["cloned"]["weight"], clone)
+        np.testing.assert_array_equal(state["actor"]["weight"], rest)
+        assert taken > 20
+        assert not away
 
 
 def test_a_robot_that_does_something_else_is_refused(tmp_path: Path, learner: Learner) -> None:

@@ -247,7 +247,7 @@ def test_on_another_robot_the_cloned_choices_act_first_and_the_critic_begins_ane
 
 def test_weights_and_policy_files_carry_the_gripper(tmp_path: Path) -> None:
     agent, sent_to, observation = _trained(), _agent(), _random_batch(9).observation
-    sent_to.load_acting_state(acting_state(decode(weights_message(1, agent.acting_state()))))
+    sent_to.load_acting_state(acting_state(decode(weights_message(agent.acting_state()))))
     policy = Policy(agent, Schema({"state": STATE}, ACTION, 0.05), {})
     loaded = Policy.load(policy.save(tmp_path / "grasp.policy"))
     expected = agent.act(observation, True)
