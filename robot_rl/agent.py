@@ -132,7 +132,11 @@ class Agent(ABC):
         return self._copies(self.CLONE if self.has_clone else ())
 
     def load_acting_state(self, state: dict[str, Any]) -> None:
-        """Restores what ``acting_state`` gave."""
+        """Restores what ``acting_state`` gave.
+
+        Raises:
+            ValueError: If something is missing in it.
+        """
         self.has_clone, self.updates = state["has_clone"], state["updates"]
         self._load(self.ACTING, state)
         if self.has_clone:
@@ -167,4 +171,9 @@ class Agent(ABC):
     def _load(self, names: tuple[str, ...], state: dict[str, Any]) -> None:
         for name in names:
             if (part := getattr(self, name)) is not None:
+                if name not in state:
+                    raise ValueError(
+                        f"these weights have no {name!r}, another version of robot_rl wrote them; "
+                        "learn anew, or go on with that version"
+                    )
                 part.load_state_dict(state[name])

@@ -158,6 +158,18 @@ def test_what_acts_can_be_given_to_another(make: Make) -> None:
     np.testing.assert_array_equal(agent.act(seen, greedy=True), other.act(seen, greedy=True))
 
 
+def test_what_acts_is_no_more_than_it_takes(make: Make) -> None:
+    beside = {"target_heads", "target_critics"}
+    clone = {"cloned_senses", "cloned_heads", "cloned"}
+    assert not (beside | clone) & make().acting_state().keys()
+    agent, other = _practised(make), make()
+    rest = agent.acting_state(clone=False)
+    assert beside <= rest.keys()
+    assert agent.clone_state().keys() == clone == agent.acting_state().keys() - rest.keys()
+    with pytest.raises(ValueError, match=r"no 'cloned_senses', another version of robot_rl wrote"):
+        other.load_acting_state(rest)
+
+
 def test_another_robot_begins_with_the_policy_and_new_critics(make: Make) -> None:
     agent, other = _practised(make), make()
     fresh = parameters(other.critics, other.target_critics)
