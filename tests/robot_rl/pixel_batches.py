@@ -28,7 +28,7 @@ def batch(seed: int = 0, rows: int = ROWS, **columns: np.ndarray) -> Batch:
     return made._replace(**columns)
 
 
-def pointing(seed: int, rows: int = 64) -> Batch:
+def pointing(seed: int, rows: int = 32) -> Batch:
     """A bright square, left or right of the middle, and an action that points to it."""
     rng = np.random.default_rng(seed)
     made, right = batch(seed, rows), rng.random(rows) < 0.5
@@ -42,9 +42,9 @@ def pointing(seed: int, rows: int = 64) -> Batch:
     return made
 
 
-def tried(seed: int, rng: np.random.Generator) -> Batch:
+def tried(seed: int, rng: np.random.Generator, rows: int = 32) -> Batch:
     """The same with drawn actions, which end the episode; to point there pays 1."""
-    made = pointing(seed)
+    made = pointing(seed, rows)
     right = made.action[:, 0] > 0
     made.action[:] = rng.uniform(-1, 1, made.action.shape)
     reward = ((made.action[:, 0] > 0) == right).astype(np.float32)

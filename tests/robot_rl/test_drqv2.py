@@ -220,7 +220,7 @@ def test_its_critics_may_predict_a_histogram() -> None:
     agent = _agent({KEYS[0]: IMAGE}, learning_rate=1e-3, **histogram)
     rng = np.random.default_rng(0)
     for seed in range(150):
-        agent.update(tried(seed, rng))
+        agent.update(tried(seed, rng, rows=64))
     seen, action = pointing(1000).observation, torch.as_tensor(pointing(1000).action)
     with torch.no_grad():
         state = agent.senses.reduce(agent.critic_heads, agent.senses(seen), seen)

@@ -86,9 +86,9 @@ def test_the_actor_stays_with_the_clone_while_the_critics_change_what_it_sees(ma
     agent = _cloned(make, critic_warmup=1000, learning_rate=1e-3)
     seen = pointing(0).observation
     wanted = agent.act_cloned(seen)
-    reward = np.linspace(0, 1, 64).astype(np.float32)
+    reward = np.linspace(0, 1, len(seen["state"])).astype(np.float32)
     for seed in range(60):
-        agent.update(pointing(seed)._replace(reward=reward, terminated=np.ones(64, bool)))
+        agent.update(pointing(seed)._replace(reward=reward, terminated=np.ones(len(reward), bool)))
     assert np.abs(_said(agent, seen) - wanted).max() < 0.1
 
 
