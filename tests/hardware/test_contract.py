@@ -53,7 +53,7 @@ def test_a_contract_survives_the_way_through_yaml_unchanged(robot: str, tmp_path
     assert to_values(load_contract(path)) == values
 
 
-TWINS = ("twin", "twin_cartesian", "twin_light")
+TWINS = ("twin", "twin_cartesian", "twin_light", "twin_sharp")
 
 
 def test_the_presets_are_six_arms_and_kinds_of_the_twin() -> None:
