@@ -200,7 +200,8 @@ def success_rows(outcome: Outcome, goal: float) -> Iterator[Row]:
     interval = mean_interval(greedy)
     yield Row(f"{name}: success, worst seed", min(greedy), "share", goal, seeds)
     yield Row(f"{name}: success, mean of seeds", interval.estimate, "share", None, seeds)
-    yield Row(f"{name}: its 95 % interval, low end", interval.low, "share", None, seeds)
+    if len(seeds) > 1:
+        yield Row(f"{name}: its 95 % interval, low end", interval.low, "share", None, seeds)
 
 
 def _write_report(outcomes: Sequence[Outcome], rows: Sequence[Row], suite: str, title: str) -> Path:

@@ -2,7 +2,9 @@
 
 The learner's end is a process of its own, which takes and acknowledges; it is killed with SIGKILL
 and begins again at its address. Counted from where its new end is open, it is back when the actor
-has heard it. Run as ``python -m benchmarks.link``.
+has heard it. Slower networks are loopback, too, throttled: weights as large as those of DrQ are
+under way all the time, beside a transition with two images 20 times a second. Run as ``python -m
+benchmarks.link``.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.slow_network import slow_network
 from benchmarks.table import Row, show_rows
 from robot_rl.actor_link import ActorLink
 from robot_rl.environments import make_env
@@ -34,6 +37,10 @@ SINGLE, MANY, KILLS = 200, 5_000, 5
 """Transitions one at a time, all at once, and how often the learner is killed."""
 BACK_BAR = 2.0
 """Seconds until it is back."""
+NETWORKS = (100, 20)
+"""Slower ones [Mbit/s]."""
+WEIGHTS, IMAGES, PERIOD, SECONDS = 8_000_000, 100_000, 0.05, 20.0
+"""Bytes of what acts and of a transition, the time of a step, and how long it goes on."""
 _GLANCE = 0.0005
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -74,6 +81,51 @@ def rows() -> Iterator[Row]:
     learner.kill()
 
 
+def slow_rows() -> Iterator[Row]:
+    """What a slower network carries at once."""
+    for speed in NETWORKS:
+        versions, age, silent = _share(speed * 1e6 / 8)
+        of = f"link/{speed} Mbit/s"
+        yield Row(f"{of}: weights of {WEIGHTS / 1e6:.0f} MB", versions / SECONDS, "per second")
+        yield Row(f"{of}: a transition beside is acknowledged after, p99", age, "s")
+        yield Row(f"{of}: share of the time in which nobody is heard", silent, "share")
+
+
+def _share(rate: float) -> tuple[int, float, float]:
+    """Versions that came, age of what was acknowledged [s], share of the looks at silence."""
+    port, version, step, away, looks = free_port(), 0, 0, 0, 0
+    images, sent, ages = encode({}, {"images": np.zeros(IMAGES, np.uint8)}), [], []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        slow_network(port, rate) as entrance,
+        LearnerLink(*_drawn(version), f"tcp/127.0.0.1:{port}") as learner,
+        ActorLink("left", Outbox(Path(folder)), f"tcp/127.0.0.1:{entrance}") as link,
+    ):
+        _until(lambda: learner.say(version=version) or bool(link.status))
+        began = time.monotonic()
+        while (now := time.monotonic() - began) < SECONDS:
+            learner.say(version=version)
+            _take_all(learner)
+            if now > step * PERIOD:
+                link.send(Key(0, 0, step), images)
+                sent.append(now)
+                step += 1
+            ages += [now - sent[one] for one in range(len(ages), step - link.waiting)]
+            looks, away = looks + 1, away + (not link.status)
+            if link.weights() is not None:
+                version += 1
+                learner.publish(_drawn(version)[-1])
+            time.sleep(0.01)
+        _until(lambda: learner.say(version=version) or _take_all(learner) or not link.waiting)
+    return version, float(np.percentile(ages, 99)), away / looks
+
+
+def _drawn(version: int) -> tuple[bytes, bytes, bytes]:
+    """Offer, clone and weights; noise, that nothing could make smaller."""
+    drawn = np.random.default_rng(version).integers(0, 256, WEIGHTS, np.uint8)
+    return encode({}), encode({"state": {}}), encode({"version": version}, {"weights": drawn})
+
+
 def _deliver(link: ActorLink, message: bytes, stream: int, count: int) -> float:
     """Seconds until so many transitions are acknowledged."""
     began = time.perf_counter()
@@ -91,22 +143,27 @@ def _until(condition: Callable[[], bool]) -> None:
 def _learner(address: str, weights: bytes) -> BaseProcess:
     """Returns when its end is open."""
     there = _SPAWN.Event()
-    process = _SPAWN.Process(target=_take_all, args=(address, weights, there), daemon=True)
+    process = _SPAWN.Process(target=_serve, args=(address, weights, there), daemon=True)
     process.start()
     there.wait()
     return process
 
 
-def _take_all(address: str, weights: bytes, there: Event) -> None:
+def _serve(address: str, weights: bytes, there: Event) -> None:
     with LearnerLink(encode({}), encode({}), weights, address) as link:
         there.set()
         while True:
             link.say(version=0)
-            arrival = link.take(0.1)
-            while arrival is not None:
-                link.took(arrival.robot, arrival.key)
-                arrival = link.take(0.0)
+            _take_all(link, 0.1)
+
+
+def _take_all(link: LearnerLink, timeout: float = 0.0) -> None:
+    """Acknowledges all that has come in; waits so long for the first [s]."""
+    arrival = link.take(timeout)
+    while arrival is not None:
+        link.took(arrival.robot, arrival.key)
+        arrival = link.take(0.0)
 
 
 if __name__ == "__main__":
-    show_rows(rows())
+    show_rows((*rows(), *slow_rows()))

@@ -30,8 +30,10 @@ _WINDOW = 64
 """Messages under way at once."""
 _AGAIN = 0.5
 """What nobody has answered for so long is sent again [s]."""
-_COMING = 300.0
-"""So long may weights be under way: a slow network carries them beside everything else [s]."""
+PIECE = 3 << 18
+"""Bytes at most of what is asked for at once: who vanishes meanwhile leaves little behind."""
+_PATIENCE = 10.0
+"""So long may a piece be under way [s]."""
 FIRST = b"first"
 """Goes with a transition before which nothing waits: what came before it comes no more."""
 
@@ -53,12 +55,12 @@ class ActorLink(Closing):
         self._status: dict[str, Any] = {}
         self.heard = self._answered = -float("inf")
         self._boot, self._sent = "", -1
-        self._coming: Any = None
         self._clone: Message | None = None
         self._version, self._weights = -1, None
         self._failed: Exception | None = None
         self._ending = threading.Event()
         self._session = open_session(connect=address)
+        self._coming = Coming(self._session, robot)
         self._listening = [
             self._session.declare_subscriber(f"{PREFIX}/{STATUS}", self._hear_status),
             self._session.declare_subscriber(f"{PREFIX}/{TAKEN}/{robot}", self._hear_taken),
@@ -87,8 +89,11 @@ class ActorLink(Closing):
             ConnectionError: No learner answers within ``timeout`` [s].
         """
         end = time.monotonic() + timeout
+        coming = Coming(self._session, self._robot)
         while time.monotonic() < end:
-            if (found := self._ask(OFFER)) is not None:
+            if not coming.is_under_way:
+                coming.ask(OFFER)
+            if (found := coming.take()) is not None:
                 return found
             time.sleep(_LOOK)
         raise ConnectionError(
@@ -145,15 +150,15 @@ class ActorLink(Closing):
         """A learner that is another one, or has come back, is sent all that waits."""
         if boot != self._boot:
             self._boot, self._sent = boot, -1
-            self._clone = self._coming = None
+            self._clone, self._coming = None, Coming(self._session, self._robot)
 
     def _fetch(self, version: int) -> None:
-        """Asks for what acts, once the clone is here, or looks whether it has come."""
-        if self._coming is None:
+        """Asks for what acts, once the clone is here, or looks whether more of it has come."""
+        if not self._coming.is_under_way:
             if version != self._version:
-                self._coming = self._request(WEIGHTS if self._clone else CLONE)
+                self._coming.ask(WEIGHTS if self._clone else CLONE)
             return
-        arrived = self._arrived()
+        arrived = self._coming.take()
         if arrived is None:
             return
         if self._clone is None:
@@ -161,23 +166,6 @@ class ActorLink(Closing):
         else:
             self._version = arrived.facts["version"]
             self._weights = Message(arrived.facts, self._clone.arrays | arrived.arrays)
-
-    def _request(self, what: str) -> Any:
-        """Where the answer will be; it lets all else pass."""
-        later = zenoh.Priority.BACKGROUND
-        return self._session.get(f"{PREFIX}/{what}", timeout=_COMING, priority=later)
-
-    def _arrived(self) -> Message | None:
-        """What was asked for, if it has come by now; nobody may have answered."""
-        try:
-            reply = self._coming.try_recv()
-        except zenoh.ZError:
-            self._coming = None
-            return None
-        if reply is None:
-            return None
-        self._coming = None
-        return decode(reply.ok.payload.to_bytes()) if reply.ok is not None else None
 
     def _send(self) -> None:
         """Sends what comes next; goes back when nothing is answered any more."""
@@ -193,12 +181,6 @@ class ActorLink(Closing):
             )
             self._sent = parcel.number
 
-    def _ask(self, what: str) -> Message | None:
-        for reply in self._session.get(f"{PREFIX}/{what}", timeout=_AGAIN):
-            if reply.ok is not None:
-                return decode(reply.ok.payload.to_bytes())
-        return None
-
     def _hear_status(self, sample: Any) -> None:
         if status := _facts(sample):
             self._status, self.heard = status, time.monotonic()
@@ -207,6 +189,53 @@ class ActorLink(Closing):
         if facts := _facts(sample):
             self._outbox.taken(Key(facts["stream"], facts["episode"], facts["step"]))
             self._answered = time.monotonic()
+
+
+class Coming:
+    """An answer of the learner that comes piece by piece, and holds up nothing else.
+
+    Args:
+        session: To the learner.
+        robot: Who asks.
+
+    Attributes:
+        is_under_way: Whether something was asked for that is not here yet.
+    """
+
+    def __init__(self, session: zenoh.Session, robot: str) -> None:
+        self._session, self._robot = session, robot
+        self._what, self._pieces = "", list[bytes]()
+        self._answer: Any = None
+        self.is_under_way = False
+
+    def ask(self, what: str) -> None:
+        """Begins to fetch the newest of it."""
+        self.is_under_way, self._what, self._pieces = True, what, []
+        self._request()
+
+    def take(self) -> Message | None:
+        """What was asked for, once all of it is here; asks for the next piece.
+
+        Raises:
+            MessageError: It is no message.
+        """
+        try:
+            reply = self._answer.try_recv()
+        except zenoh.ZError:  # Nobody has answered.
+            self._request()
+            return None
+        if reply is None or reply.ok is None:
+            return None
+        self._pieces.append(reply.ok.payload.to_bytes())
+        if PIECE * len(self._pieces) < int(reply.ok.attachment.to_bytes()):
+            self._request()
+            return None
+        self.is_under_way = False
+        return decode(b"".join(self._pieces))
+
+    def _request(self) -> None:
+        key = f"{PREFIX}/{self._what}/{self._robot}/{len(self._pieces)}"
+        self._answer = self._session.get(key, timeout=_PATIENCE)
 
 
 def _facts(sample: Any) -> dict[str, Any]:

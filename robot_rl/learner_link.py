@@ -14,7 +14,17 @@ from typing import Any, NamedTuple
 
 import zenoh
 
-from robot_rl.actor_link import CLONE, FIRST, OFFER, PREFIX, STATUS, TAKEN, TRANSITION, WEIGHTS
+from robot_rl.actor_link import (
+    CLONE,
+    FIRST,
+    OFFER,
+    PIECE,
+    PREFIX,
+    STATUS,
+    TAKEN,
+    TRANSITION,
+    WEIGHTS,
+)
 from robot_rl.env import Closing
 from robot_rl.message import Message, MessageError, decode, encode
 from robot_rl.outbox import Key
@@ -52,6 +62,7 @@ class LearnerLink(Closing):
         self.refused = 0
         self._boot = secrets.token_hex(8)
         self._answers = {OFFER: offer, CLONE: clone, WEIGHTS: weights}
+        self._asked: dict[tuple[str, str], bytes] = {}
         self._arrived: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self._session = open_session(listen=address)
         self._open = True
@@ -59,7 +70,7 @@ class LearnerLink(Closing):
         self._declared = [
             self._session.declare_subscriber(transitions, self._hear),
             *(
-                self._session.declare_queryable(f"{PREFIX}/{key}", self._answer)
+                self._session.declare_queryable(f"{PREFIX}/{key}/*/*", self._answer)
                 for key in self._answers
             ),
         ]
@@ -109,5 +120,11 @@ class LearnerLink(Closing):
         self._arrived.put(Arrival(robot, key, message, first))
 
     def _answer(self, query: Any) -> None:
+        """One piece, of what was the newest when the first was asked for."""
         key = str(query.key_expr)
-        query.reply(key, self._answers[key.rpartition("/")[2]])
+        _, what, robot, piece = key.split("/")
+        if piece == "0":
+            self._asked[what, robot] = self._answers[what]
+        whole, begin = self._asked.get((what, robot), b""), PIECE * int(piece)
+        size = str(len(whole)).encode()
+        query.reply(key, whole[begin : begin + PIECE], attachment=size)

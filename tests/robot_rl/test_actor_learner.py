@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.slow_network import slow_network
 from robot_rl.actor import Acted, Actor
 from robot_rl.actor_link import ActorLink
 from robot_rl.agents import make_agent
@@ -36,7 +37,6 @@ from robot_rl.train import DEMONSTRATIONS
 from robot_rl.transition import Transition
 from robot_rl.weights_message import acting_state
 from tests.forked import Forked
-from tests.robot_rl.slow_network import slow_network
 from tests.waiting import PATIENCE, wait_for
 
 
