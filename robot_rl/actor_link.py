@@ -5,8 +5,10 @@ A thread carries, so that no step of the robot waits for the network or for the 
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
+from collections import deque
 from typing import Any
 
 import zenoh
@@ -20,7 +22,7 @@ PREFIX = "robot_rl"
 TRANSITION, TAKEN, STATUS = "transition", "taken", "status"
 OFFER, CLONE, WEIGHTS = "offer", "clone", "weights"
 """Keys under the prefix; the first is followed by the learner's boot, the robot's name, and which
-transition it is."""
+transition it is, the last three by who asks, and for which piece."""
 AWAY = 1.0
 """A learner that says nothing for so long is away [s]."""
 BUSY = 10.0
@@ -56,11 +58,11 @@ class ActorLink(Closing):
         self.heard = self._answered = -float("inf")
         self._boot, self._sent = "", -1
         self._clone: Message | None = None
-        self._version, self._weights = -1, None
+        self._version, self._weights = -1, deque[Message](maxlen=1)
         self._failed: Exception | None = None
         self._ending = threading.Event()
         self._session = open_session(connect=address)
-        self._coming = Coming(self._session, robot)
+        self._coming = Coming(self._session)
         self._listening = [
             self._session.declare_subscriber(f"{PREFIX}/{STATUS}", self._hear_status),
             self._session.declare_subscriber(f"{PREFIX}/{TAKEN}/{robot}", self._hear_taken),
@@ -89,7 +91,7 @@ class ActorLink(Closing):
             ConnectionError: No learner answers within ``timeout`` [s].
         """
         end = time.monotonic() + timeout
-        coming = Coming(self._session, self._robot)
+        coming = Coming(self._session)
         while time.monotonic() < end:
             if not coming.is_under_way:
                 coming.ask(OFFER)
@@ -124,8 +126,7 @@ class ActorLink(Closing):
                 f"the link to the learner has failed: {self._failed}; nothing is lost: go on with "
                 "the same command"
             ) from self._failed
-        newest, self._weights = self._weights, None
-        return newest
+        return self._weights.pop() if self._weights else None
 
     def close(self) -> None:
         """Ends the link; what the learner has not taken is on disk. Safe to call twice."""
@@ -149,8 +150,8 @@ class ActorLink(Closing):
     def _meet(self, boot: str) -> None:
         """A learner that is another one, or has come back, is sent all that waits."""
         if boot != self._boot:
-            self._boot, self._sent = boot, -1
-            self._clone, self._coming = None, Coming(self._session, self._robot)
+            self._boot, self._sent, self._version = boot, -1, -1
+            self._clone, self._coming = None, Coming(self._session)
 
     def _fetch(self, version: int) -> None:
         """Asks for what acts, once the clone is here, or looks whether more of it has come."""
@@ -165,7 +166,7 @@ class ActorLink(Closing):
             self._clone = arrived
         else:
             self._version = arrived.facts["version"]
-            self._weights = Message(arrived.facts, self._clone.arrays | arrived.arrays)
+            self._weights.append(Message(arrived.facts, self._clone.arrays | arrived.arrays))
 
     def _send(self) -> None:
         """Sends what comes next; goes back when nothing is answered any more."""
@@ -196,14 +197,14 @@ class Coming:
 
     Args:
         session: To the learner.
-        robot: Who asks.
 
     Attributes:
         is_under_way: Whether something was asked for that is not here yet.
     """
 
-    def __init__(self, session: zenoh.Session, robot: str) -> None:
-        self._session, self._robot = session, robot
+    def __init__(self, session: zenoh.Session) -> None:
+        self._session = session
+        self._asker = secrets.token_hex(8)  # Robots of two machines may have one name.
         self._what, self._pieces = "", list[bytes]()
         self._answer: Any = None
         self.is_under_way = False
@@ -221,8 +222,8 @@ class Coming:
         """
         try:
             reply = self._answer.try_recv()
-        except zenoh.ZError:  # Nobody has answered.
-            self._request()
+        except zenoh.ZError:  # Nobody has answered, or knows the first pieces.
+            self.ask(self._what)
             return None
         if reply is None or reply.ok is None:
             return None
@@ -234,7 +235,7 @@ class Coming:
         return decode(b"".join(self._pieces))
 
     def _request(self) -> None:
-        key = f"{PREFIX}/{self._what}/{self._robot}/{len(self._pieces)}"
+        key = f"{PREFIX}/{self._what}/{self._asker}/{len(self._pieces)}"
         self._answer = self._session.get(key, timeout=_PATIENCE)
 
 

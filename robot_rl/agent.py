@@ -137,12 +137,8 @@ class Agent(ABC):
         Raises:
             ValueError: If something is missing in it.
         """
-        self.has_clone, self.updates = state["has_clone"], state["updates"]
-        self._load(self.ACTING, state)
-        if self.has_clone:
-            self._load((*self.CLONE, *self.CHOOSING), state)
-        self.studied = state.get("studied", 0)  # Older files do not tell, and most have none.
-        self.fixed_version += 1
+        beside = self.CHOOSING + self.CLONE
+        self._restore(self.ACTING + (beside if state["has_clone"] else ()), state)
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of everything that learning goes on from."""
@@ -150,8 +146,7 @@ class Agent(ABC):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what ``state_dict`` gave."""
-        self.load_acting_state(state)
-        self._load(self._parts(), state)
+        self._restore(self._parts(), state)
 
     def _parts(self) -> tuple[str, ...]:
         """Names of all that is saved."""
@@ -163,6 +158,12 @@ class Agent(ABC):
             "updates": self.updates,
             "studied": self.studied,
         }
+
+    def _restore(self, names: tuple[str, ...], state: dict[str, Any]) -> None:
+        self._load(names, state)
+        self.has_clone, self.updates = state["has_clone"], state["updates"]
+        self.studied = state.get("studied", 0)  # Older files do not tell, and most have none.
+        self.fixed_version += 1
 
     def _copies(self, names: tuple[str, ...]) -> dict[str, Any]:
         parts = {name: part for name in names if (part := getattr(self, name)) is not None}

@@ -44,7 +44,7 @@ class AgentConfig:
     cloning_steps: int = 1500
     """Updates that clone the demonstrations into the actor before learning; 0 starts from noise."""
     critic_warmup: int = 1500
-    """Critic updates before the cloned actor starts to change."""
+    """Updates of the critics before their word moves the cloned actor."""
     cloning_weight: tuple[float, float] = (5.0, 0.5)
     """How strongly the actor is drawn to the cloned policy: at first, and in the end."""
     cloning_decay: int = 6_000

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from robot_rl.agent import Metrics
-from robot_rl.agent_config import AgentConfig, DrqV2Config, PixelConfig, SacConfig
+from robot_rl.agent_config import AgentConfig, DrqV2Config, PixelConfig
 from robot_rl.config import LearnerConfig, TrainConfig
 from robot_rl.demonstrations import proposals_for, schema_of
 from robot_rl.encoder_file import read_encoder
@@ -187,8 +187,7 @@ def _of_run(folder: Path) -> Beginning:
     with make_env(settings.env, 1, **parse_options(settings.options)) as env:
         schema = schema_of(env, settings.env, settings.options)
         agent = known_returns(settings.agent, env)
-    if isinstance(agent, SacConfig):
-        agent = replace(agent, cloning_weight=_CLONING_WEIGHT)
+    agent = replace(agent, cloning_weight=_CLONING_WEIGHT)
     state = source.load_checkpoint(schema).state["agent"]
     return Beginning(Offer(schema, agent), _dataset_of(settings, folder), state=state)
 

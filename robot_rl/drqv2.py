@@ -124,8 +124,8 @@ class DrqV2(Seeing):
     def load_policy(self, state: dict[str, Any]) -> None:
         """As every agent; the policy as it is stays as the clone."""
         self._load_senses(state)
-        for actor in (self.actor, self.cloned):
-            actor.load_state_dict(state["actor"])
+        self._load(("actor",), state)
+        self.cloned.load_state_dict(self.actor.state_dict())
         self.has_clone = True
 
     def _update_critics(self, maps: list[Tensor], batch: Batch) -> Metrics:

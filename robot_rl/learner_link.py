@@ -30,6 +30,9 @@ from robot_rl.message import Message, MessageError, decode, encode
 from robot_rl.outbox import Key
 from robot_rl.zenoh_session import ADDRESS, open_session
 
+_ASKERS = 32
+"""So many may be fetching something at once."""
+
 
 class Arrival(NamedTuple):
     """A transition that has come in."""
@@ -62,7 +65,7 @@ class LearnerLink(Closing):
         self.refused = 0
         self._boot = secrets.token_hex(8)
         self._answers = {OFFER: offer, CLONE: clone, WEIGHTS: weights}
-        self._asked: dict[tuple[str, str], bytes] = {}
+        self._asked: dict[str, bytes] = {}
         self._arrived: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self._session = open_session(listen=address)
         self._open = True
@@ -122,9 +125,13 @@ class LearnerLink(Closing):
     def _answer(self, query: Any) -> None:
         """One piece, of what was the newest when the first was asked for."""
         key = str(query.key_expr)
-        _, what, robot, piece = key.split("/")
-        if piece == "0":
-            self._asked[what, robot] = self._answers[what]
-        whole, begin = self._asked.get((what, robot), b""), PIECE * int(piece)
-        size = str(len(whole)).encode()
-        query.reply(key, whole[begin : begin + PIECE], attachment=size)
+        _, what, asker, piece = key.split("/")
+        begin = PIECE * int(piece)
+        whole = self._asked.pop(asker, None) if begin else self._answers[what]
+        if whole is None:
+            return  # It has the first pieces of a learner that was here before, and begins anew.
+        if begin + PIECE < len(whole):
+            self._asked[asker] = whole
+            if len(self._asked) > _ASKERS:  # The oldest has gone away meanwhile.
+                self._asked.pop(next(iter(self._asked)))
+        query.reply(key, whole[begin : begin + PIECE], attachment=str(len(whole)).encode())

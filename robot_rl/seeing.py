@@ -57,9 +57,8 @@ class Seeing(ActorCritic):
 
     def _load_senses(self, state: dict[str, Any]) -> None:
         """Takes what it sees with from a ``state_dict``, and the same for the clone."""
-        self.senses.load_state_dict(state["senses"])
+        self._load(("senses", "heads"), state)
         self.senses.looks.forget()
-        self.heads.load_state_dict(state["heads"])
         self._keep_senses()
 
     def _keep_senses(self) -> None:

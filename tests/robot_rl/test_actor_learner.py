@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from benchmarks.slow_network import slow_network
 from robot_rl.actor import Acted, Actor
-from robot_rl.actor_link import ActorLink
+from robot_rl.actor_link import PIECE, ActorLink
 from robot_rl.agents import make_agent
 from robot_rl.config import FinetuneConfig, LearnerConfig, SacConfig
 from robot_rl.env import Closing, Env, Info, Step
@@ -666,6 +667,28 @@ def test_a_slow_network_carries_weights_beside_everything_else(tmp_path: Path) -
         np.testing.assert_array_equal(state["actor"]["weight"], rest)
         assert taken > 20
         assert not away
+
+
+def test_who_has_half_of_the_weights_of_a_learner_that_is_gone_takes_all_of_the_next(
+    tmp_path: Path,
+) -> None:
+    address = f"tcp/127.0.0.1:{free_port()}"
+
+    def opened(version: int) -> LearnerLink:
+        drawn = np.random.default_rng(version).integers(0, 256, 20 * PIECE, np.uint8)
+        weights = encode({"version": version, "state": {}}, {"actor/weight": drawn})
+        return LearnerLink(encode({}), encode({"state": {}}), weights, address)
+
+    with ActorLink("left", Outbox(tmp_path), address) as link:
+        with opened(1) as first:
+            wait_for(lambda: first.say(version=1) or link._clone, "a clone")
+            wait_for(lambda: link._coming.is_under_way, "half of the weights")
+            assert link.weights() is None
+        with opened(2) as second:
+            time.sleep(0.3)  # The actor asks it for the other half, and has not heard of it yet.
+            weights = wait_for(lambda: second.say(version=2) or link.weights(), "weights")
+    wanted = np.random.default_rng(2).integers(0, 256, 20 * PIECE, np.uint8)
+    np.testing.assert_array_equal(weights.arrays["actor/weight"], wanted)
 
 
 def test_a_robot_that_does_something_else_is_refused(tmp_path: Path, learner: Learner) -> None:
