@@ -37,12 +37,17 @@ class ActorCritic(Agent):
     def _cloned_action(self, observation: Observation) -> Tensor:
         """What the clone would do. Shape (batch, a)."""
 
+    @property
+    def _heeds_clone(self) -> bool:
+        """Whether the clone may act and bootstrap."""
+        return self.has_clone and self.config.imitation_bootstrap
+
     def _candidates(self, observation: Observation, action: Tensor) -> Tensor:
         """The action and, where demonstrations were cloned, the cloned one.
 
         Shape (batch, a) -> (1 or 2, batch, a).
         """
-        if not (self.has_clone and self.config.imitation_bootstrap):
+        if not self._heeds_clone:
             return action[None]
         return torch.stack([action, self._cloned_action(observation)])
 
@@ -57,9 +62,9 @@ class ActorCritic(Agent):
 
     def _best(self, observation: Observation, judged: Tensor, action: Tensor) -> Tensor:
         """The action, or the cloned one where the critics value it more. Shape (batch, a)."""
-        candidates = self._candidates(observation, action)
-        if len(candidates) == 1:
+        if not self._heeds_clone:
             return action
+        candidates = self._candidates(observation, action)
         values = self._smallest(judged, candidates)
         return torch.where((values[1] > values[0])[:, None], candidates[1], action)
 

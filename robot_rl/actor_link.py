@@ -92,9 +92,8 @@ class ActorLink(Closing):
         """
         end = time.monotonic() + timeout
         coming = Coming(self._session)
+        coming.ask(OFFER)
         while time.monotonic() < end:
-            if not coming.is_under_way:
-                coming.ask(OFFER)
             if (found := coming.take()) is not None:
                 return found
             time.sleep(_LOOK)

@@ -87,8 +87,10 @@ class DrqV2(Seeing):
                 noise = exploration * self.noise * torch.randn_like(action)
                 noisy = (action + noise).clamp(-1, 1)
                 action = torch.where(torch.as_tensor(greedy)[..., None], action, noisy)
-            judged = self._reduce(self.target_heads, maps, observation)
-            return self._best(observation, judged, action).cpu().numpy()
+            if self._heeds_clone:  # Without, an action costs no look of the critics.
+                judged = self._reduce(self.target_heads, maps, observation)
+                action = self._best(observation, judged, action)
+            return action.cpu().numpy()
 
     def clone(self, batch: Batch) -> Metrics:
         """One behaviour-cloning update of actor and encoder on a batch of demonstrations."""
