@@ -57,8 +57,13 @@ def open_source(text: str, camera: Camera, loop: bool = True) -> FrameSource:
 
     Raises:
         OSError: There is nothing, or it cannot be read.
-        ValueError: The frames are of another size.
+        ValueError: The frames are of another size, or should be distances.
     """
+    if camera.type == "depth":
+        raise ValueError(
+            f"camera {camera.name!r} measures distances, which OpenCV does not read; start its own "
+            "driver, and name the topic of its depth image in the contract"
+        )
     source = _open(str(Path(text).expanduser()), camera, loop)
     wanted = camera.width, camera.height
     if source.size != wanted:

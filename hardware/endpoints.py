@@ -107,7 +107,7 @@ def _cameras(contract: Contract) -> Iterator[Subscription]:
             f"{IMAGES}{camera.name}",
             f"cameras[{index}]",
             camera.topic,
-            "Image" if camera.type == "raw" else "CompressedImage",
+            "CompressedImage" if camera.type == "compressed" else "Image",
             camera.qos,
             camera.rate,
             camera.stale_after,

@@ -33,7 +33,7 @@ def frames(contract: Contract, said: str, environment: Mapping[str, str]) -> Fin
         detail = f"{environment.get(VARIABLE)}: {complaints[0]}"
         remedy = f"correct it, or export {VARIABLE}={PROFILE}"
         return Finding("dds profile", "problem", detail, remedy)
-    raw = [3 * c.width * c.height for c in contract.cameras if c.type == "raw"]
+    raw = [c.bytes for c in contract.cameras if c.type != "compressed"]
     largest = max(raw, default=0)
     if (loss := loss_of(largest, environment)) is not None:
         said, _, remedy = loss.rpartition("; ")

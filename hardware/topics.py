@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from hardware import contract_checks as checks
+from robot_rl.depth import SUFFIX, is_depth
 
 Mode = Literal["joint_position", "joint_velocity", "cartesian_pose", "cartesian_twist"]
 CommandType = Literal[
@@ -93,8 +94,9 @@ class Camera:
     """Rows that the camera publishes [pixels]."""
     rate: float
     """Frames per second [Hz]."""
-    type: Literal["raw", "compressed"] = "raw"
-    """``Image`` or ``CompressedImage``; ``topic`` is the whole name in both cases."""
+    type: Literal["raw", "compressed", "depth"] = "raw"
+    """``Image``, ``CompressedImage``, or ``Image`` with distances (REP 118: 16UC1 in millimetres,
+    32FC1 in metres), of which ``name`` ends with ``_depth``; ``topic`` is the whole name."""
     max_age: float | None = None
     """Age beyond which the stream counts as stale; three periods unless given [s]."""
     qos: Qos = SENSOR
@@ -106,6 +108,11 @@ class Camera:
         checks.relative(self.topic)
         if self.info is not None:
             checks.relative(self.info, "info")
+        if (self.type == "depth") != is_depth(self.name):
+            raise ValueError(
+                f"type is {self.type!r} of camera {self.name!r}; give depth to those whose name "
+                f"ends with {SUFFIX}, by which simulators and policies know them, and to no others"
+            )
         checks.within("width", self.width, 1, 8192, "pixels")
         checks.within("height", self.height, 1, 8192, "pixels")
         checks.within("rate", self.rate, 0.1, 500, "Hz")
@@ -126,6 +133,11 @@ class Camera:
     def stale_after(self) -> float:
         """Age beyond which the stream counts as stale [s]."""
         return 3 / self.rate if self.max_age is None else self.max_age
+
+    @property
+    def bytes(self) -> int:
+        """Of a frame that is not compressed."""
+        return (2 if self.type == "depth" else 3) * self.width * self.height
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import mujoco
 import numpy as np
 
+from robot_rl import depth
+
 if TYPE_CHECKING:
     from sim.mujoco_render import CameraRenderer, Quality
 
@@ -31,7 +33,10 @@ class Cameras:
         size: tuple[int, int],
         quality: Quality = "fast",
     ) -> np.ndarray:
-        """What ``camera`` sees; ``size`` is width and height. Shape (height, width, 3), uint8."""
+        """What ``camera`` sees; ``size`` is width and height. Shape (height, width, 3), uint8.
+
+        Of ``<camera>_depth`` the distances, as ``depth.grey_of``.
+        """
         kind = (*size, quality)
         if kind not in self._renderers:
             from sim.mujoco_render import CameraRenderer
@@ -39,7 +44,10 @@ class Cameras:
             self._renderers[kind] = CameraRenderer(
                 self._model, *size, backend=self._backend, quality=quality
             )
-        return self._renderers[kind].render(model, data, camera)
+        renderer = self._renderers[kind]
+        if depth.is_depth(camera):
+            return depth.grey_of(renderer.depth(model, data, depth.seen_by(camera)))
+        return renderer.render(model, data, camera)
 
     def close(self) -> None:
         """Frees the renderers; safe to call twice."""

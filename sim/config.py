@@ -31,7 +31,7 @@ class EnvConfig(ToolSettings):
     privileged: bool = True
     """Whether ``state`` ends with the task's true state; policies from pixels go without."""
     cameras: tuple[str, ...] = ()
-    """Cameras to render into ``images/<camera>``."""
+    """Cameras to render into ``images/<camera>``; <camera>_depth shows distances in grey."""
     image_size: int = 128
     """Height and width of the images."""
     crop: str | tuple[str, ...] = ()

@@ -19,6 +19,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "joint_noise": (0.0, 0.05),
     "force_noise": (0.0, 20.0),
     "pixel_noise": (0.0, 64.0),
+    "depth_noise": (0.0, 0.2),
     "dropped_frames": (0.0, 0.95),
 }
 
@@ -55,6 +56,8 @@ class GapProfile:
     """Standard deviation of the measured force [N] and, a tenth of it, torque [N m]."""
     pixel_noise: float = 0.0
     """Standard deviation of each channel of each pixel, of 255."""
+    depth_noise: float = 0.0
+    """Standard deviation of what a depth camera measures, as a share of the distance."""
     dropped_frames: float = 0.0
     """Probability that a camera delivers its last picture again."""
 
@@ -86,6 +89,7 @@ PROFILES = {
             joint_noise=1e-4,
             force_noise=0.3,
             pixel_noise=2.0,
+            depth_noise=0.005,
             dropped_frames=0.01,
         ),
         GapProfile(
@@ -102,6 +106,7 @@ PROFILES = {
             joint_noise=5e-4,
             force_noise=1.0,
             pixel_noise=6.0,
+            depth_noise=0.02,
             dropped_frames=0.05,
         ),
     )

@@ -43,6 +43,10 @@ class Renderer(Protocol):
         """Shape (height, width, 3), uint8."""
         ...
 
+    def depth(self, model: mujoco.MjModel, data: mujoco.MjData, camera: int) -> np.ndarray:
+        """Distances along the optical axis. Shape (height, width) [m]."""
+        ...
+
     def close(self) -> None:
         """Frees the context; safe to call twice."""
         ...
@@ -107,9 +111,22 @@ class CameraRenderer(Closing):
             ValueError: The model has no such camera.
             RuntimeError: After ``close``.
         """
+        return self._opened.render(model, data, _camera(model, camera))
+
+    def depth(self, model: mujoco.MjModel, data: mujoco.MjData, camera: str | int) -> np.ndarray:
+        """How far along the optical axis of a camera is what it sees; as ``render``.
+
+        Returns:
+            Shape (height, width), float32, first row at the top; where there is nothing, as far as
+            the model's cameras see [m].
+        """
+        return self._opened.depth(model, data, _camera(model, camera))
+
+    @property
+    def _opened(self) -> Renderer:
         if self._renderer is None:
             raise RuntimeError("the renderer is closed; make a new CameraRenderer")
-        return self._renderer.render(model, data, _camera(model, camera))
+        return self._renderer
 
     def close(self) -> None:
         """Frees the graphics context; safe to call twice."""
@@ -138,10 +155,24 @@ class GlRenderer:
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._frame = mujoco.MjrRect(0, 0, width, height)
+        self._mujoco.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         self._pixels = np.empty((height, width, 3), np.uint8)
+        self._depth = np.empty((height, width), np.float32)
 
     def render(self, model: mujoco.MjModel, data: mujoco.MjData, camera: int) -> np.ndarray:
         """Shape (height, width, 3), uint8."""
+        self._draw(model, data, camera)
+        mujoco.mjr_readPixels(self._pixels, None, self._frame, self._mujoco)
+        return self._pixels[::-1].copy()
+
+    def depth(self, model: mujoco.MjModel, data: mujoco.MjData, camera: int) -> np.ndarray:
+        """Shape (height, width) [m]."""
+        self._draw(model, data, camera)
+        mujoco.mjr_readPixels(None, self._depth, self._frame, self._mujoco)
+        near, far = clipping(model)
+        return near * far / (near + self._depth[::-1] * (far - near))
+
+    def _draw(self, model: mujoco.MjModel, data: mujoco.MjData, camera: int) -> None:
         self._camera.fixedcamid = camera
         everything = mujoco.mjtCatBit.mjCAT_ALL
         mujoco.mjv_updateScene(
@@ -149,12 +180,16 @@ class GlRenderer:
         )
         self._gl.make_current()  # Another renderer may have worked in between.
         mujoco.mjr_render(self._frame, self._scene, self._mujoco)
-        mujoco.mjr_readPixels(self._pixels, None, self._frame, self._mujoco)
-        return self._pixels[::-1].copy()
 
     def close(self) -> None:
         """Frees the context; safe to call twice."""
         self._finalizer()
+
+
+def clipping(model: mujoco.MjModel) -> tuple[float, float]:
+    """Distances between which the cameras of a model see [m]."""
+    extent, planes = model.stat.extent, model.vis.map
+    return planes.znear * extent, planes.zfar * extent
 
 
 def _free(context: Any, renderer: mujoco.MjrContext) -> None:

@@ -92,8 +92,10 @@ class PickCube:
         offset = cube - worlds.tool_position
         yaw = self._yaw(worlds)
         above = (np.linalg.norm(offset[:, :2], axis=1) < 0.008) & (np.abs(yaw) < 0.08)
-        at_cube = above & (np.abs(offset[:, 2]) < 0.01)
-        grasped = at_cube & (worlds.opening < self.cube_half / 0.04 + 0.06)
+        around = np.abs(worlds.opening - self.cube_half / 0.04) < 0.06
+        # Where the arm is known later than the cube, the tool seems to lag behind what it lifts.
+        grasped = around & (distance(cube, worlds.tool_position) < 1.5 * self.cube_half)
+        at_cube = grasped | (above & (np.abs(offset[:, 2]) < 0.01))
         goal = cube.copy()
         goal[:, 2] += np.where(grasped, self.lift + 0.04, np.where(above, 0.0, 0.06))
         # Of the turns that fit the one next to level: the nearest may be out of the tool's reach.

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import mujoco
 import numpy as np
 
+from sim.mujoco_render import clipping
 from sim.primitives import colour, primitives
 
 try:
@@ -58,6 +59,20 @@ class TinyRenderer:
 
     def render(self, model: mujoco.MjModel, data: mujoco.MjData, camera: int) -> np.ndarray:
         """Shape (height, width, 3), uint8."""
+        image, depth = self._shoot(model, data, camera)
+        image[depth >= 1] = self._background
+        return image
+
+    def depth(self, model: mujoco.MjModel, data: mujoco.MjData, camera: int) -> np.ndarray:
+        """Shape (height, width) [m]."""
+        _, depth = self._shoot(model, data, camera)
+        near, far = clipping(model)
+        return near * far / (far - np.minimum(depth, 1) * (far - near))
+
+    def _shoot(
+        self, model: mujoco.MjModel, data: mujoco.MjData, camera: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Colours, shape (height, width, 3); depth buffer, shape (height, width), 1 is nothing."""
         self._draw(model)
         self._place(data)
         height, width = self._shape
@@ -72,8 +87,7 @@ class TinyRenderer:
             **_light(model),
         )
         image = np.reshape(pixels, (height, width, 4))[..., :3].astype(np.uint8)
-        image[np.reshape(depth, (height, width)) >= 1] = self._background
-        return image
+        return image, np.reshape(depth, (height, width)).astype(np.float32)
 
     def close(self) -> None:
         """Ends the PyBullet client; safe to call twice."""
@@ -122,9 +136,9 @@ def _camera(
     height, width = shape
     eye, axes = data.cam_xpos[camera], data.cam_xmat[camera].reshape(3, 3)
     view = pybullet.computeViewMatrix(eye, eye - axes[:, 2], axes[:, 1])
-    near, far = model.vis.map.znear * model.stat.extent, model.vis.map.zfar * model.stat.extent
     fovy = float(model.cam_fovy[camera])
-    projection = list(pybullet.computeProjectionMatrixFOV(fovy, width / height, near, far))
+    shape_of_view = fovy, width / height, *clipping(model)
+    projection = list(pybullet.computeProjectionMatrixFOV(*shape_of_view))
     projection[8] += 1 / width  # TinyRenderer samples pixels at a corner: half a pixel back.
     projection[9] += 1 / height
     return view, projection

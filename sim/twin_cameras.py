@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import mujoco
 import numpy as np
 
+from robot_rl import depth
 from robot_rl.env import Closing
 from sim.cameras import Cameras
 from sim.gap import GapProfile
@@ -60,7 +61,9 @@ class TwinCameras(Closing):
         kind = camera, size
         asked, last = self._last.get(kind, (None, None))
         if last is None or (asked != stamp and rng.random() >= self._profile.dropped_frames):
-            last = Picture(stamp, self._with_noise(self.draw(camera, size, qpos), rng))
+            pixels = self.draw(camera, size, qpos)
+            noisy = self._with_depth_noise if depth.is_depth(camera) else self._with_noise
+            last = Picture(stamp, noisy(pixels, rng))
         self._last[kind] = stamp, last
         return last
 
@@ -80,12 +83,21 @@ class TwinCameras(Closing):
         self._cameras.close()
 
     def _with_noise(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        if self._profile.pixel_noise == 0:
-            return pixels
-        noisy = rng.standard_normal(pixels.shape, np.float32)
-        noisy *= self._profile.pixel_noise
-        noisy += pixels
-        return np.clip(noisy + 0.5, 0, 255, out=noisy).astype(np.uint8)
+        return _noisy(pixels, self._profile.pixel_noise, rng)
+
+    def _with_depth_noise(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """One noise for all three channels; what is not known stays so."""
+        grey = _noisy(pixels[..., :1], depth.LEVELS * self._profile.depth_noise, rng)
+        return np.where(pixels > 0, np.maximum(grey, 1), 0).astype(np.uint8)
+
+
+def _noisy(pixels: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
+    if noise == 0:
+        return pixels
+    noisy = rng.standard_normal(pixels.shape, np.float32)
+    noisy *= noise
+    noisy += pixels
+    return np.clip(noisy + 0.5, 0, 255, out=noisy).astype(np.uint8)
 
 
 def _as_seen(model: mujoco.MjModel, profile: GapProfile) -> mujoco.MjModel:

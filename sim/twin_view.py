@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from robot_rl.depth import seen_by
 from robot_rl.env import Closing
 from sim.gap import GapProfile
 from sim.placement import Placement, fixed_objects
@@ -45,9 +46,9 @@ class TwinView(Closing):
             ValueError: There is no such camera.
         """
         names = [self._model.camera(number).name for number in range(self._model.ncam)]
-        if camera not in names:
+        if seen_by(camera) not in names:
             raise ValueError(f"no camera {camera!r}; the model has {', '.join(names)}")
-        return math.radians(self._model.cam_fovy[names.index(camera)])
+        return math.radians(self._model.cam_fovy[names.index(seen_by(camera))])
 
     def close(self) -> None:
         """Frees the renderers; safe to call twice."""

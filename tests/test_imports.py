@@ -22,7 +22,7 @@ RECORDED = (
 REWARDS = ("robot_rl.reward", "robot_rl.reward_file", "robot_rl.reward_sources")
 """What judges a step, of a simulator's as of a robot's; numpy alone, until a file asks for more."""
 
-SEEN = ("robot_rl.env", "robot_rl.crop")
+SEEN = ("robot_rl.env", "robot_rl.crop", "robot_rl.depth")
 """What is observed, of simulators as of robots; numpy alone."""
 
 MAY_IMPORT = {

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from hardware.dds_profile import loss_of
@@ -59,15 +60,20 @@ class CameraPublisher:
         self._info = camera_info(camera, intrinsics)
         # One message for all frames: fresh memory for each would cost more than the rest of it.
         blank = np.zeros((camera.height, camera.width, 3), np.uint8)
-        self._image = convert.image(0.0, self._frame_id, blank)
-        self._pixels = np.frombuffer(self._image.data, np.uint8).reshape(blank.shape)
+        self._far = camera.type == "depth"
+        image = convert.depth_image if self._far else convert.image
+        self._image = image(0.0, self._frame_id, blank)
+        values = np.frombuffer(self._image.data, "<u2" if self._far else np.uint8)
+        self._values = values.reshape(camera.height, camera.width, -1)
         topics, qos = Topics.of(camera), profile(camera.qos)
         self._raw = node.create_publisher(Image, topics.raw, qos)
-        self._compressed = node.create_publisher(CompressedImage, topics.compressed, qos)
+        self._compressed: Publisher | None = None
+        if not self._far:  # JPEG has eight bits.
+            self._compressed = node.create_publisher(CompressedImage, topics.compressed, qos)
         self._infos = node.create_publisher(CameraInfo, topics.info, profile(Qos()))
         period = 1 / camera.rate
         self.stream = Stream(camera.name, camera.stale_after, period, max(_KEEP, 5 * period))
-        self._loss = loss_of(3 * camera.width * camera.height, os.environ)
+        self._loss = loss_of(camera.bytes, os.environ)
         if self._loss is not None:
             node.get_logger().warning(self._loss)
 
@@ -76,12 +82,13 @@ class CameraPublisher:
 
         Args:
             stamp: When it was taken, in ROS time [s].
-            pixels: RGB, of the contract's size. Shape (height, width, 3), uint8.
+            pixels: RGB, of the contract's size; of a depth camera as ``depth.grey_of``. Shape
+                (height, width, 3), uint8.
         """
-        self._pixels[:] = pixels
+        self._values[:] = convert.millimetres_of(pixels) if self._far else pixels
         self._image.header = self._info.header = convert.header(stamp, self._frame_id)
         self._raw.publish(self._image)
-        if self._compressed.get_subscription_count():
+        if self._compressed is not None and self._compressed.get_subscription_count():
             self._compressed.publish(convert.compressed(stamp, self._frame_id, pixels))
         self._infos.publish(self._info)
         self.stream.push(stamp, 1e-9 * self._node.get_clock().now().nanoseconds, None)
@@ -103,7 +110,7 @@ class CameraPublisher:
 
     def close(self) -> None:
         """Ends the topics."""
-        for publisher in (self._raw, self._compressed, self._infos):
+        for publisher in filter(None, (self._raw, self._compressed, self._infos)):
             self._node.destroy_publisher(publisher)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,13 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Float64MultiArray, Header
 
 from hardware.endpoints import MESSAGES
+from robot_rl import depth
 
 _CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
 """Encodings that ``pixels_of`` reads, with their bytes per pixel."""
+_MILLIMETRES, _METRES = "16UC1", "32FC1"
+_DISTANCES = {_MILLIMETRES: 2, _METRES: 4}
+"""Those of ``grey_of`` (REP 118)."""
 
 
 def message_class(type_name: str) -> type[Any]:
@@ -134,18 +138,33 @@ def gripper_value(message: Any) -> float:
 
 
 def image(stamp: float, frame_id: str, pixels: np.ndarray) -> Image:
-    """An rgb8 image of pixels, shape (height, width, 3), uint8.
+    """An rgb8 image of pixels, shape (height, width, 3), uint8."""
+    return _image(stamp, frame_id, pixels, "rgb8")
 
-    ``data`` takes bytes: an array would be copied element by element (a thousand times slower).
+
+def depth_image(stamp: float, frame_id: str, grey: np.ndarray) -> Image:
+    """A 16UC1 image, in millimetres, of what ``depth.grey_of`` made."""
+    return _image(stamp, frame_id, millimetres_of(grey), _MILLIMETRES)
+
+
+def millimetres_of(grey: np.ndarray) -> np.ndarray:
+    """Distances of a grey picture. Shape (height, width, 1), little-endian uint16 [mm]."""
+    return np.rint(1e3 * depth.distance_of(grey))[..., None].astype("<u2")
+
+
+def _image(stamp: float, frame_id: str, values: np.ndarray, encoding: str) -> Image:
+    """``data`` takes bytes: an array would be copied element by element, a thousand times slower.
+
+    Shape of the values (height, width, channels).
     """
-    height, width, _ = pixels.shape
+    height, width, channels = values.shape
     return Image(
         header=header(stamp, frame_id),
         height=height,
         width=width,
-        encoding="rgb8",
-        step=3 * width,
-        data=np.ascontiguousarray(pixels).tobytes(),
+        encoding=encoding,
+        step=channels * width * values.itemsize,
+        data=np.ascontiguousarray(values).tobytes(),
     )
 
 
@@ -155,23 +174,43 @@ def pixels_of(message: Image) -> np.ndarray:
     Raises:
         ValueError: If the encoding is another one, or the size does not fit the data.
     """
-    if message.encoding not in _CHANNELS:
+    pixels = _bytes_of(message, _CHANNELS)
+    channels = pixels.shape[2]
+    if message.encoding.startswith("bgr"):
+        return pixels[..., 2::-1]
+    return np.repeat(pixels, 3, axis=2) if channels == 1 else pixels[..., :3]
+
+
+def grey_of(message: Image) -> np.ndarray:
+    """Distances as a grey picture, as ``depth.grey_of``. Shape (height, width, 3), uint8.
+
+    Raises:
+        ValueError: If the encoding is another one, or the size does not fit the data.
+    """
+    order = ">" if message.is_bigendian else "<"
+    if message.encoding == _METRES:
+        metres = _bytes_of(message, _DISTANCES).view(f"{order}f4")
+    else:
+        metres = 1e-3 * _bytes_of(message, _DISTANCES).view(f"{order}u2")
+    return depth.grey_of(metres[..., 0])
+
+
+def _bytes_of(message: Image, encodings: Mapping[str, int]) -> np.ndarray:
+    """Bytes of an image in one of these encodings. Shape (height, width, bytes of a pixel)."""
+    if message.encoding not in encodings:
         raise ValueError(
             f"an image has encoding {message.encoding!r}; "
-            f"let its driver publish one of {', '.join(_CHANNELS)}"
+            f"let its driver publish one of {', '.join(encodings)}"
         )
-    channels, wide = _CHANNELS[message.encoding], message.step
+    size, wide = encodings[message.encoding], message.step
     rows = np.frombuffer(message.data, np.uint8)
-    if rows.size != message.height * wide or wide < channels * message.width:
+    if rows.size != message.height * wide or wide < size * message.width:
         raise ValueError(
             f"an image of {message.width} x {message.height} {message.encoding} has {rows.size} "
             f"bytes in rows of {wide}; its driver must fill them all"
         )
-    rows = rows.reshape(message.height, wide)[:, : channels * message.width]
-    pixels = rows.reshape(message.height, message.width, channels)
-    if message.encoding.startswith("bgr"):
-        return pixels[..., 2::-1]
-    return np.repeat(pixels, 3, axis=2) if channels == 1 else pixels[..., :3]
+    rows = rows.reshape(message.height, wide)[:, : size * message.width]
+    return rows.reshape(message.height, message.width, size)
 
 
 def pixels_of_compressed(message: CompressedImage) -> np.ndarray:
@@ -201,3 +240,11 @@ def compressed(
     bgr = np.ascontiguousarray(pixels[..., ::-1])
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return CompressedImage(header=header(stamp, frame_id), format="jpeg", data=data.tobytes())
+
+
+PIXELS: dict[str, Callable[[Any], np.ndarray]] = {
+    "raw": pixels_of,
+    "compressed": pixels_of_compressed,
+    "depth": grey_of,
+}
+"""RGB pixels of a message, by the type of its camera in the contract."""

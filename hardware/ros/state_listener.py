@@ -10,7 +10,7 @@ from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import JointState
 
 from hardware.contract import Contract
-from hardware.endpoints import Subscription, stamps, subscriptions
+from hardware.endpoints import IMAGES, Subscription, stamps, subscriptions
 from hardware.joint_order import JointOrder
 from hardware.ros import convert
 from hardware.ros.clock import NodeClock
@@ -46,7 +46,7 @@ class StateListener:
         names = (*joints.arm, *joints.gripper) if with_fingers else joints.arm
         self._joints = JointOrder(names)
         self._fingers = JointOrder(joints.gripper) if joints.gripper else None
-        self._sizes = {f"images/{c.name}": (c.height, c.width, 3) for c in contract.cameras}
+        self._cameras = {f"{IMAGES}{camera.name}": camera for camera in contract.cameras}
         for stream in subscriptions(contract) if pixels else stamps(contract):
             if stream.name in streams.names:
                 self._subscribe(inbox, stream)
@@ -78,7 +78,7 @@ class StateListener:
     def _reader(self, stream: Subscription) -> Callable[[Any], Any]:
         if stream.type == "CameraInfo":
             return lambda _: None
-        if stream.name in self._sizes:
+        if stream.name in self._cameras:
             return lambda message: self._pixels(stream.name, message)
         if stream.type == "JointState":
             order = self._fingers if stream.name == "gripper" else self._joints
@@ -90,13 +90,12 @@ class StateListener:
         return lambda message: _finite(convert.vector_of_pose(message.pose))
 
     def _pixels(self, name: str, message: Any) -> np.ndarray:
-        whole = hasattr(message, "encoding")
-        pixels = convert.pixels_of(message) if whole else convert.pixels_of_compressed(message)
-        if pixels.shape != self._sizes[name]:
-            height, width, _ = self._sizes[name]
+        camera = self._cameras[name]
+        pixels = convert.PIXELS[camera.type](message)
+        if pixels.shape[:2] != (camera.height, camera.width):
             raise ValueError(
                 f"{name} is {pixels.shape[1]} x {pixels.shape[0]}, the contract says "
-                f"{width} x {height}; correct one of the two"
+                f"{camera.width} x {camera.height}; correct one of the two"
             )
         return pixels
 

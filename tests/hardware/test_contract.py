@@ -53,7 +53,7 @@ def test_a_contract_survives_the_way_through_yaml_unchanged(robot: str, tmp_path
     assert to_values(load_contract(path)) == values
 
 
-TWINS = ("twin", "twin_cartesian", "twin_light", "twin_sharp")
+TWINS = ("twin", "twin_cartesian", "twin_depth", "twin_light", "twin_sharp")
 
 
 def test_the_presets_are_six_arms_and_kinds_of_the_twin() -> None:
@@ -172,6 +172,12 @@ def test_every_message_type_of_every_preset_has_a_full_name() -> None:
         ("cameras.0.rate", 0, r"cameras\[0\]\.rate is 0 Hz"),
         ("cameras.0.max_age", 20.0, r"cameras\[0\]\.max_age is 20 s; give 0\.001 to 10 s"),
         ("cameras.0.type", "jpeg", r"cameras\[0\]\.type is 'jpeg'; choose from raw, compressed"),
+        (
+            "cameras.0.type",
+            "depth",
+            r"cameras\[0\]\.type is 'depth' of camera 'front'; give depth",
+        ),
+        ("cameras.0.name", "front_depth", r"cameras\[0\]\.type is 'raw' of camera 'front_depth'"),
         ("cameras", "front", r"cameras is 'front'; give a list"),
         ("extra.0.name", "the block", r"extra\[0\]\.name is 'the block'; give one word"),
         ("extra.0.topic", "/block", r"extra\[0\]\.topic is '/block', an absolute"),
@@ -290,6 +296,12 @@ def test_a_gripper_by_trajectory_needs_names() -> None:
 def test_a_compressed_camera_speaks_another_type() -> None:
     contract = from_values(changed("cameras.0.type", "compressed"))
     assert [s.type for s in subscriptions(contract)][-2:] == ["CompressedImage", "Image"]
+
+
+def test_a_depth_camera_sends_images_of_two_bytes_a_pixel() -> None:
+    contract = load_contract("twin_depth")
+    assert [s.type for s in subscriptions(contract)][-3:] == ["Image"] * 3
+    assert [camera.bytes for camera in contract.cameras] == [12288, 12288, 8192]
 
 
 def test_a_model_lies_beside_its_contract(tmp_path: Path) -> None:

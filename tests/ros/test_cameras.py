@@ -26,6 +26,7 @@ from hardware.ros import convert
 from hardware.ros.camera_publisher import Topics
 from hardware.ros.qos import profile
 from hardware.topics import SENSOR, Camera
+from robot_rl.depth import distance_of, grey_of
 from sim.environments import make_twin_view
 from tests.ros.conftest import PATIENCE, Graph, wait_for
 
@@ -226,6 +227,40 @@ def shown(images: list[Image], scenes: list[JointState]) -> tuple[Image, np.ndar
         if scene is not None:
             return image, np.array(scene.position)
     return None
+
+
+def test_a_depth_camera_of_the_twin_tells_millimetres(graph: Graph) -> None:
+    scenes = graph.listen(JointState, "scene", 100)
+    images = heard(graph, Image, "wrist/depth/image_raw")
+    graph.start("arm_node", robot="twin_depth")
+    graph.start("twin_camera_node", robot="twin_depth", cameras="[wrist_depth]")
+    image, scene = wait_for(functools.partial(shown, images, scenes), "a picture and its scene")
+    assert (image.encoding, image.step, len(image.data)) == ("16UC1", 128, 8192)
+    told = np.frombuffer(image.data, "<u2").reshape(64, 64)
+    assert 100 < np.median(told) < 500
+    with make_twin_view("peg_insert") as view:
+        stamp = convert.to_seconds(image.header.stamp)
+        grey = view.take("wrist_depth", (64, 64), stamp, scene).pixels
+    np.testing.assert_array_equal(convert.grey_of(image), grey)
+    np.testing.assert_allclose(told, 1e3 * distance_of(grey), atol=0.51)
+
+
+def test_distances_come_in_millimetres_and_metres_of_either_order() -> None:
+    metres = np.array([[0.25, 0.5, 0.0], [1.0, np.nan, 3.0]])
+    millimetres, expected = np.nan_to_num(1e3 * metres), grey_of(metres)
+    for big, order in ((0, "<"), (1, ">")):
+        for encoding, values in (
+            ("16UC1", millimetres.astype(f"{order}u2")),
+            ("32FC1", metres.astype(f"{order}f4")),
+        ):
+            rows = np.hstack([values.view(np.uint8).reshape(2, -1), np.zeros((2, 5), np.uint8)])
+            said = {"encoding": encoding, "is_bigendian": big, "step": rows.shape[1]}
+            image = Image(height=2, width=3, data=rows.tobytes(), **said)
+            np.testing.assert_array_equal(convert.grey_of(image), expected)
+    with pytest.raises(ValueError, match="'rgb8'; let its driver publish one of 16UC1, 32FC1"):
+        convert.grey_of(convert.image(0.0, "", expected))
+    with pytest.raises(ValueError, match="'16UC1'; let its driver publish one of rgb8, bgr8"):
+        convert.pixels_of(convert.depth_image(0.0, "", expected))
 
 
 @pytest.mark.parametrize("speed", [1.0, 0.5])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from robot_rl.depth import distance_of
 from sim.config import EnvConfig
 from sim.mujoco_env import MujocoEnv
 from sim.pick_cube import PickCube
@@ -58,6 +59,17 @@ def test_a_crop_is_a_part_of_a_larger_picture() -> None:
         spec = env.observation_spec["images/wrist"]
     np.testing.assert_array_equal(seen, whole[48:, 24:72])
     assert (spec.shape, spec.crop) == ((48, 48, 3), (0.25, 0.5, 0.75, 1))
+
+
+def test_the_depth_of_a_camera_is_a_camera() -> None:
+    config = EnvConfig(image_size=64, cameras=("wrist_depth",))
+    with MujocoEnv(PickCube(), config=config) as env:
+        grey = env.reset(seed=1).observation["images/wrist_depth"][0]
+        assert env.observation_spec["images/wrist_depth"].shape == grey.shape == (64, 64, 3)
+        with pytest.raises(ValueError, match="no camera 'fornt'; the model has front"):
+            env.render("fornt_depth")
+    away = distance_of(grey)
+    assert 0.05 < away[60, 32] < 0.15 < np.median(away[:8]) < 0.6  # The fingers, and the table.
 
 
 def test_a_crop_of_a_camera_that_nobody_looks_at_is_refused() -> None:

@@ -31,6 +31,31 @@ SCENE = """
   </worldbody>
 </mujoco>
 """
+RAY = """
+import sys
+import mujoco, numpy as np
+from sim.mujoco_render import CameraRenderer
+model = mujoco.MjModel.from_xml_string(sys.argv[2])
+data = mujoco.MjData(model)
+mujoco.mj_forward(model, data)
+width, height = map(int, sys.argv[3:])
+with CameraRenderer(model, width, height, sys.argv[1]) as renderer:
+    for camera in range(model.ncam):
+        depth = renderer.depth(model, data, camera)
+        assert depth.shape == (height, width), depth.shape
+        focal = height / 2 / np.tan(np.radians(model.cam_fovy[camera]) / 2)
+        axes, error = data.cam_xmat[camera].reshape(3, 3), []
+        for row, column in np.random.default_rng(0).integers(0, (height, width), (300, 2)):
+            aside = np.array([column + 0.5 - width / 2, height / 2 - row - 0.5]) / focal
+            ray = np.array([*aside, -1])
+            length = np.linalg.norm(ray)
+            hit = mujoco.mj_ray(model, data, data.cam_xpos[camera], axes @ ray / length,
+                                None, 1, -1, np.zeros(1, np.int32))
+            if hit > 0:
+                error.append(abs(depth[row, column] / (hit / length) - 1))
+        print(len(error), np.quantile(error, [0.5, 0.95]))
+        assert len(error) > 100 and np.median(error) < 2e-3 and np.quantile(error, 0.95) < 0.01
+"""
 PICTURES = """
 import json, sys
 import mujoco, numpy as np
@@ -62,11 +87,13 @@ def renderer(request: pytest.FixtureRequest, model: mujoco.MjModel) -> Iterator[
         yield renderer
 
 
-def _run(backend: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def _run(
+    backend: str, script: str = PICTURES, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Renders in a process of its own, as a process has one OpenGL backend only."""
     inherited = {k: v for k, v in os.environ.items() if k not in ("MUJOCO_GL", "PYOPENGL_PLATFORM")}
     return subprocess.run(
-        [sys.executable, "-c", PICTURES, backend, SCENE, str(WIDTH), str(HEIGHT)],
+        [sys.executable, "-c", script, backend, SCENE, str(WIDTH), str(HEIGHT)],
         env=inherited | environment,
         cwd=Path(sim.__file__).parents[1],
         capture_output=True,
@@ -83,6 +110,14 @@ def _pictures(backend: str, **environment: str) -> tuple[str, str, np.ndarray]:
     assert run.returncode == 0, run.stderr
     name, reason, images = json.loads(run.stdout.splitlines()[-1])
     return name, reason, np.array(images, np.uint8)
+
+
+@pytest.mark.parametrize("backend", ["egl", "osmesa", "tinyrenderer"])
+def test_every_backend_measures_the_distance_that_a_ray_goes(backend: str) -> None:
+    run = _run(backend, RAY)
+    if "no renderer works here" in run.stderr:
+        pytest.skip(run.stderr.splitlines()[-1])
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def _ball_pixels(image: np.ndarray) -> np.ndarray:

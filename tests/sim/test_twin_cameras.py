@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from robot_rl.depth import distance_of
 from sim import panda
 from sim.gap import GapProfile
 from sim.pick_cube import PickCube
@@ -100,6 +101,20 @@ def test_pixel_noise_has_the_stated_size(make_cameras: MakeCameras) -> None:
     error = (noisy.astype(float) - plain)[inside]
     assert error.std() == pytest.approx(4.0, rel=0.1)
     assert abs(error.mean()) < 0.3
+
+
+def test_depth_noise_is_a_share_of_the_distance_and_the_same_in_all_channels(
+    make_cameras: MakeCameras,
+) -> None:
+    cameras, rng = make_cameras(depth_noise=0.03), np.random.default_rng(0)
+    plain = cameras.draw("wrist_depth", SIZE, QPOS)
+    noisy = cameras.take("wrist_depth", SIZE, QPOS, 0.0, rng).pixels
+    assert (noisy == noisy[..., :1]).all()
+    inside = (plain[..., 0] > 30) & (plain[..., 0] < 225)
+    ratio = distance_of(noisy)[inside] / distance_of(plain)[inside]
+    assert inside.mean() > 0.3
+    assert ratio.std() == pytest.approx(0.03, rel=0.1)
+    np.testing.assert_array_equal(noisy == 0, plain == 0)
 
 
 def test_a_dropped_frame_is_the_last_one_with_its_stamp(make_cameras: MakeCameras) -> None:

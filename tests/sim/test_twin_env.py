@@ -119,6 +119,12 @@ def test_the_expert_succeeds(kind: type[Task], least: float) -> None:
         assert _success(env, 10) >= least
 
 
+def test_the_expert_holds_a_cube_that_seems_to_run_ahead_of_the_tool() -> None:
+    """For the arm is known 80 ms later than the cube, and moves fast."""
+    with environments.make_twin(PickCube, gap="lab-2", delay=0.08, leash=2.0) as env:
+        assert _success(env, 5) >= 0.8
+
+
 def test_a_wider_gap_is_harder() -> None:
     """For an expert that knows nothing of it: peg_insert in 10 episodes."""
     rates = []
