@@ -51,6 +51,7 @@ SIMULATED = replace(
     options=(*TOOL, "randomization=robot", "force_limit=80"),
     demonstrations=100,
     demonstration_noise=0.2,
+    steps=2_000,
 )
 PATIENCE = ("horizon=120", "timeout=30")
 DEMONSTRATIONS, RATE = 20, 20

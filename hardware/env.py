@@ -364,7 +364,7 @@ class HardwareEnv(Closing):
     ) -> np.ndarray:
         """The action, or, where it was not what moved the arm, what the command amounts to."""
         sent = request.action
-        if _is_changed(reports):
+        if _is_changed(reports) or _is_refused(reports):
             none = np.zeros((1, 6))
             motion = none if command is None else self._action.amounts_to(command, before)
             acted = any(report.person for report in reports)
@@ -379,6 +379,8 @@ def _command(request: Request, reports: list[Report]) -> np.ndarray | None:
     Of a request that only takes time the arm is told little by little, so the last command says
     less than the request.
     """
+    if _is_refused(reports):
+        return None
     if _is_changed(reports):
         sent = (report.sent for report in reversed(reports) if np.isfinite(report.sent).all())
         return next(sent, None)
@@ -389,6 +391,11 @@ def _is_changed(reports: list[Report]) -> bool:
     """Whether something else than the request moved the arm."""
     reasons = Reason(_reasons(reports))
     return any(report.person for report in reports) or bool(reasons & CHANGED)
+
+
+def _is_refused(reports: list[Report]) -> bool:
+    """Whether the arm is held, for it was held before and the request is far from it."""
+    return bool(reports and Reason.ENGAGE in Reason(reports[-1].reasons))
 
 
 def _requested(request: Request, reports: list[Report]) -> np.ndarray:

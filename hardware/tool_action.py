@@ -6,12 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from controllers.command_space import JointSpace, PoseSpace
 from controllers.lie import quat_from_so3, so3_from_quat
+from controllers.rate_limit import length
 from controllers.serial_chain import SerialChain
 from controllers.tool_control import ROTATION_DOWN, ToolAim, ToolControl, ToolSettings
 from hardware.contract import Contract
 from hardware.tool_reader import Arm
 from robot_rl.env import ArraySpec
+
+_FIRST = 0.8
+"""Share of the way that a first command may be from an arm, which has moved since it was seen."""
 
 
 class Request(NamedTuple):
@@ -59,6 +64,8 @@ class ToolAction:
         self._moves_gripper = held is None and contract.gripper is not None
         self._gripper, self._chain = contract.gripper, chain
         joints = contract.command.in_joints
+        self._space = JointSpace(contract.limits, None) if joints else PoseSpace(contract.limits)
+        self._held = True
         self._control = None
         if chain and joints:
             self._control = ToolControl(chain, np.array(contract.home.q), settings, level)
@@ -101,6 +108,8 @@ class ToolAction:
         else:
             position, rotation, sent = self.aim.aim(action[:, :6], arm.tool, self.lead)
             target = np.r_[position[0], quat_from_so3(rotation[0])]
+        if self._held and (near := self._near(target, arm)) is not target:
+            target, sent = near, self.amounts_to(near, arm)
         return Request(target, self._grip(), np.hstack([sent, action[:, 6:]]))
 
     def towards(self, arm: Arm, position: np.ndarray, yaw: np.ndarray) -> np.ndarray:
@@ -118,6 +127,7 @@ class ToolAction:
             command: The last one that was sent, in the contract's mode; None if the arm was held.
             arm: As measured since.
         """
+        self._held = command is None
         if command is None:
             self.lead = np.zeros((1, 6))
         else:
@@ -141,6 +151,17 @@ class ToolAction:
             tool = self._chain.forward(command[None])
             return tool.position, tool.rotation
         return command[None, :3], so3_from_quat(command[3:])[None]
+
+    def _near(self, target: np.ndarray, arm: Arm) -> np.ndarray:
+        """As much of the way to a target as a first command may go.
+
+        An action's is shorter, but for a tool outside of the workspace, which is brought back.
+        """
+        tool, in_joints = arm.tool, self._control is not None
+        here = arm.q[0] if in_joints else np.r_[tool.position[0], quat_from_so3(tool.rotation[0])]
+        way = self._space.gap(here, target)
+        share = float((_FIRST * self._space.engage_radius / np.maximum(length(way), 1e-9)).min())
+        return target if share >= 1 else self._space.move(here, share * way)
 
     def _grip(self) -> float | None:
         gripper = self._gripper

@@ -62,7 +62,7 @@ class Randomization:
             force_noise=0.5,
             camera_position=0.01,
             camera_angle=0.035,
-            light=(0.7, 1.3),
+            light=(0.4, 1.4),
         )
 
     @classmethod

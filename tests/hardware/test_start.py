@@ -77,6 +77,26 @@ def test_an_arm_that_was_held_on_its_way_home_goes_on_from_where_it_is() -> None
     assert np.abs(arm.q - HOME).max() < 0.01
 
 
+class RefusingArm(ObedientArm):
+    """Takes no request up, if it refuses."""
+
+    refuses = False
+
+    def reports(self, since: float) -> list[Report]:
+        reason = Reason.ENGAGE if self.refuses else Reason.NONE
+        return [Report(self.time, self.q, self.q, reason.value, 0, False)]
+
+
+def test_what_an_arm_was_not_taken_up_for_was_not_done() -> None:
+    arm, action = RefusingArm(), np.full((1, 6), 0.5, np.float32)
+    env = HardwareEnv(ROBOT, arm, TASK)
+    env.reset()
+    for refuses in (False, True):
+        arm.refuses = refuses
+        sent = env.step(action).info[Info.ACTION_SENT]
+        np.testing.assert_allclose(sent, 0 * action if refuses else action, atol=0.02)
+
+
 class LatchedArm(ObedientArm):
     """Reports why it is latched, and opens no latch."""
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from controllers.lie import so3_from_quat
+from controllers.lie import quat_from_so3, so3_from_quat
 from controllers.serial_chain import SerialChain
 from controllers.tool_control import ToolControl, ToolSettings
 from hardware.contract import Contract
 from hardware.contract_file import load_contract
+from hardware.guard import Guard
 from hardware.tool_action import ToolAction
 from hardware.tool_reader import Arm
 from hardware.topics import Mode
@@ -112,3 +113,24 @@ def test_an_arm_that_takes_velocities_is_asked_for_the_same_places(mode: Mode, l
         _action(robot).request(ACTION, _arm()).target for robot in (TWIN.with_mode(mode), plain)
     ]
     np.testing.assert_array_equal(asked[0], asked[1])
+
+
+@pytest.mark.parametrize("contract", [TWIN, POSES], ids=["joints", "pose"])
+def test_an_arm_that_was_held_outside_of_the_workspace_is_taken_up(contract: Contract) -> None:
+    """The safety node does so by a request near the arm alone; back is further than an action."""
+    low, _ = ToolSettings().workspace
+    settings = ToolSettings(workspace=(low, (0.6, 0.3, 0.1)))
+    action, arm, still = ToolAction(contract, CHAIN, settings, 0.5), _arm(), np.zeros((1, 6))
+    pose = np.r_[arm.tool.position[0], quat_from_so3(arm.tool.rotation[0])]
+    here = Q[0] if contract is TWIN else pose
+    near = action.request(still, arm)
+    assert _taken_up(contract, near.target, here)
+    assert near.action[0, 2] == -1
+    action.follow(here, arm)
+    assert not _taken_up(contract, action.request(still, arm).target, here)
+
+
+def _taken_up(contract: Contract, target: np.ndarray, here: np.ndarray) -> bool:
+    guard = Guard(contract)
+    guard.request(target, 100.0)
+    return guard.tick(here, 100.01).command is not None
