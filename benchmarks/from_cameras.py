@@ -75,7 +75,11 @@ STUDIES = (
     Study("peg_insert, DrQ-v2", _by_v2(PEG), suite=SUITE),
     Study("pick_cube, DrQ", PICK, suite=SUITE),
     Study("pick_cube, DrQ-v2", _by_v2(PICK), suite=SUITE),
-    Study("peg_insert, DrQ, images stay", replace(PEG, drq=replace(DRQ, shift=0)), suite=SUITE),
+    Study(
+        "peg_insert, DrQ, images stay",
+        replace(PEG, drq=replace(DRQ, shift=0), steps=6_000),
+        suite=SUITE,
+    ),
     Study(
         "peg_insert, DrQ, no demonstrations",
         replace(PEG, demonstrations=0, steps=5_000),
