@@ -94,9 +94,11 @@ class CameraWatch:
         if not self._looks.count:
             return
         images = [observation[key][:1] for key in self._looks.keys]
-        for number, (key, image) in enumerate(zip(self._looks.keys, images, strict=True)):
-            self._find_covered(key, float(contrast_of(image)), float(self._looks.contrast[number]))
         looks = torch.cat([look_of(image) for image in images])
+        for number, (key, image) in enumerate(zip(self._looks.keys, images, strict=True)):
+            brighter = float(looks[number].mean() - self._looks.mean[number].mean())
+            usual = float(self._looks.contrast[number])
+            self._find_covered(key, float(contrast_of(image)), usual, brighter)
         for first, second in combinations(range(len(looks)), 2):
             self._find_swapped(looks, first, second)
 
@@ -105,8 +107,9 @@ class CameraWatch:
             return np.zeros(0)
         return self._normalizer(torch.as_tensor(observation[STATE][:1]))[0].cpu().numpy()
 
-    def _find_covered(self, key: str, contrast: float, usual: float) -> None:
-        if self._lasts(f"{key} covered", contrast < DARK * usual):
+    def _find_covered(self, key: str, contrast: float, usual: float, brighter: float) -> None:
+        # An empty table has no contrast either, but is as bright as it was around the objects.
+        if self._lasts(f"{key} covered", contrast < DARK * usual and abs(brighter) > usual):
             raise CameraError(
                 f"{key} shows nearly nothing: its contrast is {contrast:.1f}, and was {usual:.1f} "
                 "while the task was demonstrated; uncover the camera, or light the scene"

@@ -55,6 +55,14 @@ def test_a_covered_camera_is_named(watch: CameraWatch, key: str) -> None:
         watch.see(scenes[-1])
 
 
+def test_an_empty_table_is_no_covered_camera(watch: CameraWatch) -> None:
+    rng = np.random.default_rng(1)
+    scenes = _scenes(5 * PATIENCE)
+    for scene in scenes:  # As bright as half of what there was, without what gives it contrast.
+        scene[KEYS[0]] = rng.normal(110, 2, scene[KEYS[0]].shape).astype(np.uint8)
+    assert _until_it_complains(watch, scenes) == 0
+
+
 def test_a_hand_that_passes_is_none(watch: CameraWatch) -> None:
     scenes = _scenes(100)
     for number, scene in enumerate(scenes):
