@@ -5,16 +5,17 @@ with late and moved cameras. The robot is a twin with a gap profile that no simu
 on; its pictures come from its camera nodes. There 20 demonstrations and as many near misses are
 recorded, a classifier learns from them what success is, and its word is the reward of the practice.
 Before and after, the policy alone acts in the same scenes, judged by the truth. Parts lie in
-``build/cameras_over_ros`` and are not repeated; whatever lies there goes into
-``build/cameras_over_ros.json``. It runs in real time, so nothing else should run.
+``build/cameras_over_ros`` and are not repeated, but for one that was interrupted; whatever lies
+there goes into ``build/cameras_over_ros.json``. It runs in real time, so nothing else should run.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.from_cameras import PICK, PICK_CROP, SEEN
+from benchmarks.on_robot import acted
 from benchmarks.table import BUILD, Row, show_rows, write_rows
 from robot_rl.classifier_run import train as train_classifier
 from robot_rl.config import (
@@ -80,19 +82,26 @@ class _Telling:
 
     def tell(self) -> None:
         """All that is not there yet."""
-        if not self._simulator.exists():
-            self._simulate()
+        self._once(self._simulator, self._simulate)
         with running(UpConfig(ROBOT, task=TASK, gap=GAP)):
-            if not self._recorded.exists():
-                print(record_on_robot(self._recording()))
-            if not self._classifier.exists():
-                wanted = ClassifierTrainConfig(
-                    (self._recorded,), self._classifier, size=48, updates=400, seed=self._seed
-                )
-                print(train_classifier(wanted, lambda update, loss: None))
+            self._once(self._recorded, lambda: print(record_on_robot(self._recording())))
+            self._once(self._classifier, self._classify)
             self._deploy(self._simulator, BEFORE)
             self._practise()
             self._deploy(self._robot / POLICY, AFTER)
+
+    def _once(self, path: Path, make: Callable[[], object]) -> None:
+        done = path.with_name(f"{path.name}.done")
+        if not done.exists():
+            shutil.rmtree(path, ignore_errors=True)
+            make()
+            done.touch()
+
+    def _classify(self) -> None:
+        wanted = ClassifierTrainConfig(
+            (self._recorded,), self._classifier, size=48, updates=400, seed=self._seed
+        )
+        print(train_classifier(wanted, lambda update, loss: None))
 
     def _simulate(self) -> None:
         wanted: TrainConfig = replace(SIMULATED, seed=self._seed, folder=self._simulator)
@@ -133,13 +142,15 @@ class _Telling:
             self._recorded,
             robot=ROBOT,
             options=(*PATIENCE, f"rewards={rewards}"),
-            steps=round(60 * RATE * self._asked.minutes),
             seed=self._seed,
         )
+        steps = round(60 * RATE * self._asked.minutes) - acted(wanted)
+        wanted = replace(wanted, steps=max(1, steps))
         with ActorMonitor(wanted.steps, self._console) as monitor:
             done = finetune(wanted, monitor)
         self._console.print(str(done))
-        self._write(PRACTICE, robot=done.minutes, elapsed=done.elapsed / 60)
+        robot = acted(wanted) / (60 * RATE)
+        self._write(PRACTICE, robot=robot, elapsed=done.elapsed / 60)
 
     def _write(self, name: str, **values: Any) -> None:
         (self._folder / name).write_text(json.dumps(values) + "\n", "utf-8")

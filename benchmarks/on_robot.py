@@ -214,14 +214,14 @@ def learn(name: str, setting: Setting, seed: int) -> Path:
     known = round(marks[-1]["step"]) if marks else -1
     with make_env(TWIN, 1, 0, **parse_options(setting.options)) as env, Log(folder, known) as log:
         for minutes in study.marks(env.dt)[len(marks) :]:
-            steps, done = round(60 * minutes / env.dt), _acted(config)
+            steps, done = round(60 * minutes / env.dt), acted(config)
             if steps > done:
                 done += finetune(replace(config, steps=steps - done)).acted.steps
             minutes = done * env.dt / 60
             log.write(done, _measure(config, setting, folder, env) | {"minutes": minutes})
             print(f"{name}, seed {seed}: {read_log(folder)[-1]}", flush=True)
         fresh = evaluate(env, _policy(config), FRESH, FRESH_SEED).scalars("fresh")
-        log.write(_acted(config) + 1, fresh)
+        log.write(acted(config) + 1, fresh)
     return folder
 
 
@@ -229,7 +229,7 @@ def _is_whole(rows: Sequence[LogRow]) -> bool:
     return bool(rows) and "fresh_success" in rows[-1]
 
 
-def _acted(config: FinetuneConfig) -> int:
+def acted(config: FinetuneConfig) -> int:
     """Steps of the robot so far."""
     rows = read_log(config.run / ROBOTS / Path(config.robot).stem)
     return round(rows[-1]["step"]) if rows else 0
