@@ -48,6 +48,7 @@ clean:  ## remove the environment and everything built; runs/ stays
 .venv/.bench: EXTRAS := [dev,bench]
 
 # One line per package, so that a long download is seen to go on; all of it is in .venv/install.log.
+# What is imported is compiled then; to compile all that is installed takes as long as to install it.
 PROGRESS := awk '/^Collecting/ {print "  " $$2; fflush()} /^Installing/ {print "  installing ..."; fflush()}'
 
 .venv/.base .venv/.dev .venv/.bench: pyproject.toml constraints.txt | .venv/bin/python
@@ -55,7 +56,7 @@ PROGRESS := awk '/^Collecting/ {print "  " $$2; fflush()} /^Installing/ {print "
 	@command -v uv >/dev/null \
 	    && uv pip install --python $(BIN)/python -c constraints.txt -e '.$(EXTRAS)' \
 	|| { set -o pipefail; \
-	     $(BIN)/python -m pip install -c constraints.txt -e '.$(EXTRAS)' 2>&1 \
+	     $(BIN)/python -m pip install --no-compile -c constraints.txt -e '.$(EXTRAS)' 2>&1 \
 	     | tee .venv/install.log | $(PROGRESS); } \
 	|| { tail -n 20 .venv/install.log; exit 1; }
 	@touch $@

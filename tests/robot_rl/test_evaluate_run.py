@@ -40,7 +40,7 @@ def test_a_saved_policy_does_what_it_did_when_it_was_saved(run: Run) -> None:
 def test_a_good_and_a_bad_policy_are_told_apart(run: Run, tmp_path: Path) -> None:
     lost = replace(SHORT, demonstrations=0, videos=False, folder=tmp_path / "lost")
     other = train(lost)
-    config = EvaluateConfig(run=run.folder, against=other.folder, episodes=50)
+    config = EvaluateConfig(run=run.folder, against=other.folder, episodes=20)
     measured = evaluate_run(config)
     assert f"{run.folder} greedy is better than {other.folder} greedy" in measured.verdict
 

@@ -91,7 +91,9 @@ def test_a_policy_goes_on_learning_twice_and_everything_of_both_times_is_there(
     assert second.elapsed > 0
 
 
-def test_robots_share_a_learner_that_runs_elsewhere(tmp_path: Path, source: Path) -> None:
+def test_robots_share_a_learner_that_runs_elsewhere_and_others_are_refused(
+    tmp_path: Path, source: Path
+) -> None:
     address = f"tcp/127.0.0.1:{free_port()}"
     words = ["learner", str(tmp_path / "learner"), "--from", str(source), "--address", address]
     learner = subprocess.Popen([sys.executable, "-m", "robot_rl.cli", *words])
@@ -100,6 +102,8 @@ def test_robots_share_a_learner_that_runs_elsewhere(tmp_path: Path, source: Path
         with ThreadPoolExecutor(2) as pool:
             robots = [replace(config, robot=robot) for robot in ("left", "right")]
             done = list(pool.map(finetune, robots))
+        with pytest.raises(SchemaError, match="learns something else than this robot does"):
+            finetune(replace(config, robot="other", env="point"))
     finally:
         learner.send_signal(signal.SIGINT)
         assert learner.wait(60) == 0
@@ -212,22 +216,27 @@ def test_a_killed_learner_is_back_before_anybody_looks(tmp_path: Path, source: P
         learner.look()
 
 
-@pytest.mark.parametrize(
-    ("how", "often", "said"), [("-KILL", 99, "it was killed 4x"), ("-INT", 1, "with status 0")]
-)
-def test_a_learner_that_does_not_live_is_told_and_the_same_command_goes_on(
-    tmp_path: Path, source: Path, how: str, often: int, said: str
+def test_a_learner_that_is_killed_again_and_again_is_told(tmp_path: Path, source: Path) -> None:
+    with (
+        LearnerProcess(FinetuneConfig(tmp_path / "run", source, env="reach")) as learner,
+        pytest.raises(ConnectionError, match=r"learner has ended, for it was killed 4x in 300 s"),
+    ):
+        wait_for(lambda: _end_learner("-KILL") or learner.look(), "the end of it")
+
+
+def test_a_learner_that_has_ended_is_told_and_the_same_command_goes_on(
+    tmp_path: Path, source: Path
 ) -> None:
     config = FinetuneConfig(tmp_path / "run", source, robot="left", env="reach", steps=100_000)
 
     ended: list[int] = []
 
     def end(acted: Acted) -> None:
-        if acted.steps > 50 and len(ended) < often:
-            _end_learner(how)
+        if acted.steps > 50 and not ended:
+            _end_learner("-INT")
             ended.append(acted.steps)
 
-    with pytest.raises(ConnectionError, match=rf"learner has ended.*{said}.*same command"):
+    with pytest.raises(ConnectionError, match=r"learner has ended.*with status 0.*same command"):
         finetune(config, end)
     episodes = Episodes(config.run / ROBOTS / "left" / "episodes")
     before = sum(map(len, episodes))
@@ -287,23 +296,6 @@ def test_what_the_simulators_policy_did_counts_among_the_demonstrations(
         np.testing.assert_array_equal(
             one.next_observation["state"], other.next_observation["state"]
         )
-
-
-def test_a_run_with_a_buffer_begins_with_what_the_simulators_policy_did(
-    tmp_path: Path, source: Path
-) -> None:
-    config = FinetuneConfig(tmp_path / "run", source, env="reach", steps=1, buffer=True)
-    finetune(config)
-    did = Replay.load(source / REPLAY)
-    specs = did.spec.observation, did.spec.action
-    shown = Replay(*specs, 200_000, path=config.run / DEMONSTRATIONS)
-    assert len(shown) > len(did) > 0  # What was demonstrated in simulation comes behind it.
-    first, expected = (r.gather(np.array(r.indices[: len(did)])) for r in (shown, did))
-    for name in ("observation", "next_observation"):
-        states = (getattr(batch, name)["state"] for batch in (first, expected))
-        np.testing.assert_array_equal(*states)
-    np.testing.assert_array_equal(first.action, expected.action)
-    np.testing.assert_array_equal(first.reward, expected.reward)
 
 
 def _taught(config: LearnerConfig) -> Sac:
@@ -423,13 +415,20 @@ def test_what_failed_alone_is_refused_beside_a_simulators_policy_too(
         beginning_of(LearnerConfig(tmp_path, source, store.path))
 
 
-def test_a_run_on_a_robot_is_deployed_as_a_folder_and_evaluated_nowhere(
+def test_a_run_on_a_robot_has_the_simulators_buffer_and_is_deployed_as_a_folder(
     tmp_path: Path, source: Path
 ) -> None:
     config = FinetuneConfig(
-        tmp_path / "run", source, env="reach", steps=60, namespace="lab/left", utd_ratio=0.1
+        tmp_path / "run",
+        source,
+        env="reach",
+        steps=60,
+        buffer=True,
+        namespace="lab/left",
+        utd_ratio=0.1,
     )
     assert finetune(config).acted.steps == Run.open(config.run).steps[-1], "a slash takes nothing"
+    _begins_with_the_buffer(config.run, Replay.load(source / REPLAY))
     folder, file = (Policy.load(path) for path in (config.run, config.run / POLICY))
     with make_env("reach") as env:
         seen = env.reset(0).observation
@@ -438,6 +437,18 @@ def test_a_run_on_a_robot_is_deployed_as_a_folder_and_evaluated_nowhere(
         evaluate_run(EvaluateConfig(config.run))
     with pytest.raises(SettingsError, match="deploy and export take both"):
         beginning_of(LearnerConfig(tmp_path, config.run))
+
+
+def _begins_with_the_buffer(run: Path, did: Replay) -> None:
+    """What was demonstrated in simulation comes behind it."""
+    shown = Replay(did.spec.observation, did.spec.action, 200_000, path=run / DEMONSTRATIONS)
+    assert len(shown) > len(did) > 0
+    first, expected = (r.gather(np.array(r.indices[: len(did)])) for r in (shown, did))
+    for name in ("observation", "next_observation"):
+        states = (getattr(batch, name)["state"] for batch in (first, expected))
+        np.testing.assert_array_equal(*states)
+    np.testing.assert_array_equal(first.action, expected.action)
+    np.testing.assert_array_equal(first.reward, expected.reward)
 
 
 class Paying(Closing):
@@ -525,12 +536,6 @@ def test_a_buffer_is_that_of_a_run_and_its_rewards() -> None:
         FinetuneConfig(run, run, buffer=True, rlif=True)
 
 
-def test_a_robot_that_does_something_else_is_refused(tmp_path: Path, source: Path) -> None:
-    config = FinetuneConfig(tmp_path / "run", source, env="point", steps=10)
-    with pytest.raises(SchemaError, match="learns something else than this robot does"):
-        finetune(config)
-
-
 def test_learning_begins_from_demonstrations_alone(tmp_path: Path) -> None:
     demonstrations = tmp_path / "demonstrations"
     with make_env("reach") as env:
@@ -597,8 +602,6 @@ def test_a_robot_learns_from_its_cameras(tmp_path: Path, algorithm: Any) -> None
     )
     finetuned = finetune(config)
     assert finetuned.acted.version >= 0
-    again = finetune(replace(config, steps=20))
-    assert again.acted.steps >= 20
     learned = Run.open(config.run).load_checkpoint(replace(store.schema, env=ROBOT, contract={}))
     assert learned.state["agent"]["updates"] >= 10
     policy = Policy.load(config.run / POLICY)
